@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the agent may do on its host once it is up: bind ports below 1024, and
+ * nothing else that root may. Edge. Call before any thread is started:
+ * capabilities belong to threads.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "common/attrs.h"
+
+enum { PRIVILEGES_WHY_BYTES = 300 };
+
+/*
+ * Reduces the permitted, effective, inheritable, ambient and bounding sets to
+ * CAP_NET_BIND_SERVICE, forbids new privileges, core dumps and being traced by
+ * equals, and lifts the limit of open files to what is allowed. 0 or -errno
+ * with one sentence in `why`; -EPERM also when ports 67 and 68 are out of reach.
+ */
+NODISCARD int privileges_reduce(char why[PRIVILEGES_WHY_BYTES]);

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* Clients, expectations, stages, limits, judgements: what no single row can see. */
+#include "coordinator/plan/scenario_rows.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "proto/plan.h"
+
+static bool has_complaint_at(const struct diag *why, unsigned line)
+{
+    for (size_t i = 0; i < why->count && i < DIAG_ITEMS_MAX; i++) {
+        if (why->item[i].line == line) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A list that was written but holds nothing; one that is missing is the schema's complaint. */
+static void check_filled(const char *key, size_t count, unsigned line, const char *one,
+                         struct diag *why)
+{
+    if (count == 0 && line != 0 && !has_complaint_at(why, line)) {
+        diag_add(why, line, "`%s` is empty; name at least one %s", key, one);
+    }
+}
+
+static void check_clients(const struct raw_scenario *raw, struct diag *why)
+{
+    const struct raw_clients *c = &raw->clients;
+    if (strncmp(c->identity, "returning", strlen("returning")) == 0) {
+        diag_add(why, c->identity_line,
+                 "`identity: %s` is not offered by this version; use `identity: fixed`, which "
+                 "repeats the clients of every run with the same seed",
+                 c->identity);
+    } else if (c->identity[0] != '\0' && strcmp(c->identity, "fresh") != 0 &&
+               strcmp(c->identity, "fixed") != 0) {
+        diag_add(why, c->identity_line, "identity '%s' is unknown; use fresh or fixed",
+                 c->identity);
+    }
+    if (c->profile[0] != '\0' && strcmp(c->profile, "dhclient") != 0) {
+        diag_add(why, c->profile_line,
+                 "profile '%s' is not offered by this version; use `profile: dhclient`",
+                 c->profile);
+    }
+    if (raw->on_agent_loss == RAW_REASSIGN) {
+        diag_add(why, raw->on_agent_loss_line,
+                 "`on_agent_loss: reassign` is not offered by this version; use `continue`, which "
+                 "goes on without the lost agent's clients, or `fail`");
+    }
+}
+
+static void check_expect(const struct raw_scenario *raw, struct diag *why)
+{
+    const struct raw_expect *e = &raw->expect;
+    const struct {
+        const char *key;
+        uint64_t value_ns;
+        unsigned line;
+    } whole[] = {
+        { "lease", e->lease_ns, e->lease_line },
+        { "production_lease", e->production_lease_ns, e->production_lease_line },
+        { "mclt", e->mclt_ns, e->mclt_line },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+        if (whole[i].value_ns % NS_PER_S != 0) {
+            diag_add(why, whole[i].line, "%s is in whole seconds on the wire; round it",
+                     whole[i].key);
+        }
+    }
+    if (e->production_lease_ns > 0 && e->lease_ns == 0) {
+        diag_add(why, e->production_lease_line,
+                 "production_lease says nothing without the lease of the test; give `lease` too");
+    }
+    if (e->production_lease_ns > 0 && e->production_lease_ns < e->lease_ns) {
+        diag_add(why, e->production_lease_line,
+                 "production_lease is shorter than lease; swap them, or test with a shorter lease");
+    }
+}
+
+/* The open and the closed model exclude each other. */
+static void check_pace(const struct raw_stage *stage, enum plan_stage_kind kind, struct diag *why)
+{
+    const struct raw_pace *p = &stage->pace[kind];
+    unsigned line = stage->kind_line[kind];
+    if (p->batch > 0 && p->rate_milli_per_s > 0) {
+        diag_add(why, p->rate_line,
+                 "stage %s: batch is the closed model and rate the open one; give exactly one",
+                 stage->name);
+    }
+    if (p->batch == 0 && p->rate_milli_per_s == 0 && !has_complaint_at(why, line) &&
+        !has_complaint_at(why, p->batch_line) && !has_complaint_at(why, p->rate_line)) {
+        diag_add(why, line,
+                 "stage %s: %s has no pace; give `batch: 300` (closed model) or `rate: 500/s` "
+                 "(open model)",
+                 stage->name, plan_stage_kind_name(kind));
+    }
+    if (kind == PLAN_ACQUIRE && p->arrivals != 0 && p->batch > 0) {
+        diag_add(why, p->arrivals_line,
+                 "stage %s: arrivals are spread only in the open model; give a rate or leave it out",
+                 stage->name);
+    }
+}
+
+static void check_hold(const struct raw_stage *raw, const struct scenario_stage *stage,
+                       struct diag *why)
+{
+    unsigned line = raw->kind_line[PLAN_HOLD];
+    uint64_t ns;
+    if (strcmp(raw->hold, "until-steady") == 0) {
+        diag_add(why, line,
+                 "stage %s: `hold: until-steady` is not offered by this version; give a duration "
+                 "and a warmup, as in `hold: 10m, warmup: 1m`",
+                 raw->name);
+        return;
+    }
+    if (raw->hold[0] == '\0' && has_complaint_at(why, line)) {
+        return;
+    }
+    if (!schema_scan_duration(raw->hold, &ns)) {
+        diag_add(why, line, "stage %s: hold '%s' is no duration; write it as 90s, 10m or 2h",
+                 raw->name, raw->hold);
+        return;
+    }
+    if (ns < NS_PER_S || ns > UINT64_C(30) * 86400 * NS_PER_S) {
+        diag_add(why, line, "stage %s: hold %s is out of range; from 1s to 720h", raw->name,
+                 raw->hold);
+        return;
+    }
+    if (raw->timeout_ns > 0 && raw->timeout_ns < ns) {
+        diag_add(why, raw->timeout_line,
+                 "stage %s: the timeout is shorter than the hold itself; lengthen it or leave it "
+                 "out",
+                 raw->name);
+    }
+    if (stage->warmup_ns >= ns) {
+        diag_add(why, raw->warmup_line,
+                 "stage %s: the warmup takes the whole hold and nothing would be judged; shorten it",
+                 raw->name);
+    }
+}
+
+static void check_one_stage(const struct raw_stage *raw, const struct scenario_stage *stage,
+                            struct diag *why)
+{
+    size_t given = 0;
+    for (size_t kind = 0; kind < PLAN_STAGE_KIND_COUNT; kind++) {
+        if (!raw->is_given[kind]) {
+            continue;
+        }
+        given++;
+        if (kind == PLAN_HOLD) {
+            check_hold(raw, stage, why);
+        } else {
+            check_pace(raw, (enum plan_stage_kind)kind, why);
+        }
+    }
+    if (given != 1 && !has_complaint_at(why, raw->line)) {
+        diag_add(why, raw->line,
+                 "stage %s does %s; each stage is exactly one of acquire, hold, reboot, release, "
+                 "inform, decline",
+                 raw->name, given == 0 ? "nothing" : "several things");
+    }
+    if (!raw->is_given[PLAN_HOLD] && raw->timeout_ns > 0 && raw->warmup_ns >= raw->timeout_ns) {
+        diag_add(why, raw->warmup_line,
+                 "stage %s: the warmup is as long as the timeout and nothing would be judged; "
+                 "shorten it",
+                 raw->name);
+    }
+    /* Numbers of the preflight are kept under this name. */
+    if (strcmp(raw->name, "preflight") == 0) {
+        diag_add(why, raw->line, "'preflight' is what comes before the stages; rename the stage");
+    }
+}
+
+/* The plan has one value of each for the whole run. */
+static void check_same_persistence(const struct raw_scenario *raw, struct diag *why)
+{
+    const struct raw_stage *stages = raw->stages.items;
+    const struct raw_stage *first = NULL;
+    for (size_t i = 0; i < raw->stages.count; i++) {
+        if (!stages[i].is_given[PLAN_ACQUIRE]) {
+            continue;
+        }
+        const struct raw_pace *p = &stages[i].pace[PLAN_ACQUIRE];
+        if (first == NULL) {
+            first = &stages[i];
+        } else if (p->tries != first->pace[PLAN_ACQUIRE].tries ||
+                   p->deadline_ns != first->pace[PLAN_ACQUIRE].deadline_ns) {
+            diag_add(why, stages[i].kind_line[PLAN_ACQUIRE],
+                     "stage %s has other tries or another deadline than stage %s; all acquire "
+                     "stages of a run share them",
+                     stages[i].name, first->name);
+        }
+    }
+}
+
+static void check_order(const struct raw_scenario *raw, struct diag *why)
+{
+    const struct raw_stage *stages = raw->stages.items;
+    bool has_acquired = false;
+    for (size_t i = 0; i < raw->stages.count && !has_acquired; i++) {
+        has_acquired = stages[i].is_given[PLAN_ACQUIRE];
+        if (!has_acquired && stages[i].is_given[PLAN_HOLD]) {
+            diag_add(why, stages[i].kind_line[PLAN_HOLD],
+                     "stage %s holds leases before any stage acquires them; put an acquire stage "
+                     "before it",
+                     stages[i].name);
+        } else if (!has_acquired && i == 0) {
+            diag_add(why, stages[i].line,
+                     "the first stage is '%s'; it must be an acquire stage, since nobody has a "
+                     "lease yet",
+                     stages[i].name);
+        }
+    }
+}
+
+static void check_stages(const struct raw_scenario *raw, const struct scenario *s, struct diag *why)
+{
+    const struct raw_stage *stages = raw->stages.items;
+    const struct scenario_stage *parsed = s->stages.items;
+    if (raw->stages.count > PLAN_STAGES_MAX) {
+        diag_add(why, raw->run_line, "%zu stages are more than a plan holds; at most %d",
+                 raw->stages.count, PLAN_STAGES_MAX);
+        return;
+    }
+    for (size_t i = 0; i < raw->stages.count; i++) {
+        check_one_stage(&stages[i], &parsed[i], why);
+        for (size_t j = 0; j < i; j++) {
+            if (stages[i].name[0] != '\0' && strcmp(stages[i].name, stages[j].name) == 0) {
+                diag_add(why, stages[i].line,
+                         "two stages are named '%s', the other in line %u; rename one",
+                         stages[i].name, stages[j].line);
+            }
+        }
+    }
+    check_order(raw, why);
+    check_same_persistence(raw, why);
+}
+
+/* What the stages ask for, against what the limits allow. */
+static void check_limits(const struct raw_scenario *raw, const struct scenario *s, struct diag *why)
+{
+    const struct scenario_stage *stages = s->stages.items;
+    const struct raw_stage *lines = raw->stages.items;
+    uint64_t at_least_ns = 0;
+    for (size_t i = 0; i < s->stages.count; i++) {
+        at_least_ns += scenario_stage_minimum_ns(s, &stages[i]);
+        uint64_t packets =
+            stages[i].rate_milli_per_s * scenario_packets_per_exchange(s, stages[i].kind);
+        if (packets > raw->limits.packets_milli_per_s && raw->limits.packets_milli_per_s > 0) {
+            diag_add(why, lines[i].pace[stages[i].kind].rate_line,
+                     "stage %s sends up to %" PRIu64 " packets/s and limits.packets is %" PRIu64
+                     "/s; lower the rate or raise the limit",
+                     stages[i].name, packets / 1000, raw->limits.packets_milli_per_s / 1000);
+        }
+    }
+    if (raw->limits.time_ns > 0 && at_least_ns > raw->limits.time_ns) {
+        diag_add(why, raw->limits.time_line,
+                 "the stages take at least %" PRIu64 " s and limits.time is %" PRIu64
+                 " s; raise it or shorten the stages",
+                 at_least_ns / NS_PER_S, raw->limits.time_ns / NS_PER_S);
+    }
+}
+
+void scenario_check(const struct raw_scenario *raw, const struct scenario *s, struct diag *why)
+{
+    scenario_check_network(raw, s, why);
+    check_filled("servers", raw->servers.count, raw->servers_line, "server", why);
+    check_filled("relays", raw->network.relays.count, raw->network.relays_line, "relay", why);
+    check_filled("run", raw->stages.count, raw->run_line, "stage", why);
+    check_clients(raw, why);
+    check_expect(raw, why);
+    if (raw->stages.count <= PLAN_STAGES_MAX) {
+        check_stages(raw, s, why);
+        check_limits(raw, s, why);
+    } else {
+        check_stages(raw, s, why);
+    }
+}

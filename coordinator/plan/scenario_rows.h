@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scenario file as the schema sees it: structs in the shape of the YAML,
+ * with the line of every key that a later check may complain about, and the
+ * rows that fill them. Private to plan/scenario*.c and the test that compares
+ * the manual page with the rows; everybody else uses struct scenario.
+ *
+ * Pure. raw_scenario is released with schema_free(scenario_rows, raw).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/attrs.h"
+#include "common/diag.h"
+#include "common/schema.h"
+#include "coordinator/plan/scenario.h"
+
+enum { RAW_WORD_BYTES = 80, RAW_JUDGE_BYTES = 160 };
+
+struct raw_server {
+    char name[PLAN_NAME_BYTES];
+    struct ipv4 address;
+    unsigned line;
+};
+
+struct raw_option82 {
+    char circuit_id[PLAN_OPTION82_BYTES + 1], remote_id[PLAN_OPTION82_BYTES + 1];
+};
+
+struct raw_relay {
+    char name[PLAN_NAME_BYTES];
+    struct ipv4 giaddr, via;
+    struct ipv4_net subnet;
+    uint64_t clients;
+    struct schema_array to; /* char[PLAN_NAME_BYTES] */
+    char agent[PLAN_NAME_BYTES];
+    struct raw_option82 option82;
+    bool has_option82, has_via;
+    unsigned line, giaddr_line, via_line, subnet_line, clients_line, to_line;
+};
+
+/* How fast a stage starts its exchanges; all but acquire use the first two only. */
+struct raw_pace {
+    uint64_t batch, rate_milli_per_s; /* 0: not given */
+    int arrivals;
+    uint64_t tries, deadline_ns;
+    unsigned batch_line, rate_line, arrivals_line;
+};
+
+struct raw_stage {
+    char name[PLAN_NAME_BYTES];
+    struct raw_pace pace[PLAN_STAGE_KIND_COUNT]; /* PLAN_HOLD's is unused */
+    bool is_given[PLAN_STAGE_KIND_COUNT];
+    unsigned kind_line[PLAN_STAGE_KIND_COUNT];
+    char hold[RAW_WORD_BYTES]; /* a duration */
+    uint64_t warmup_ns, timeout_ns;
+    unsigned line, warmup_line, timeout_line;
+};
+
+struct raw_network {
+    struct ipv4_net block;
+    int client_path;
+    struct schema_array relays; /* struct raw_relay */
+    unsigned block_line, relays_line;
+};
+
+struct raw_clients {
+    uint64_t seed;
+    char identity[RAW_WORD_BYTES];
+    char profile[PLAN_NAME_BYTES];
+    char vendor_class[PLAN_TEXT_BYTES];
+    uint64_t renew_retry_ns;
+    double fuzz_percent;
+    unsigned identity_line, profile_line;
+};
+
+struct raw_expect {
+    uint64_t lease_ns, production_lease_ns, mclt_ns, detection_ns;
+    unsigned lease_line, production_lease_line, mclt_line;
+};
+
+struct raw_limits {
+    uint64_t packets_milli_per_s, time_ns;
+    unsigned packets_line, time_line;
+};
+
+struct raw_cleanup {
+    uint64_t release_milli_per_s;
+    unsigned on;
+};
+
+struct raw_scenario {
+    uint64_t version;
+    char name[PLAN_NAME_BYTES];
+    struct schema_array servers; /* struct raw_server */
+    struct raw_network network;
+    struct raw_clients clients;
+    struct raw_expect expect;
+    struct raw_limits limits;
+    struct schema_array stages;     /* struct raw_stage */
+    struct schema_array judgements; /* char[RAW_JUDGE_BYTES] */
+    struct raw_cleanup cleanup;
+    bool has_cleanup;
+    int on_agent_loss; /* enum scenario_agent_loss, or RAW_REASSIGN */
+    unsigned servers_line, run_line, judge_line, on_agent_loss_line;
+};
+
+/* A word the parser knows in order to refuse it with a better sentence. */
+enum { RAW_REASSIGN = AGENT_LOSS_CONTINUE + 1 };
+
+extern const struct schema_row scenario_rows[];
+/* The same without the words that are only there to be refused: for reference and manual. */
+extern const struct schema_row scenario_offered_rows[];
+
+/*
+ * Everything a row cannot say. `s` was made from `raw`; values the
+ * schema refused are zero, and complaints about those are left to the schema.
+ */
+void scenario_check(const struct raw_scenario *raw, const struct scenario *s, struct diag *why);
+void scenario_check_network(const struct raw_scenario *raw, const struct scenario *s,
+                            struct diag *why);
+
+/*
+ * Lines of the items of the top-level list `key`, at most `size` of them; those
+ * that are not found keep what they were.
+ */
+void scenario_item_lines(const char *text, size_t bytes, const char *key, unsigned *lines,
+                         size_t size);

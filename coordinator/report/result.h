@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a run came to: the one struct every report is written from, key by key
+ * the content of report.json (schema leaseherd.report/1).
+ *
+ * A figure that could not be had is marked (`is_known`, NAN, RESULT_UNKNOWN)
+ * and becomes null in JSON and "-" in text, never 0. Latencies are
+ * microseconds. truth_finish() fills it; result_free() releases its arrays. A
+ * zeroed struct is a valid empty one. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/plan.h"
+#include "proto/snapshot.h"
+
+enum {
+    RESULT_TEXT_BYTES = 320,
+    RESULT_LONG_BYTES = 1600,
+    RESULT_RUN_REASONS_MAX = 24,
+    RESULT_CHECKS_MAX = 24,
+    RESULT_FINDINGS_MAX = 64,
+    RESULT_PERCENTILES = 4 /* p50 p90 p99 p999 */
+};
+
+#define RESULT_UNKNOWN UINT64_MAX /* a count that is not available */
+
+enum verdict {
+    VERDICT_PASS,
+    VERDICT_FAIL,
+    VERDICT_INVALID,
+    VERDICT_ABORTED,
+    VERDICT_PREFLIGHT,
+    VERDICT_INTERNAL,
+    VERDICT_COUNT
+};
+const char *verdict_name(enum verdict v); /* "PASS", "FAIL", ... */
+int verdict_exit_code(enum verdict v);    /* DESIGN section 7 */
+
+struct result_stage {
+    char name[PLAN_NAME_BYTES];
+    enum plan_stage_kind kind;
+    bool was_begun, has_ended, timed_out;
+    double begin_s, end_s; /* run time */
+};
+
+/* Percentile values are RESULT_UNKNOWN when the samples are too few (n < 10/(1-p)). */
+struct result_latency {
+    uint64_t count;
+    uint64_t unfinished; /* acquire from intended: starts without an end, taken as infinite */
+    uint64_t min_us, mean_us, max_us;        /* RESULT_UNKNOWN when count is 0 */
+    uint64_t percentile_us[RESULT_PERCENTILES];
+    bool is_infinite[RESULT_PERCENTILES];    /* lies among the unfinished: "> give-up" */
+    uint64_t low_us[RESULT_PERCENTILES], high_us[RESULT_PERCENTILES]; /* 95 % interval */
+};
+
+struct result_server {
+    char name[PLAN_NAME_BYTES];
+    struct ipv4 server_id;
+    uint64_t offers, acks, naks;
+    double share_percent; /* of all ACKs; NAN: none */
+};
+
+struct result_relay {
+    char name[PLAN_NAME_BYTES], agent[PLAN_NAME_BYTES]; /* agent: empty when unknown */
+    struct ipv4 giaddr, via;
+    struct ipv4_net subnet;
+    uint64_t clients, acquired, renewed, rebound, expired, failed, naks;
+};
+
+struct result_agent {
+    char name[PLAN_NAME_BYTES];
+    bool is_lost, has_snapshot, has_clock;
+    uint64_t clients, sent, received, send_errors, rx_drops;
+    uint64_t send_lag_us;       /* p99 over the run; RESULT_UNKNOWN */
+    uint64_t start_lateness_us; /* largest over the stages; RESULT_UNKNOWN */
+    int64_t clock_offset_us;
+    uint64_t clock_uncertainty_us;
+    double cpu_percent; /* NAN: unknown */
+};
+
+struct result_series {
+    char name[PLAN_NAME_BYTES + 16];
+    const char *unit;
+    double *values; /* malloc'd, timeline.count of them; NAN: no figure */
+};
+
+struct result_mark {
+    double at_s;
+    char text[RESULT_TEXT_BYTES];
+};
+
+struct result_timeline {
+    double interval_s, t0_s; /* run time of the first value */
+    size_t count;
+    struct result_series *series;
+    size_t series_count;
+    struct result_mark *marks;
+    size_t mark_count;
+};
+
+enum judgement_result { JUDGEMENT_PASS, JUDGEMENT_MISS, JUDGEMENT_NOT_JUDGED };
+const char *judgement_result_name(enum judgement_result r); /* "pass", "miss", "not judged" */
+
+struct result_judgement {
+    char expression[160];
+    double value; /* in the metric's unit (latencies: us); NAN: none, or infinite */
+    double limit;
+    enum judgement_result result;
+    char note[RESULT_TEXT_BYTES]; /* why not judged, or what the value means; may be empty */
+};
+
+struct result_finding {
+    char id[48], severity[12], side[12];
+    char summary[RESULT_TEXT_BYTES], evidence[2 * RESULT_TEXT_BYTES],
+        remedy[2 * RESULT_TEXT_BYTES];
+};
+
+/* One line of the accounting proof. */
+struct result_check {
+    char name[64];
+    bool is_passed;
+    char text[RESULT_TEXT_BYTES]; /* "20000 assigned = 20000 bound + ..." */
+};
+
+struct result_unexpected {
+    const char *state, *event;
+    uint64_t count;
+};
+
+struct result_preflight_relay {
+    char relay[PLAN_NAME_BYTES], agent[PLAN_NAME_BYTES];
+    uint32_t clients, offered, bound, foreign_offers, naks, send_errno;
+    uint32_t path_count;
+    struct {
+        const char *name;
+        uint32_t renew_sent, renew_acked, wrong_port, send_errno;
+    } path[PLAN_PATH_COUNT];
+};
+
+struct result_leases {
+    uint64_t acquired, reacquired, late_bound, renewed, rebound, expired, released, failed, nak;
+};
+
+struct result {
+    struct {
+        char id[PLAN_TEXT_BYTES], scenario[PLAN_NAME_BYTES];
+        uint64_t seed;
+        const char *identity, *version;
+        uint64_t started_at_s; /* wall clock; 0: unknown */
+        double duration_s;     /* start instant to the end of RECONCILE */
+        struct result_stage *stages;
+        size_t stage_count;
+    } run;
+
+    struct {
+        enum verdict result;
+        char reasons[RESULT_RUN_REASONS_MAX][RESULT_TEXT_BYTES];
+        size_t reason_count;
+    } verdict;
+
+    struct {
+        uint64_t assigned, bound, released, expired, failed, never_started, lost_with_agent;
+        uint64_t agent_events, ledger_events, folded, duplicates_dropped, missing;
+        struct result_check checks[RESULT_CHECKS_MAX];
+        size_t check_count;
+        bool is_known; /* false: no agent ever counted anything */
+    } accounting;
+
+    struct {
+        bool is_known;
+        uint64_t sent_discover, sent_request, sent_renew, sent_rebind, sent_reboot, sent_decline,
+            sent_release, sent_inform;
+        uint64_t received_offer, received_ack, received_nak, received_other, received_malformed;
+        uint64_t fate_answer, fate_late, fate_duplicate, fate_alien, fate_misrouted,
+            fate_malformed;
+        uint64_t wrong_source_port;
+    } messages;
+
+    struct result_leases leases;
+    uint64_t renew_retried; /* renewals answered after a retransmission; RESULT_UNKNOWN */
+
+    struct {
+        uint64_t clients, at_risk;
+        double client_seconds, longest_s, p50_s, p99_s, first_answer_s; /* NAN: none */
+    } outage;
+
+    /* The five metrics of report.json, LATENCY_DISCOVER_OFFER..LATENCY_REBIND, by clock; and more. */
+    struct result_latency latency[LATENCY_CLOCK_COUNT][LATENCY_METRIC_COUNT];
+
+    struct {
+        double planned_per_s, sent_per_s, acquired_per_s_mean, acquired_per_s_peak; /* NAN */
+        uint64_t planned_starts, actual_starts; /* RESULT_UNKNOWN */
+        bool is_closed_model;
+        double retransmission_wait_percent; /* closed model: of the slot time; NAN */
+    } rates;
+
+    struct {
+        uint64_t distinct, duplicate, outside_subnet, changed_on_renew;
+    } addresses;
+
+    struct result_server *servers;
+    size_t server_count;
+    struct result_relay *relays;
+    size_t relay_count;
+    struct result_agent *agents;
+    size_t agent_count;
+    struct result_timeline timeline;
+    struct result_judgement *judgements;
+    size_t judgement_count;
+    struct result_finding *findings;
+    size_t finding_count;
+    struct result_unexpected *unexpected;
+    size_t unexpected_count;
+
+    struct {
+        bool was_run;
+        uint64_t sent, received, events; /* RESULT_UNKNOWN */
+        struct result_preflight_relay *relays;
+        size_t relay_count;
+    } preflight;
+
+    bool path_is_known;
+    enum plan_path path;
+    char compression[RESULT_LONG_BYTES]; /* what the load equals at the production lease time */
+};
+
+void result_free(struct result *r); /* NULL is fine; leaves a valid empty one */

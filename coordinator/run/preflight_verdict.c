@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/run/preflight_verdict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/inet.h"
+
+uint32_t preflight_candidates(const struct scenario *s, bool subnets_are_whole,
+                              uint32_t out[PLAN_PATH_COUNT])
+{
+    uint32_t count = 0;
+    switch (s->client_path) {
+    case SCENARIO_PATH_AUTO:
+        if (subnets_are_whole) {
+            out[count++] = PLAN_PATH_ROUTED;
+        }
+        out[count++] = PLAN_PATH_EGRESS;
+        out[count++] = PLAN_PATH_RELAYED;
+        break;
+    case SCENARIO_PATH_ROUTED:
+        out[count++] = PLAN_PATH_ROUTED;
+        break;
+    case SCENARIO_PATH_EGRESS:
+    case SCENARIO_PATH_DNAT: /* the agent cannot tell them apart, and need not */
+        out[count++] = PLAN_PATH_EGRESS;
+        break;
+    case SCENARIO_PATH_RELAYED:
+        out[count++] = PLAN_PATH_RELAYED;
+        break;
+    }
+    return count;
+}
+
+static void refuse(struct preflight_verdict *v, const char *finding)
+{
+    v->result = PREFLIGHT_REFUSED;
+    v->finding = finding;
+}
+
+/* Everything that must hold before paths are compared; false when the relay already fails. */
+static bool relay_acquires(const struct plan *plan, const struct control_preflight_relay *r,
+                           struct preflight_verdict *v)
+{
+    const struct plan_relay *relay = &plan->relays[r->relay];
+    char giaddr[IPV4_TEXT_BYTES];
+    inet_text(relay->giaddr, giaddr);
+    if (r->foreign_offers > 0 && r->bound < r->clients) {
+        v->result = PREFLIGHT_FOREIGN_OFFER;
+        v->finding = "foreign-offer";
+        snprintf(v->reason, sizeof(v->reason),
+                 "relay %s was offered addresses outside the block or by a server that is not in "
+                 "`servers`; nothing was requested; correct `network.block`, or keep the test away "
+                 "from that pool",
+                 relay->name);
+        return false;
+    }
+    if (r->bound == r->clients) {
+        return true;
+    }
+    if (r->send_errno != 0) {
+        refuse(v, "send-errors");
+        snprintf(
+            v->reason, sizeof(v->reason),
+            "relay %s (giaddr %s) could not send: %s; check routes, firewall and policy on its "
+            "agent",
+            relay->name, giaddr, strerror((int)r->send_errno));
+    } else if (r->offered == 0 && r->naks == 0) {
+        refuse(v, "server-silent");
+        snprintf(
+            v->reason, sizeof(v->reason),
+            "relay %s (giaddr %s): no server answered %u DISCOVERs and their repetitions; check "
+            "that a server is up, knows a subnet for this giaddr and has free addresses, and that "
+            "port 67 can be reached both ways",
+            relay->name, giaddr, (unsigned)r->clients);
+    } else if (r->naks > 0) {
+        refuse(v, "server-naks");
+        snprintf(
+            v->reason, sizeof(v->reason),
+            "relay %s (giaddr %s): the server refused (NAK) %u of %u clients; look at its log for "
+            "the reason",
+            relay->name, giaddr, (unsigned)r->naks, (unsigned)r->clients);
+    } else {
+        refuse(v, "server-silent");
+        snprintf(
+            v->reason, sizeof(v->reason),
+            "relay %s (giaddr %s): %u of %u clients got an OFFER but only %u an ACK; look at the "
+            "server's log for their REQUESTs",
+            relay->name, giaddr, (unsigned)r->offered, (unsigned)r->clients, (unsigned)r->bound);
+    }
+    return false;
+}
+
+static const struct control_preflight_path *path_of(const struct control_preflight_relay *r,
+                                                    uint32_t path)
+{
+    for (uint32_t i = 0; i < r->path_count; i++) {
+        if (r->path[i].path == path) {
+            return &r->path[i];
+        }
+    }
+    return NULL;
+}
+
+static bool path_works(const struct control_preflight_relay *reports, size_t count, uint32_t path)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct control_preflight_path *p = path_of(&reports[i], path);
+        if (p == NULL || p->renew_acked < reports[i].bound) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void explain_no_path(const struct plan *plan, const struct control_preflight_relay *reports,
+                            size_t count, struct preflight_verdict *v)
+{
+    refuse(v, "no-client-path");
+    int at = snprintf(v->reason, sizeof(v->reason),
+                      "renewals are not answered on any path that was allowed:");
+    for (size_t i = 0; i < count && at > 0 && (size_t)at < sizeof(v->reason); i++) {
+        for (uint32_t k = 0; k < reports[i].path_count; k++) {
+            const struct control_preflight_path *p = &reports[i].path[k];
+            if (p->renew_acked >= reports[i].bound || (size_t)at >= sizeof(v->reason)) {
+                continue;
+            }
+            at += snprintf(v->reason + at, sizeof(v->reason) - (size_t)at, " %s by %s %u of %u;",
+                           plan->relays[reports[i].relay].name, plan_path_name(p->path),
+                           (unsigned)p->renew_acked, (unsigned)reports[i].bound);
+        }
+    }
+    if (at > 0 && (size_t)at < sizeof(v->reason)) {
+        snprintf(v->reason + at, sizeof(v->reason) - (size_t)at,
+                 " apply the rules of `leaseherd testbed`, or set client_path: relayed");
+    }
+}
+
+void preflight_judge(const struct plan *plan, const struct control_preflight_relay *reports,
+                     size_t report_count, struct preflight_verdict *out)
+{
+    static const enum plan_path preference[] = {PLAN_PATH_ROUTED, PLAN_PATH_EGRESS,
+                                                PLAN_PATH_RELAYED};
+    memset(out, 0, sizeof(*out));
+    /* A foreign offer anywhere outweighs every other complaint. */
+    for (size_t i = 0; i < report_count; i++) {
+        struct preflight_verdict v = {0};
+        if (!relay_acquires(plan, &reports[i], &v) &&
+            (out->finding == NULL || v.result == PREFLIGHT_FOREIGN_OFFER)) {
+            *out = v;
+        }
+    }
+    if (out->finding != NULL) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(preference); i++) {
+        if (path_works(reports, report_count, preference[i])) {
+            out->result = PREFLIGHT_PASSED;
+            out->path = preference[i];
+            return;
+        }
+    }
+    explain_no_path(plan, reports, report_count, out);
+}

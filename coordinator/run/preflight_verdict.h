@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the agents' preflight reports mean: which client path to use, or why
+ * the run is refused. DESIGN section 3 (`client_path`) and section 6.
+ *
+ * Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "coordinator/plan/scenario.h"
+#include "proto/control.h"
+
+/* Paths to try, best first, for this scenario; `subnets_are_whole` see deal.h. Returns how many. */
+uint32_t preflight_candidates(const struct scenario *s, bool subnets_are_whole,
+                              uint32_t out[PLAN_PATH_COUNT]);
+
+enum preflight_result { PREFLIGHT_PASSED, PREFLIGHT_REFUSED, PREFLIGHT_FOREIGN_OFFER };
+
+struct preflight_verdict {
+    enum preflight_result result;
+    enum plan_path path; /* passed */
+    const char *finding; /* refused: id of the finding */
+    char reason[400];    /* refused: one sentence; what, where, what to do */
+};
+
+/* `reports` of all relays of the plan, in any order. */
+void preflight_judge(const struct plan *plan, const struct control_preflight_relay *reports,
+                     size_t report_count, struct preflight_verdict *out);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/run/roster.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool roster_init(struct roster *r, size_t wanted)
+{
+    assert(wanted > 0 && wanted <= ROSTER_AGENTS_MAX);
+    r->agents = calloc(wanted, sizeof(*r->agents));
+    r->count = 0;
+    r->wanted = wanted;
+    return r->agents != NULL;
+}
+
+void roster_fini(struct roster *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        free(r->agents[i].addresses);
+        deal_free(&r->agents[i].hand, 1);
+    }
+    free(r->agents);
+    memset(r, 0, sizeof(*r));
+}
+
+static struct roster_agent *by_name(struct roster *r, const char *name)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (strcmp(r->agents[i].name, name) == 0) {
+            return &r->agents[i];
+        }
+    }
+    return NULL;
+}
+
+static bool copy_hello(struct roster_agent *a, const struct control_hello *hello)
+{
+    struct ipv4 *addresses = malloc((hello->address_count + 1) * sizeof(*addresses));
+    if (addresses == NULL) {
+        return false;
+    }
+    if (hello->address_count > 0) {
+        memcpy(addresses, hello->addresses, hello->address_count * sizeof(*addresses));
+    }
+    free(a->addresses);
+    a->addresses = addresses;
+    a->address_count = hello->address_count;
+    a->epoch = hello->epoch;
+    a->cores = hello->cores == 0 ? 1 : hello->cores;
+    snprintf(a->host, sizeof(a->host), "%s", hello->host);
+    snprintf(a->build, sizeof(a->build), "%s", hello->build);
+    return true;
+}
+
+static struct roster_agent *admit(struct roster *r, const char *name,
+                                  const struct control_hello *hello)
+{
+    struct roster_agent *a = &r->agents[r->count];
+    snprintf(a->name, sizeof(a->name), "%s", name);
+    if (!copy_hello(a, hello)) {
+        memset(a, 0, sizeof(*a));
+        return NULL;
+    }
+    r->count++;
+    return a;
+}
+
+enum roster_answer roster_hello(struct roster *r, const char *name,
+                                const struct control_hello *hello, bool is_gathering,
+                                uint64_t new_session, uint64_t now_ns, struct roster_agent **out)
+{
+    struct roster_agent *a = by_name(r, name);
+    if (a == NULL) {
+        if (!is_gathering || r->count == r->wanted) {
+            return ROSTER_BUSY;
+        }
+        a = admit(r, name, hello);
+        if (a == NULL) {
+            return ROSTER_NO_MEMORY;
+        }
+    } else if (a->is_lost) {
+        return ROSTER_BUSY;
+    } else if (a->epoch != hello->epoch) {
+        /* Another process. While the first one may still send, it is an impostor or a copied key.
+         */
+        if (now_ns - a->last_heard_ns < RUN_LEASE_ENDED_NS) {
+            return ROSTER_DUPLICATE;
+        }
+        if (!is_gathering) {
+            return ROSTER_BUSY;
+        }
+        if (!copy_hello(a, hello)) {
+            return ROSTER_NO_MEMORY;
+        }
+        memset(&a->clock, 0, sizeof(a->clock));
+    }
+    a->session = new_session;
+    a->last_heard_ns = now_ns;
+    *out = a;
+    return ROSTER_WELCOME;
+}
+
+struct roster_agent *roster_find(struct roster *r, const char *name, uint64_t session)
+{
+    struct roster_agent *a = by_name(r, name);
+    return a != NULL && a->session == session && session != CONTROL_SESSION_UNKNOWN ? a : NULL;
+}
+
+static int order_by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct roster_agent *)a)->name, ((const struct roster_agent *)b)->name);
+}
+
+void roster_seal(struct roster *r)
+{
+    qsort(r->agents, r->count, sizeof(*r->agents), order_by_name);
+}
+
+size_t roster_index(const struct roster *r, const struct roster_agent *agent)
+{
+    assert(agent >= r->agents && agent < r->agents + r->count);
+    return (size_t)(agent - r->agents);
+}
+
+size_t roster_live_count(const struct roster *r)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        live += !r->agents[i].is_lost;
+    }
+    return live;
+}
+
+bool roster_all(const struct roster *r, roster_question *question)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (!r->agents[i].is_lost && !question(&r->agents[i])) {
+            return false;
+        }
+    }
+    return roster_live_count(r) > 0;
+}
+
+bool roster_is_ready(const struct roster_agent *a)
+{
+    return a->is_ready;
+}
+
+bool roster_is_armed(const struct roster_agent *a)
+{
+    return a->is_armed;
+}
+
+bool roster_is_preflighted(const struct roster_agent *a)
+{
+    return a->is_preflighted;
+}
+
+bool roster_is_done(const struct roster_agent *a)
+{
+    return a->is_done;
+}
+
+bool roster_has_clock(const struct roster_agent *a)
+{
+    return clock_map_is_usable(&a->clock);
+}
+
+bool roster_has_session_route(const struct roster_agent *a)
+{
+    return a->data.size > 0;
+}
+
+bool roster_step_is_done(const struct roster *r, uint32_t stage, uint32_t step)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct roster_agent *a = &r->agents[i];
+        if (!a->is_lost &&
+            !(a->progress.stage == stage && a->progress.step == step && a->progress.is_step_done)) {
+            return false;
+        }
+    }
+    return roster_live_count(r) > 0;
+}
+
+struct control_progress roster_sum(const struct roster *r)
+{
+    struct control_progress sum = {0};
+    for (size_t i = 0; i < r->count; i++) {
+        const struct control_progress *p = &r->agents[i].progress;
+        sum.started += p->started;
+        sum.finished += p->finished;
+        sum.bound += p->bound;
+        sum.failed += p->failed;
+        sum.foreign_offers += p->foreign_offers;
+        sum.received += p->received;
+        if (p->foreign_offers > 0) {
+            sum.foreign_offer_addr = p->foreign_offer_addr;
+            sum.foreign_offer_server = p->foreign_offer_server;
+        }
+    }
+    return sum;
+}
+
+uint64_t roster_silent_streak(const struct roster *r)
+{
+    uint64_t streak = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        const struct roster_agent *a = &r->agents[i];
+        bool is_waiting = a->progress.started > a->progress.finished;
+        if (!a->is_lost && a->progress.silent_streak == 0 && is_waiting) {
+            return 0;
+        }
+        streak += a->is_lost ? 0 : a->progress.silent_streak;
+    }
+    return streak;
+}
+
+uint64_t roster_slowest_delay_ns(const struct roster *r)
+{
+    uint64_t slowest_ns = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        uint64_t delay_ns = clock_map_delay_ns(&r->agents[i].clock);
+        slowest_ns = !r->agents[i].is_lost && delay_ns > slowest_ns ? delay_ns : slowest_ns;
+    }
+    return slowest_ns;
+}

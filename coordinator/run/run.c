@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "coordinator/report/problems.h"
+#include "coordinator/report/report.h"
+#include "coordinator/run/run_internal.h"
+
+enum { TURN_MS = 5, EXIT_INTERNAL = 6, EXIT_USAGE = 2, EXIT_ABORTED = 4 };
+
+static int fail(const char *why, int exit_code)
+{
+    fprintf(stderr, "leaseherd run: %s\n", why);
+    return exit_code;
+}
+
+/* The run's name: UTC second and four random bytes, so that two runs never share one. */
+static bool make_plan(struct run *run)
+{
+    uint8_t id[PLAN_RUN_ID_BYTES];
+    char name[64], stamp[32];
+    randombytes_buf(id, sizeof(id));
+    time_t seconds = (time_t)run->started_wall_s;
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &utc);
+    snprintf(name, sizeof(name), "%s-%02x%02x%02x%02x", stamp, id[0], id[1], id[2], id[3]);
+    if (!scenario_to_plan(run->scenario, id, name, &run->plan)) {
+        return false;
+    }
+    run->plan_size = plan_encode(&run->plan, NULL, 0);
+    run->plan_bytes = malloc(run->plan_size);
+    if (run->plan_bytes == NULL) {
+        return false;
+    }
+    plan_encode(&run->plan, run->plan_bytes, run->plan_size);
+    plan_hash(run->plan_bytes, run->plan_size, run->plan_hash);
+    return true;
+}
+
+static int open_dir(struct run *run)
+{
+    char why[RUN_DIR_WHY_BYTES], path[RUN_DIR_PATH_BYTES];
+    int rc = run_dir_create(run->options->run_dir, run->scenario->name, run->started_wall_s,
+                            run->dir, why);
+    if (rc < 0) {
+        return fail(why, rc == -EEXIST || rc == -ENAMETOOLONG ? EXIT_USAGE : EXIT_INTERNAL);
+    }
+    int log_fd = open(run_dir_path(run->dir, "coordinator.log", path),
+                      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (log_fd >= 0) {
+        log_set_fd(log_fd);
+    }
+    char *effective = scenario_print(run->scenario);
+    rc = effective == NULL
+             ? -ENOMEM
+             : run_dir_write(run->dir, "scenario.yaml", effective, strlen(effective), why);
+    free(effective);
+    if (rc == 0) {
+        rc = run_dir_write(run->dir, "plan.bin", run->plan_bytes, run->plan_size, why);
+    }
+    run->problems = rc == 0 ? fopen(run_dir_path(run->dir, "problems.log", path), "we") : NULL;
+    if (run->problems == NULL) {
+        return fail(rc == 0 ? "cannot create problems.log in the run directory" : why,
+                    EXIT_INTERNAL);
+    }
+    return 0;
+}
+
+static int read_keys(struct run *run, struct key_pair *own, struct key_list *allowed)
+{
+    char why[RUN_DIR_WHY_BYTES], path[RUN_DIR_PATH_BYTES];
+    if (run->options->is_local) {
+        return local_agents_prepare(run->dir, run->options->agents, run->scenario, own, allowed,
+                                    why) < 0
+                   ? fail(why, EXIT_INTERNAL)
+                   : 0;
+    }
+    if (key_pair_read(run_dir_path(run->options->keys, "coordinator.key", path), own, why) < 0 ||
+        key_list_read(run_dir_path(run->options->keys, "agents.allow", path), allowed, why) < 0) {
+        return fail(why, EXIT_USAGE);
+    }
+    return 0;
+}
+
+static int open_hub(struct run *run)
+{
+    struct key_pair own;
+    struct key_list allowed = {0};
+    char why[RUN_DIR_WHY_BYTES];
+    int code = read_keys(run, &own, &allowed);
+    if (code == 0) {
+        const char *host = run->options->is_local ? "127.0.0.1" : run->options->listen_host;
+        uint16_t port = run->options->is_local ? 0 : run->options->listen_port;
+        if (hub_open(host, port, &own, &allowed, &run->hub, why) < 0) {
+            code = fail(why, EXIT_USAGE);
+        }
+    }
+    key_pair_wipe(&own);
+    key_list_free(&allowed);
+    if (code == 0 && run->options->is_local &&
+        local_agents_start(&run->local, run->dir, run->options->agents, hub_ctrl_port(run->hub),
+                           why) < 0) {
+        code = fail(why, EXIT_INTERNAL);
+    }
+    return code;
+}
+
+static int block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static void take_signals(struct run *run, int signal_fd)
+{
+    struct signalfd_siginfo info;
+    while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (++run->signals == 1 && run->truth != NULL) {
+            fputs("\nleaseherd run: stopping in order; once more to stop at once\n", stderr);
+            run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_STOP, "stopped by the operator");
+        } else if (run->truth == NULL) {
+            run_refuse(run, EXIT_ABORTED, "stopped by the operator before the run began");
+        } else {
+            truth_outcome(run->truth, OUTCOME_ABORTED,
+                          "stopped at once by the operator; leases were left behind");
+            run_event_happened(run, RUN_HARD_STOP);
+        }
+    }
+}
+
+static const char *agent_word(const struct run *run, const struct roster_agent *a)
+{
+    if (a->is_lost) {
+        return "lost";
+    }
+    if (run->now_ns - a->last_heard_ns > 2 * NS_PER_S) {
+        return "silent";
+    }
+    return a->is_done ? "done" : run->start_ns != 0 ? "running" : a->is_ready ? "ready" : "joined";
+}
+
+static void show(struct run *run)
+{
+    static struct terminal_agent rows[ROSTER_AGENTS_MAX];
+    struct truth_now now = {0};
+    char phase[PLAN_NAME_BYTES + 32];
+    double run_s = 0;
+    if (run->truth != NULL && run->start_ns != 0) {
+        int64_t run_us = run_time_us(run, run->now_ns);
+        truth_now(run->truth, run_us, &now);
+        run_s = (double)run_us / 1e6;
+    }
+    for (size_t i = 0; i < run->roster.count; i++) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        rows[i] = (struct terminal_agent){
+            .name = a->name,
+            .state = agent_word(run, a),
+            .clients = a->hand.clients,
+            .bound = a->progress.bound,
+            .received = a->progress.received,
+        };
+    }
+    if (run->phase == RUN_STAGE) {
+        snprintf(phase, sizeof(phase), "stage %s", run->plan.stages[run->stage].name);
+    } else if (run->phase == RUN_GATHER) {
+        snprintf(phase, sizeof(phase), "gather (%zu of %zu agents)", run->roster.count,
+                 run->roster.wanted);
+    } else {
+        snprintf(phase, sizeof(phase), "%s", run_phase_name(run->phase));
+    }
+    terminal_update(run->terminal, &now, phase, rows, run->roster.count, run_s < 0 ? 0 : run_s);
+}
+
+static void watch_children(struct run *run)
+{
+    size_t ended =
+        run->options->is_local && run->phase < RUN_RECONCILE ? local_agents_ended(&run->local) : 0;
+    if (ended == 0) {
+        return;
+    }
+    if (run->truth == NULL) {
+        run_refuse(run, EXIT_INTERNAL,
+                   "local agent %zu ended; its reason is in %s/local-%zu/agent.log", ended,
+                   run->dir, ended);
+        return;
+    }
+    char name[KEY_NAME_BYTES];
+    snprintf(name, sizeof(name), "local-%zu", ended);
+    for (size_t i = 0; i < run->roster.count; i++) {
+        if (strcmp(run->roster.agents[i].name, name) == 0 && !run->roster.agents[i].is_done) {
+            run_lose_agent(run, &run->roster.agents[i], "ended; see its agent.log");
+        }
+    }
+}
+
+static void loop(struct run *run, int signal_fd)
+{
+    run->phase_until_ns = clock_monotonic_ns() + run->options->gather_ns;
+    run->ticked_ns = clock_monotonic_ns();
+    while (run->phase != RUN_OVER) {
+        struct pollfd fd = {.fd = signal_fd, .events = POLLIN};
+        int rc = hub_wait(run->hub, &fd, 1, TURN_MS);
+        run->now_ns = clock_monotonic_ns();
+        if (rc < 0 && rc != -EINTR) {
+            run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "waiting for messages failed: %s",
+                     strerror(-rc));
+        }
+        take_signals(run, signal_fd);
+        run_receive_control(run);
+        run_receive_data(run);
+        run_commit(run, run->phase == RUN_RECONCILE);
+        run_control_tick(run);
+        watch_children(run);
+        run_phase_tick(run);
+        show(run);
+    }
+    run_commit(run, true);
+}
+
+/* --- after the loop --- */
+
+static int print_text(const void *what, FILE *to)
+{
+    return report_write_text(what, to);
+}
+
+static int print_json(const void *what, FILE *to)
+{
+    return report_write_json(what, to);
+}
+
+static uint64_t missing_batches(const struct run *run)
+{
+    uint64_t missing = 0;
+    for (size_t i = 0; i < run->roster.count; i++) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        uint64_t committed = ledger_committed(run->ledger, (uint32_t)i);
+        uint64_t announced = a->has_final ? a->final_batch_seq : a->last_batch_seq;
+        missing += !a->is_lost && announced > committed ? announced - committed : 0;
+    }
+    return missing;
+}
+
+static struct truth_closing closing_of(const struct run *run)
+{
+    struct truth_closing closing = {
+        .run_us = run->start_ns == 0 ? 0 : run_time_us(run, run->now_ns),
+        .started_at_s = run->started_wall_s,
+        .path = run->path,
+        .path_is_known = run->path_is_known,
+        .missing_batches = missing_batches(run),
+    };
+    for (size_t i = 0; i < run->roster.count; i++) {
+        struct ledger_totals totals = ledger_totals(run->ledger, (uint32_t)i);
+        closing.ledger_events += totals.events;
+        closing.duplicates_dropped += totals.duplicates_dropped;
+    }
+    return closing;
+}
+
+static bool close_problems(struct run *run)
+{
+    char line[PROBLEMS_LINE_BYTES];
+    size_t size = problems_format_rest(run->problems_unwritten, line, sizeof(line));
+    (void)fwrite(line, 1, size, run->problems); /* ferror() tells below */
+    bool ok = ferror(run->problems) == 0;
+    ok = fclose(run->problems) == 0 && ok;
+    run->problems = NULL;
+    return ok;
+}
+
+static int report(struct run *run)
+{
+    if (run->start_ns == 0) {
+        /* Preflight refused: its events get run times counted backwards from now. */
+        run->start_ns = run->now_ns;
+        run_flush_deferred(run);
+    }
+    if (ledger_finish(run->ledger) < 0) {
+        truth_outcome(run->truth, OUTCOME_INTERNAL, ledger_why(run->ledger));
+    }
+    if (!close_problems(run)) {
+        truth_outcome(run->truth, OUTCOME_INTERNAL, "problems.log could not be written completely");
+    }
+    struct truth_closing closing = closing_of(run);
+    struct result *result = calloc(1, sizeof(*result));
+    char why[RUN_DIR_WHY_BYTES];
+    if (result == NULL || !truth_finish(run->truth, &closing, result)) {
+        free(result);
+        return fail("out of memory while writing the report", EXIT_INTERNAL);
+    }
+    int code = verdict_exit_code(result->verdict.result);
+    terminal_done(run->terminal);
+    run->terminal = NULL;
+    int shown = report_write_text(result, stdout);
+    if (shown < 0) {
+        log_warn("what=report_not_shown errno=%d", -shown); /* it is on disk as well */
+    }
+    fflush(stdout);
+    if (run_dir_print(run->dir, "report.txt", print_text, result, why) < 0 ||
+        run_dir_print(run->dir, "report.json", print_json, result, why) < 0) {
+        code = fail(why, EXIT_INTERNAL);
+    }
+    printf("\nRun directory: %s\n", run->dir);
+    result_free(result);
+    free(result);
+    return code;
+}
+
+static void say_bye(struct run *run)
+{
+    struct control_message m = {.kind = CONTROL_BYE};
+    snprintf(m.u.bye.text, sizeof(m.u.bye.text), "the run is over");
+    run_send_all(run, &m);
+}
+
+static void close_run(struct run *run)
+{
+    terminal_done(run->terminal);
+    if (run->problems != NULL) {
+        fclose(run->problems);
+    }
+    hub_close(run->hub);
+    local_agents_stop(&run->local);
+    ledger_close(run->ledger);
+    truth_free(run->truth);
+    roster_fini(&run->roster);
+    plan_free(&run->plan);
+    free(run->plan_bytes);
+    free(run->deferred);
+    free(run->preflight);
+}
+
+static int prepare_world(struct run *run)
+{
+    if (sodium_init() < 0 || !roster_init(&run->roster, run->options->agents) || !make_plan(run)) {
+        return fail("out of memory", EXIT_INTERNAL);
+    }
+    int code = open_dir(run);
+    if (code == 0) {
+        code = open_hub(run);
+    }
+    if (code == 0) {
+        run->terminal = terminal_new(stderr, isatty(STDERR_FILENO));
+        code = run->terminal == NULL ? fail("out of memory", EXIT_INTERNAL) : 0;
+    }
+    return code;
+}
+
+int run_execute(const struct run_options *options)
+{
+    struct run *run = calloc(1, sizeof(*run));
+    int signal_fd = block_signals();
+    if (run == NULL || signal_fd < 0) {
+        free(run);
+        return fail("cannot start: out of memory or descriptors", EXIT_INTERNAL);
+    }
+    run->options = options;
+    run->scenario = options->scenario;
+    run->exit_code = -1;
+    run->started_wall_s = clock_realtime_ns() / NS_PER_S;
+    int code = prepare_world(run);
+    if (code == 0) {
+        loop(run, signal_fd);
+        code = run->exit_code >= 0 ? run->exit_code : report(run);
+        say_bye(run);
+    }
+    close_run(run);
+    close(signal_fd);
+    log_set_fd(-1);
+    free(run);
+    return code;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/run/run_internal.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+enum { MESSAGES_PER_TURN = 1024 };
+
+/* Until the clock is known samples come fast, then once a second. */
+#define CLOCK_FAST_NS   (10 * NS_PER_MS)
+#define CLOCK_SLOW_NS   NS_PER_S
+#define CLOCK_ANSWER_NS NS_PER_S
+#define CLOCK_ROW_EVERY 5 /* samples between two rows of the ledger's clock table */
+
+static void fill_peer(const struct roster_agent *a, const struct roster_route *route,
+                      struct link_peer *out)
+{
+    memset(out, 0, sizeof(*out));
+    memcpy(out->name, a->name,
+           sizeof(out->name) < sizeof(a->name) ? sizeof(out->name) - 1 : sizeof(a->name));
+    memcpy(out->route, route->bytes, route->size);
+    out->route_bytes = route->size;
+}
+
+void run_send(struct run *run, struct roster_agent *a, struct control_message *m)
+{
+    const struct roster_route *route = control_kind_is_data(m->kind) ? &a->data : &a->ctrl;
+    if (route->size == 0) {
+        return;
+    }
+    struct link_peer peer;
+    fill_peer(a, route, &peer);
+    m->session = a->session;
+    int rc = hub_send(run->hub, &peer, m);
+    if (rc < 0) {
+        /* Gone or stuck: silence will show it, and every message is repeated or has a deadline. */
+        log_debug("what=send_failed agent=%s kind=%s errno=%d", a->name, control_kind_name(m->kind),
+                  -rc);
+    }
+}
+
+void run_send_all(struct run *run, struct control_message *m)
+{
+    for (size_t i = 0; i < run->roster.count; i++) {
+        if (!run->roster.agents[i].is_lost) {
+            run_send(run, &run->roster.agents[i], m);
+        }
+    }
+}
+
+static void refuse_peer(struct run *run, const struct link_peer *to, enum control_refusal code,
+                        const char *text)
+{
+    struct control_message m = {.kind = CONTROL_REFUSE};
+    m.u.refuse.code = code;
+    snprintf(m.u.refuse.text, sizeof(m.u.refuse.text), "%s", text);
+    (void)hub_send(run->hub, to, &m); /* the peer asks again if this is lost */
+    log_warn("what=agent_refused agent=%s code=%s why=\"%s\"", to->name, control_refusal_name(code),
+             text);
+}
+
+static uint64_t random_session(void)
+{
+    uint64_t session;
+    do {
+        randombytes_buf(&session, sizeof(session));
+    } while (session == CONTROL_SESSION_UNKNOWN);
+    return session;
+}
+
+static void welcome(struct run *run, const struct link_peer *from, struct roster_agent *a)
+{
+    memcpy(a->ctrl.bytes, from->route, from->route_bytes);
+    a->ctrl.size = from->route_bytes;
+    a->data.size = 0;
+    a->clock_id = 0;
+    struct control_message m = {.kind = CONTROL_WELCOME};
+    m.u.welcome.proto = CONTROL_PROTO;
+    m.u.welcome.session = a->session;
+    memcpy(m.u.welcome.run_id, run->plan.run_id, PLAN_RUN_ID_BYTES);
+    m.u.welcome.data_port = hub_data_port(run->hub);
+    if (run->ledger != NULL) {
+        m.u.welcome.committed_batch =
+            ledger_committed(run->ledger, (uint32_t)roster_index(&run->roster, a));
+    }
+    run_send(run, a, &m);
+    log_info("what=agent_joined agent=%s host=%s cores=%u addresses=%zu", a->name, a->host,
+             (unsigned)a->cores, a->address_count);
+}
+
+static void handle_hello(struct run *run, const struct link_peer *from,
+                         const struct control_hello *hello)
+{
+    if (from->role != KEY_ROLE_AGENT) {
+        refuse_peer(run, from, REFUSAL_BUSY, "this key has another role than agent");
+        return;
+    }
+    if (hello->proto_min > CONTROL_PROTO || hello->proto_max < CONTROL_PROTO) {
+        char text[CONTROL_TEXT_BYTES];
+        snprintf(
+            text, sizeof(text),
+            "the coordinator (%s) speaks protocol %d, this agent (%s) %u to %u; install the same "
+            "version on both",
+            LEASEHERD_VERSION, CONTROL_PROTO, hello->build, (unsigned)hello->proto_min,
+            (unsigned)hello->proto_max);
+        refuse_peer(run, from, REFUSAL_VERSION, text);
+        return;
+    }
+    struct roster_agent *a = NULL;
+    switch (roster_hello(&run->roster, from->name, hello, run->phase == RUN_GATHER,
+                         random_session(), run->now_ns, &a)) {
+    case ROSTER_WELCOME:
+        welcome(run, from, a);
+        break;
+    case ROSTER_DUPLICATE:
+        refuse_peer(run, from, REFUSAL_DUPLICATE_AGENT,
+                    "another agent with this name is connected; give each agent a key of its own");
+        break;
+    case ROSTER_BUSY:
+        refuse_peer(run, from, REFUSAL_BUSY,
+                    "a run without this agent is going on; it may join the next");
+        break;
+    case ROSTER_NO_MEMORY:
+        run_refuse(run, 6, "out of memory");
+        break;
+    }
+}
+
+static void handle_clock_reply(struct run *run, struct roster_agent *a,
+                               const struct control_clock_reply *reply)
+{
+    if (a->clock_id == 0 || reply->id != a->clock_id || reply->t1_ns != a->clock_asked_ns) {
+        return;
+    }
+    a->clock_id = 0;
+    if (!clock_map_add(&a->clock, reply->t1_ns, reply->t2_ns, reply->t3_ns, clock_monotonic_ns())) {
+        return;
+    }
+    if (run->truth == NULL) {
+        return;
+    }
+    size_t index = roster_index(&run->roster, a);
+    int64_t offset_us = clock_map_offset_ns(&a->clock) / (int64_t)NS_PER_US;
+    uint64_t uncertainty_us = clock_map_uncertainty_ns(&a->clock) / NS_PER_US;
+    truth_agent_clock(run->truth, index, offset_us, uncertainty_us);
+    if (run->start_ns != 0 && a->clock.count % CLOCK_ROW_EVERY == 0) {
+        int64_t to_run_us = -offset_us - (int64_t)(run->start_ns / NS_PER_US);
+        if (ledger_add_clock(run->ledger, (uint32_t)index, reply->t2_ns / NS_PER_US, to_run_us,
+                             uncertainty_us) < 0) {
+            run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "the ledger cannot be written: %s",
+                     ledger_why(run->ledger));
+        }
+    }
+}
+
+static void handle_beat(struct run *run, struct roster_agent *a, const struct control_beat *beat)
+{
+    if (run->phase == RUN_OVER || a->is_lost) {
+        return;
+    }
+    struct control_message m = {.kind = CONTROL_GRANT};
+    m.u.grant.boottime_ns = beat->boottime_ns;
+    m.u.grant.duration_ns = RUN_LEASE_NS;
+    a->last_grant_ns = run->now_ns;
+    run_send(run, a, &m);
+}
+
+static void handle_preflight_report(struct run *run, struct roster_agent *a,
+                                    const struct control_preflight_report *report)
+{
+    size_t room = run->preflight_count + report->relay_count;
+    struct control_preflight_relay *grown = realloc(run->preflight, (room + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "out of memory");
+        return;
+    }
+    run->preflight = grown;
+    for (size_t i = 0; i < report->relay_count; i++) {
+        if (report->relays[i].relay < run->plan.relay_count && !a->is_preflighted) {
+            run->preflight[run->preflight_count++] = report->relays[i];
+            truth_preflight(run->truth, roster_index(&run->roster, a), &report->relays[i]);
+        }
+    }
+    a->is_preflighted = a->is_preflighted || report->is_last;
+}
+
+static void handle_refusal(struct run *run, struct roster_agent *a, const struct control_refuse *r)
+{
+    int code = 2;
+    if (r->code == REFUSAL_ADDRESS) {
+        code = 5;
+    } else if (r->code == REFUSAL_RESOURCES) {
+        code = 6;
+    }
+    if (run->phase == RUN_PREPARE || run->phase == RUN_GATHER) {
+        run_refuse(run, code, "agent %s refused the plan: %s", a->name, r->text);
+    } else {
+        run_lose_agent(run, a, r->text);
+    }
+}
+
+static void handle_ready(struct run *run, struct roster_agent *a, const struct control_ready *ready)
+{
+    if (memcmp(ready->plan_hash, run->plan_hash, PLAN_HASH_BYTES) != 0) {
+        run_refuse(run, 6, "agent %s is ready for another plan than ours (hash differs)", a->name);
+        return;
+    }
+    if (!a->is_ready) {
+        log_info("what=agent_ready agent=%s clients=%llu memory_bytes=%llu", a->name,
+                 (unsigned long long)a->hand.clients, (unsigned long long)ready->memory_bytes);
+    }
+    a->is_ready = true;
+}
+
+static void handle_done(struct roster_agent *a, const struct control_done *done)
+{
+    a->is_done = true;
+    a->last_batch_seq = done->last_batch_seq;
+    a->event_count = done->event_count;
+}
+
+static void handle_agent(struct run *run, struct roster_agent *a, const struct control_message *m)
+{
+    if (m->kind == CONTROL_CLOCK_REPLY) {
+        handle_clock_reply(run, a, &m->u.clock_reply);
+    } else if (m->kind == CONTROL_BEAT) {
+        handle_beat(run, a, &m->u.beat);
+    } else if (m->kind == CONTROL_PROGRESS) {
+        a->progress = m->u.progress;
+    } else if (m->kind == CONTROL_READY && run->phase == RUN_PREPARE) {
+        handle_ready(run, a, &m->u.ready);
+    } else if (m->kind == CONTROL_PREFLIGHT_REPORT && run->phase == RUN_PREFLIGHT) {
+        handle_preflight_report(run, a, &m->u.preflight_report);
+    } else if (m->kind == CONTROL_ARMED) {
+        a->is_armed = m->u.armed.generation == run->arm_generation;
+    } else if (m->kind == CONTROL_DONE) {
+        handle_done(a, &m->u.done);
+    } else if (m->kind == CONTROL_REFUSE) {
+        handle_refusal(run, a, &m->u.refuse);
+    }
+}
+
+void run_receive_control(struct run *run)
+{
+    struct link_peer from;
+    struct control_message m;
+    for (unsigned i = 0; i < MESSAGES_PER_TURN && hub_receive(run->hub, HUB_CTRL, &from, &m) > 0;
+         i++) {
+        if (m.kind == CONTROL_HELLO) {
+            handle_hello(run, &from, &m.u.hello);
+            continue;
+        }
+        struct roster_agent *a = roster_find(&run->roster, from.name, m.session);
+        if (a == NULL || a->is_lost) {
+            continue; /* leftovers of an older session */
+        }
+        memcpy(a->ctrl.bytes, from.route, from.route_bytes);
+        a->ctrl.size = from.route_bytes;
+        a->last_heard_ns = run->now_ns;
+        handle_agent(run, a, &m);
+    }
+}
+
+static void ask_clock(struct run *run, struct roster_agent *a)
+{
+    uint64_t every_ns = clock_map_is_usable(&a->clock) ? CLOCK_SLOW_NS : CLOCK_FAST_NS;
+    uint64_t wait_ns = a->clock_id != 0 ? CLOCK_ANSWER_NS : every_ns;
+    if (run->now_ns - a->clock_asked_ns < wait_ns) {
+        return;
+    }
+    struct control_message m = {.kind = CONTROL_CLOCK_REQUEST};
+    a->clock_id = random_session();
+    a->clock_asked_ns = clock_monotonic_ns();
+    m.u.clock_request.id = a->clock_id;
+    m.u.clock_request.t1_ns = a->clock_asked_ns;
+    run_send(run, a, &m);
+}
+
+void run_control_tick(struct run *run)
+{
+    /* A stall of our own says nothing about the agents: give them time to be heard again. */
+    bool was_stalled = run->now_ns - run->ticked_ns > NS_PER_S;
+    for (size_t i = 0; i < run->roster.count; i++) {
+        struct roster_agent *a = &run->roster.agents[i];
+        if (a->is_lost) {
+            continue;
+        }
+        if (was_stalled) {
+            a->last_heard_ns = run->now_ns;
+        }
+        ask_clock(run, a);
+        if (run->phase != RUN_GATHER && !a->is_done &&
+            run->now_ns - a->last_heard_ns > RUN_LEASE_ENDED_NS) {
+            run_lose_agent(run, a, "was not heard for 5.5 s");
+        }
+    }
+    if (was_stalled && run->truth != NULL && run->start_ns != 0) {
+        truth_mark(run->truth, run_time_us(run, run->now_ns), "the coordinator itself stood still");
+    }
+    run->ticked_ns = run->now_ns;
+}

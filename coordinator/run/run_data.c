@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/run/run_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "coordinator/report/problems.h"
+
+enum {
+    COMMIT_ROWS = 5000,
+    COMMIT_AFTER_MS = 50,
+    MESSAGES_PER_TURN = 256,     /* so that control is never delayed by bulk */
+    WATERMARK_SLACK_US = 2000000 /* events of one agent are this well in order */
+};
+
+int64_t run_time_us(const struct run *run, uint64_t coordinator_ns)
+{
+    return ((int64_t)(coordinator_ns - run->start_ns)) / (int64_t)NS_PER_US;
+}
+
+static int64_t agent_run_us(const struct run *run, const struct roster_agent *a, uint64_t agent_us)
+{
+    int64_t ns = clock_map_to_coordinator_ns(&a->clock, agent_us * NS_PER_US);
+    return (ns - (int64_t)run->start_ns) / (int64_t)NS_PER_US;
+}
+
+static void log_problem(struct run *run, const struct roster_agent *a, const struct event *e,
+                        int64_t run_us)
+{
+    struct problems_context context = {
+        .plan = &run->plan,
+        .agent = a->name,
+        .run_us = run_us,
+        .started_at_s = run->start_ns == 0 ? 0 : run->started_wall_s,
+    };
+    char line[PROBLEMS_LINE_BYTES];
+    size_t size = problems_format(&context, e, line, sizeof(line));
+    if (size == 0 || run->problems == NULL) {
+        return;
+    }
+    if (run->problem_lines == PROBLEMS_LINES_MAX) {
+        run->problems_unwritten++;
+        return;
+    }
+    run->problem_lines++;
+    (void)fwrite(line, 1, size, run->problems); /* checked when it is closed */
+}
+
+static void tell_truth(struct run *run, size_t index, const struct event *e)
+{
+    const struct roster_agent *a = &run->roster.agents[index];
+    int64_t run_us = agent_run_us(run, a, e->t_us);
+    truth_event(run->truth, index, e, run_us, clock_map_uncertainty_ns(&a->clock) / NS_PER_US);
+    log_problem(run, a, e, run_us);
+}
+
+static bool defer(struct run *run, size_t index, const struct event *e)
+{
+    if (run->deferred_count == run->deferred_room) {
+        size_t room = run->deferred_room == 0 ? 256 : 2 * run->deferred_room;
+        struct deferred_event *grown = realloc(run->deferred, room * sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        run->deferred = grown;
+        run->deferred_room = room;
+    }
+    run->deferred[run->deferred_count++] = (struct deferred_event){index, *e};
+    return true;
+}
+
+void run_flush_deferred(struct run *run)
+{
+    for (size_t i = 0; i < run->deferred_count; i++) {
+        tell_truth(run, run->deferred[i].agent, &run->deferred[i].event);
+    }
+    run->deferred_count = 0;
+}
+
+static void ledger_failed(struct run *run)
+{
+    run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "the ledger cannot be written: %s",
+             ledger_why(run->ledger));
+}
+
+static void send_ack(struct run *run, struct roster_agent *a)
+{
+    size_t index = roster_index(&run->roster, a);
+    uint64_t committed = ledger_committed(run->ledger, (uint32_t)index);
+    struct control_message m = {.kind = CONTROL_ACK};
+    m.u.ack = (struct control_ack){
+        .epoch = a->epoch,
+        .committed_seq = committed,
+        .limit_seq = committed + LINK_WINDOW_BATCHES,
+    };
+    a->acked_seq = committed;
+    run_send(run, a, &m);
+}
+
+static void receive_batch(struct run *run, struct roster_agent *a,
+                          const struct control_batch *batch)
+{
+    size_t index = roster_index(&run->roster, a);
+    if (batch->epoch != a->epoch || run->ledger == NULL) {
+        return;
+    }
+    int rc =
+        ledger_append(run->ledger, (uint32_t)index, batch->seq, batch->events, batch->event_count);
+    if (rc == -EPROTO || rc == 0) {
+        send_ack(run, a); /* a gap or a repetition: tell the agent where we are */
+        return;
+    }
+    if (rc < 0) {
+        ledger_failed(run);
+        return;
+    }
+    if (run->commit_due_ns == 0) {
+        run->commit_due_ns = run->now_ns + COMMIT_AFTER_MS * NS_PER_MS;
+    }
+    for (size_t i = 0; i < batch->event_count; i++) {
+        const struct event *e = &batch->events[i];
+        a->last_event_us = e->t_us > a->last_event_us ? e->t_us : a->last_event_us;
+        if (run->start_ns != 0) {
+            tell_truth(run, index, e);
+        } else if (!defer(run, index, e)) {
+            run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "out of memory");
+        }
+    }
+    if (run->start_ns != 0 && a->last_event_us > 0) {
+        truth_watermark(run->truth, index,
+                        agent_run_us(run, a, a->last_event_us) - WATERMARK_SLACK_US);
+    }
+}
+
+static void receive_snapshot(struct run *run, struct roster_agent *a, const struct snapshot *s)
+{
+    if (run->truth == NULL) {
+        return;
+    }
+    truth_snapshot(run->truth, roster_index(&run->roster, a), s);
+    if (s->is_final) {
+        a->has_final = true;
+        a->final_batch_seq = s->last_batch_seq;
+    }
+}
+
+static void handle_data(struct run *run, const struct link_peer *from,
+                        const struct control_message *m)
+{
+    struct roster_agent *a = roster_find(&run->roster, from->name, m->session);
+    if (a == NULL || a->is_lost) {
+        return; /* leftovers of an older connection; the agent will say HELLO again */
+    }
+    memcpy(a->data.bytes, from->route, from->route_bytes);
+    a->data.size = from->route_bytes;
+    a->last_heard_ns = run->now_ns;
+    if (run->ledger == NULL && m->kind != CONTROL_DATA_HELLO) {
+        return;
+    }
+    if (m->kind == CONTROL_DATA_HELLO && run->ledger != NULL) {
+        send_ack(run, a);
+    } else if (m->kind == CONTROL_BATCH) {
+        receive_batch(run, a, &m->u.batch);
+    } else if (m->kind == CONTROL_SNAPSHOT) {
+        receive_snapshot(run, a, m->u.snapshot);
+    } else if (m->kind == CONTROL_HISTOGRAM) {
+        truth_histogram(run->truth, roster_index(&run->roster, a), &m->u.histogram);
+    }
+}
+
+void run_receive_data(struct run *run)
+{
+    static_assert((int)LINK_ROUTE_BYTES <= (int)ROSTER_ROUTE_BYTES, "routes fit");
+    struct link_peer from;
+    struct control_message m;
+    for (unsigned i = 0; i < MESSAGES_PER_TURN && hub_receive(run->hub, HUB_DATA, &from, &m) > 0;
+         i++) {
+        handle_data(run, &from, &m);
+    }
+}
+
+void run_commit(struct run *run, bool is_forced)
+{
+    if (run->ledger == NULL || ledger_pending(run->ledger) == 0) {
+        return;
+    }
+    if (!is_forced && run->now_ns < run->commit_due_ns &&
+        ledger_pending(run->ledger) < COMMIT_ROWS) {
+        return;
+    }
+    run->commit_due_ns = 0;
+    if (ledger_commit(run->ledger) < 0) {
+        ledger_failed(run);
+        return;
+    }
+    for (size_t i = 0; i < run->roster.count; i++) {
+        struct roster_agent *a = &run->roster.agents[i];
+        if (!a->is_lost && ledger_committed(run->ledger, (uint32_t)i) != a->acked_seq) {
+            send_ack(run, a);
+        }
+    }
+    if (run->problems != NULL) {
+        (void)fflush(run->problems); /* so that `tail -f` shows it; checked when it is closed */
+    }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happened, as it comes in: the way into truth/. It keeps the latest
+ * snapshot and histograms of every agent (merge), the accounting of events,
+ * addresses live at two clients, outages, the timeline; and at the end fills
+ * one struct result that every report is written from.
+ *
+ * Nothing here is per client except one open-addressing table of live leases
+ * (16 bytes each) and one of clients without a lease they want.
+ *
+ * Pure: time comes in. Not thread-safe. Owns its memory: truth_free().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/attrs.h"
+#include "coordinator/plan/scenario.h"
+#include "proto/control.h"
+#include "proto/event.h"
+#include "proto/plan.h"
+#include "proto/snapshot.h"
+
+struct truth;
+struct result; /* coordinator/report/result.h */
+
+struct truth_agent {
+    char name[PLAN_NAME_BYTES];
+    uint64_t clients;
+};
+
+/* `scenario` and `plan` must outlive it. NULL when out of memory. */
+NODISCARD struct truth *truth_new(const struct scenario *scenario, const struct plan *plan,
+                                  const struct truth_agent *agents, size_t agent_count);
+void truth_free(struct truth *truth); /* NULL is fine */
+
+/*
+ * One committed event. `run_us`: e->t_us mapped to microseconds since the
+ * start instant (may be negative for preflight); `uncertainty_us` of that mapping.
+ */
+void truth_event(struct truth *truth, size_t agent, const struct event *e, int64_t run_us,
+                 uint64_t uncertainty_us);
+void truth_snapshot(struct truth *truth, size_t agent, const struct snapshot *s);
+void truth_histogram(struct truth *truth, size_t agent, const struct control_histogram *h);
+/* The agent's result streams are complete up to this run time: overlaps before it are decided. */
+void truth_watermark(struct truth *truth, size_t agent, int64_t run_us);
+
+void truth_preflight(struct truth *truth, size_t agent, const struct control_preflight_relay *r);
+void truth_agent_lost(struct truth *truth, size_t agent, int64_t run_us);
+/* Clock quality and start lateness as the coordinator knows them, for agents[]. */
+void truth_agent_clock(struct truth *truth, size_t agent, int64_t offset_us,
+                       uint64_t uncertainty_us);
+
+/* Stages as they really began and ended. */
+void truth_stage_begin(struct truth *truth, uint32_t stage, int64_t run_us);
+void truth_stage_end(struct truth *truth, uint32_t stage, int64_t run_us, bool timed_out);
+/* A mark on the time axis ("pause", "agent a2 lost"). */
+void truth_mark(struct truth *truth, int64_t run_us, const char *text);
+
+/*
+ * How the run ended and why, besides what the judgements say. The first call
+ * wins for the reason order; severity only grows.
+ */
+enum run_outcome {
+    OUTCOME_COMPLETED,
+    OUTCOME_FAILED,    /* server-silent, canary-failed: FAIL */
+    OUTCOME_INVALID,
+    OUTCOME_ABORTED,   /* operator, foreign offer, agents lost beyond policy */
+    OUTCOME_PREFLIGHT, /* exit 5 */
+    OUTCOME_INTERNAL   /* exit 6 */
+};
+void truth_outcome(struct truth *truth, enum run_outcome outcome, const char *reason);
+
+/* A finding the run itself knows: id as in the docs ("foreign-offer"), summary, evidence, remedy. */
+void truth_finding(struct truth *truth, const char *id, const char *severity, const char *summary,
+                   const char *evidence, const char *remedy);
+
+/* Live figures for the terminal: cheap, any time. */
+struct truth_now {
+    uint64_t bound, open, failed, acquired, renewed, rebound, expired;
+    uint64_t sent, received, events;
+    double acquired_per_s, renewed_per_s; /* over the last 5 s */
+    uint64_t p50_us, p99_us;              /* of the running stage's main latency, from intended */
+};
+void truth_now(const struct truth *truth, int64_t run_us, struct truth_now *out);
+
+struct truth_closing {
+    int64_t run_us;           /* when RECONCILE ended */
+    uint64_t started_at_s;    /* wall clock, for the heading */
+    enum plan_path path;      /* that was used */
+    bool path_is_known;
+    uint64_t ledger_events, duplicates_dropped; /* from the ledger, all agents */
+    uint64_t missing_batches;                   /* announced and never received */
+};
+
+/* Decides everything and fills `out` (result_free() it). False when out of memory. */
+NODISCARD bool truth_finish(struct truth *truth, const struct truth_closing *closing,
+                            struct result *out);

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Coordinator <-> agent messages as plain structs. Only proto/control_*.c and
+ * proto/plan_wire.c include the generated protobuf code.
+ *
+ * Decoding uses an arena with a hard budget that belongs to the caller; the
+ * decoded message borrows from it and lives until the next decode with the
+ * same arena. control_decode() validates everything: kinds, enums, counts,
+ * column lengths, strings. What it accepts can be used without a further check
+ * of sizes and ranges (references into the plan excepted: they are checked
+ * where the plan is known).
+ *
+ * Pure. Wire format: proto/control.proto; rules of change: proto/README.md.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/attrs.h"
+#include "common/inet.h"
+#include "proto/event.h"
+#include "proto/plan.h"
+#include "proto/snapshot.h"
+
+enum {
+    CONTROL_PROTO = 1, /* versions we speak: min == max == 1 */
+    CONTROL_TEXT_BYTES = 256,
+    CONTROL_ADDRESSES_MAX = 4096, /* in one HELLO */
+    CONTROL_BATCH_EVENTS_MAX = 512,
+    CONTROL_PREFLIGHT_RELAYS_MAX = 256, /* in one report */
+    CONTROL_WHY_BYTES = 200,
+    /* Budgets that hold every legal message; what needs more is refused. */
+    CONTROL_ARENA_UP_BYTES = 256 * 1024,          /* agent -> coordinator */
+    CONTROL_ARENA_DOWN_BYTES = 5 * 1024 * 1024, /* coordinator -> agent: PREPARE */
+    CONTROL_SESSION_UNKNOWN = 0
+};
+
+enum control_kind {
+    CONTROL_NONE,
+    /* agent -> coordinator, CTRL */
+    CONTROL_HELLO,
+    CONTROL_CLOCK_REPLY,
+    CONTROL_BEAT,
+    CONTROL_READY,
+    CONTROL_PREFLIGHT_REPORT,
+    CONTROL_ARMED,
+    CONTROL_PROGRESS,
+    CONTROL_DONE,
+    /* coordinator -> agent, CTRL */
+    CONTROL_WELCOME,
+    CONTROL_CLOCK_REQUEST,
+    CONTROL_GRANT,
+    CONTROL_PREPARE,
+    CONTROL_PREFLIGHT,
+    CONTROL_ARM,
+    CONTROL_GO,
+    CONTROL_DRAIN,
+    CONTROL_BYE,
+    /* both, CTRL */
+    CONTROL_REFUSE,
+    /* agent -> coordinator, DATA */
+    CONTROL_DATA_HELLO,
+    CONTROL_BATCH,
+    CONTROL_SNAPSHOT,
+    CONTROL_HISTOGRAM,
+    /* coordinator -> agent, DATA */
+    CONTROL_ACK,
+    CONTROL_KIND_COUNT
+};
+
+enum control_refusal {
+    REFUSAL_UNSPECIFIED,
+    REFUSAL_VERSION,         /* for good: agent exits 3 */
+    REFUSAL_DUPLICATE_AGENT, /* another live session has this name: for good */
+    REFUSAL_BUSY,            /* a run without this agent is going on: try again */
+    REFUSAL_POLICY,          /* agent -> coordinator: the plan asks what the policy forbids */
+    REFUSAL_ADDRESS,         /* agent -> coordinator: cannot bind a carrying address */
+    REFUSAL_RESOURCES,       /* agent -> coordinator: memory, descriptors */
+    REFUSAL_PLAN,            /* agent -> coordinator: plan does not decode, hash differs */
+    REFUSAL_NO_RELAY,        /* coordinator -> agent: no relay it could carry */
+    REFUSAL_COUNT
+};
+
+struct control_hello {
+    uint32_t proto_min, proto_max;
+    char build[PLAN_NAME_BYTES];
+    char host[PLAN_NAME_BYTES];
+    uint32_t cores;
+    uint64_t epoch; /* random per agent process: names its result stream */
+    const struct ipv4 *addresses; /* it may use: interfaces narrowed by the policy */
+    size_t address_count;
+};
+
+struct control_welcome {
+    uint32_t proto;
+    uint64_t session; /* in every later envelope of both sockets */
+    uint8_t run_id[PLAN_RUN_ID_BYTES];
+    uint16_t data_port;
+    uint64_t committed_batch; /* of the agent's epoch; 0: none */
+};
+
+struct control_refuse {
+    enum control_refusal code;
+    char text[CONTROL_TEXT_BYTES]; /* one sentence for the operator */
+};
+
+struct control_clock_request {
+    uint64_t id, t1_ns;
+};
+
+struct control_clock_reply {
+    uint64_t id, t1_ns, t2_ns, t3_ns; /* t1 echoed; t2, t3 agent's CLOCK_MONOTONIC */
+};
+
+/* Asks for the right to send; the answer grants until boottime_ns + duration. */
+struct control_beat {
+    uint64_t boottime_ns; /* agent's CLOCK_BOOTTIME */
+    uint64_t ring_used_permille;
+};
+
+struct control_grant {
+    uint64_t boottime_ns; /* of the beat answered */
+    uint64_t duration_ns; /* RUN_LEASE_NS; a longer one is refused */
+};
+
+#define RUN_LEASE_NS UINT64_C(5000000000)
+#define RUN_LEASE_ENDED_NS UINT64_C(5500000000) /* coordinator: since the last grant left */
+
+struct control_share {
+    uint32_t relay; /* index in the plan */
+    uint32_t first_client, client_count; /* inside the relay's range */
+};
+
+struct control_prepare {
+    const uint8_t *plan;
+    size_t plan_bytes;
+    uint8_t plan_hash[PLAN_HASH_BYTES];
+    uint64_t assignment_epoch; /* 1; +1 with each reassignment */
+    const struct control_share *shares; /* >= 1, ascending by first_client, disjoint */
+    size_t share_count;
+    /* Exact share of fleet-wide limits: this agent's part of the plan's packets/s. */
+    uint64_t packets_per_s_max;
+};
+
+struct control_ready {
+    uint8_t plan_hash[PLAN_HASH_BYTES];
+    uint64_t memory_bytes;
+};
+
+/* Try these paths, best first; 3 DORA per relay, then RENEW on each path, then RELEASE. */
+struct control_preflight {
+    uint32_t path[PLAN_PATH_COUNT];
+    uint32_t path_count;
+};
+
+struct control_preflight_path {
+    uint32_t path;
+    uint32_t renew_sent, renew_acked; /* clients */
+    uint32_t wrong_port;              /* ACKs whose source port was not 67 */
+    uint32_t last_wrong_port;         /* an example of such a port, 0: none */
+    uint32_t send_errno;              /* 0, or why RENEW could not be sent */
+};
+
+struct control_preflight_relay {
+    uint32_t relay;
+    uint32_t clients, offered, bound;
+    uint32_t foreign_offers, naks;
+    uint32_t servers_answered; /* bit i: server i of the plan sent an OFFER or ACK */
+    uint32_t send_errno;       /* 0, or why DISCOVER could not be sent */
+    uint32_t path_count;
+    struct control_preflight_path path[PLAN_PATH_COUNT];
+};
+
+struct control_preflight_report {
+    const struct control_preflight_relay *relays; /* <= 256 per message */
+    size_t relay_count;
+    bool is_last;
+};
+
+struct control_arm {
+    uint64_t generation;
+    uint32_t path; /* enum plan_path, for the whole run */
+};
+
+struct control_armed {
+    uint64_t generation;
+};
+
+/*
+ * Starts, or widens, a stage: up to `client_limit` of this agent's clients may
+ * have started it (cumulative; canaries are the first steps of the first acquire
+ * stage). Batch and rate are this agent's exact share. Idempotent by (stage, step).
+ */
+struct control_go {
+    uint32_t stage, step;
+    uint64_t start_at_ns; /* agent's CLOCK_MONOTONIC */
+    uint32_t client_limit;
+    uint32_t batch;
+    uint64_t rate_milli_per_s;
+    bool is_last_step;
+};
+
+/* Sent every 100 ms while anything changed, at least every second, and at once when a step ends. */
+struct control_progress {
+    uint32_t stage, step;
+    bool is_step_done;     /* all clients allowed have finished (hold: duration passed) */
+    uint32_t started, finished, bound, failed; /* of this stage; bound: now */
+    uint64_t foreign_offers; /* since READY */
+    uint64_t received;       /* packets since READY */
+    uint64_t silent_streak;
+    struct ipv4 foreign_offer_addr, foreign_offer_server; /* the latest one */
+};
+
+enum control_drain_mode {
+    DRAIN_GRACEFUL, /* open exchanges finish (<= 10 s), due renewals still sent, then clean up */
+    DRAIN_NOW       /* nothing is sent any more, not even RELEASE */
+};
+
+struct control_drain {
+    enum control_drain_mode mode;
+    uint64_t release_milli_per_s; /* this agent's share; 0: no clean-up */
+};
+
+/* The agent has nothing left to send; its final snapshot and batches are on the DATA socket. */
+struct control_done {
+    uint64_t last_batch_seq, event_count;
+};
+
+struct control_bye {
+    char text[CONTROL_TEXT_BYTES];
+};
+
+struct control_data_hello {
+    uint64_t epoch;
+};
+
+struct control_batch {
+    uint64_t epoch, seq;
+    const struct event *events;
+    size_t event_count;
+};
+
+struct control_histogram {
+    uint64_t snapshot_seq;
+    struct histogram_key key;
+    const struct histogram *histogram;
+};
+
+struct control_ack {
+    uint64_t epoch, committed_seq, limit_seq; /* batches up to limit_seq may be sent */
+};
+
+struct control_message {
+    enum control_kind kind;
+    uint64_t session; /* CONTROL_SESSION_UNKNOWN before WELCOME */
+    union {
+        struct control_hello hello;
+        struct control_welcome welcome;
+        struct control_refuse refuse;
+        struct control_clock_request clock_request;
+        struct control_clock_reply clock_reply;
+        struct control_beat beat;
+        struct control_grant grant;
+        struct control_prepare prepare;
+        struct control_ready ready;
+        struct control_preflight preflight;
+        struct control_preflight_report preflight_report;
+        struct control_arm arm;
+        struct control_armed armed;
+        struct control_go go;
+        struct control_progress progress;
+        struct control_drain drain;
+        struct control_done done;
+        struct control_bye bye;
+        struct control_data_hello data_hello;
+        struct control_batch batch;
+        const struct snapshot *snapshot;
+        struct control_histogram histogram;
+        struct control_ack ack;
+    } u;
+};
+
+/* Scratch memory for one message at a time. Owns its buffer. */
+struct control_arena;
+NODISCARD struct control_arena *control_arena_new(size_t budget_bytes);
+void control_arena_free(struct control_arena *arena);
+
+/*
+ * The rules a message must keep beyond what its bytes say; encode and decode
+ * both ask it. `why`: one sentence.
+ */
+NODISCARD bool control_is_valid(const struct control_message *m, char why[CONTROL_WHY_BYTES]);
+
+/* For REFUSE and BYE: cuts, and puts '?' where a character is not printable ASCII. */
+void control_set_text(char out[CONTROL_TEXT_BYTES], const char *text);
+
+/*
+ * Returns the bytes needed; writes them when they fit in `size`. 0: the
+ * message is not encodable (a caller's mistake in a count or text).
+ */
+size_t control_encode(const struct control_message *m, uint8_t *out, size_t size);
+
+/* `out` is untouched on failure; `why`: one sentence for the log. */
+NODISCARD bool control_decode(struct control_arena *arena, const uint8_t *bytes, size_t size,
+                              struct control_message *out, char why[CONTROL_WHY_BYTES]);
+
+const char *control_kind_name(enum control_kind kind);
+const char *control_refusal_name(enum control_refusal code);
+/*
+ * Whether an agent (true) or the coordinator (false) may send this kind, and on
+ * which socket. REFUSE is also the coordinator's: a receiver asks
+ * control_kind_is_allowed.
+ */
+bool control_kind_is_from_agent(enum control_kind kind);
+bool control_kind_is_data(enum control_kind kind);
+bool control_kind_is_allowed(enum control_kind kind, bool is_from_agent, bool is_data);

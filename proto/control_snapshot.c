@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters and histograms: cumulative, sparse. */
+#include <string.h>
+
+#include "proto/control_wire.h"
+#include "proto/wire.h"
+
+_Static_assert((int)LEASEHERD__METRIC__METRIC_START_LATENESS == LATENCY_METRIC_COUNT,
+               "wire metrics are latency metrics plus one");
+_Static_assert((int)LEASEHERD__METRIC_CLOCK__CLOCK_FROM_SEND == LATENCY_CLOCK_COUNT,
+               "wire clocks are latency clocks plus one");
+
+#define COLUMN(field, rows, values) body->n_##field = (rows), body->field = (values)
+
+static size_t used_servers(const struct snapshot *s)
+{
+    size_t rows = PLAN_SERVERS_MAX;
+
+    while (rows > 0 && s->server[rows - 1].offers == 0 && s->server[rows - 1].acks == 0 &&
+           s->server[rows - 1].naks == 0) {
+        rows--;
+    }
+    return rows;
+}
+
+static void put_servers(const struct snapshot *from, struct control_snapshot_scratch *to)
+{
+    Leaseherd__Snapshot *body = &to->body;
+    size_t rows = used_servers(from);
+
+    for (size_t i = 0; i < rows; i++) {
+        to->offers[i] = from->server[i].offers;
+        to->acks[i] = from->server[i].acks;
+        to->naks[i] = from->server[i].naks;
+    }
+    COLUMN(server_offers, rows, to->offers);
+    COLUMN(server_acks, rows, to->acks);
+    COLUMN(server_naks, rows, to->naks);
+}
+
+void control_put_snapshot(const struct snapshot *from, struct control_snapshot_scratch *to)
+{
+    Leaseherd__Snapshot *body = &to->body;
+
+    leaseherd__snapshot__init(body);
+    body->seq = from->seq;
+    body->at_ns = from->at_ns;
+    body->is_final = from->is_final;
+    body->last_batch_seq = from->last_batch_seq;
+    memcpy(to->counter, from->counter, sizeof(to->counter));
+    COLUMN(counter, COUNTER_COUNT, to->counter);
+    put_servers(from, to);
+    for (uint32_t i = 0; i < from->send_error_count; i++) {
+        to->error[i] = from->send_error[i].error;
+        to->message[i] = from->send_error[i].message + 1U;
+        to->destination[i] = inet_host(from->send_error[i].destination);
+        to->error_count[i] = from->send_error[i].count;
+    }
+    COLUMN(error_errno, from->send_error_count, to->error);
+    COLUMN(error_message, from->send_error_count, to->message);
+    COLUMN(error_destination, from->send_error_count, to->destination);
+    COLUMN(error_count, from->send_error_count, to->error_count);
+    for (uint32_t i = 0; i < from->unexpected_count; i++) {
+        to->state[i] = from->unexpected[i].state + 1U;
+        to->event[i] = from->unexpected[i].event + 1U;
+        to->unexpected_count[i] = from->unexpected[i].count;
+    }
+    COLUMN(unexpected_state, from->unexpected_count, to->state);
+    COLUMN(unexpected_event, from->unexpected_count, to->event);
+    COLUMN(unexpected_count, from->unexpected_count, to->unexpected_count);
+}
+
+static bool snapshot_shape_is_good(const Leaseherd__Snapshot *from, char *why)
+{
+    const size_t server_lengths[] = {from->n_server_acks, from->n_server_naks};
+    const size_t error_lengths[] = {from->n_error_message, from->n_error_destination,
+                                    from->n_error_count};
+    const size_t unexpected_lengths[] = {from->n_unexpected_event, from->n_unexpected_count};
+
+    if (from->n_counter > COUNTER_COUNT) {
+        return wire_refuse(why, "snapshot: %zu counters; at most %d are known", from->n_counter,
+                           COUNTER_COUNT);
+    }
+    if (from->n_server_offers > PLAN_SERVERS_MAX ||
+        from->n_error_errno > SNAPSHOT_SEND_ERRORS_MAX ||
+        from->n_unexpected_state > SNAPSHOT_UNEXPECTED_MAX) {
+        return wire_refuse(why, "snapshot: too many rows");
+    }
+    return control_columns_match(server_lengths, ARRAY_LEN(server_lengths), from->n_server_offers,
+                                 "snapshot", why) &&
+           control_columns_match(error_lengths, ARRAY_LEN(error_lengths), from->n_error_errno,
+                                 "snapshot", why) &&
+           control_columns_match(unexpected_lengths, ARRAY_LEN(unexpected_lengths),
+                                 from->n_unexpected_state, "snapshot", why);
+}
+
+/* Wire rows are the value plus one and fit a byte; 0 becomes 255, which no table has. */
+static bool narrow(uint32_t wire, uint8_t *out)
+{
+    *out = (uint8_t)(wire - 1U);
+    return wire >= 1 && wire <= UINT8_MAX;
+}
+
+static bool take_rows(const Leaseherd__Snapshot *from, struct snapshot *s, char *why)
+{
+    for (size_t i = 0; i < from->n_error_errno; i++) {
+        struct snapshot_send_error *e = &s->send_error[i];
+        e->error = from->error_errno[i];
+        e->destination = inet_from_host(from->error_destination[i]);
+        e->count = from->error_count[i];
+        if (!narrow(from->error_message[i], &e->message)) {
+            return wire_refuse(why, "snapshot: send error %zu has no such errno or message", i);
+        }
+    }
+    for (size_t i = 0; i < from->n_unexpected_state; i++) {
+        struct snapshot_unexpected *u = &s->unexpected[i];
+        u->count = from->unexpected_count[i];
+        if (!narrow(from->unexpected_state[i], &u->state) ||
+            !narrow(from->unexpected_event[i], &u->event)) {
+            return wire_refuse(why, "snapshot: unexpected %zu has no such state or event", i);
+        }
+    }
+    s->send_error_count = (uint32_t)from->n_error_errno;
+    s->unexpected_count = (uint32_t)from->n_unexpected_state;
+    return true;
+}
+
+const struct snapshot *control_take_snapshot(struct control_arena *arena,
+                                             const Leaseherd__Snapshot *from, char *why)
+{
+    if (!snapshot_shape_is_good(from, why)) {
+        return NULL;
+    }
+    struct snapshot *s = control_arena_take(arena, 1, sizeof(*s));
+    if (s == NULL) {
+        (void)control_no_memory("snapshot", why);
+        return NULL;
+    }
+    s->seq = from->seq;
+    s->at_ns = from->at_ns;
+    s->is_final = from->is_final;
+    s->last_batch_seq = from->last_batch_seq;
+    for (size_t i = 0; i < from->n_counter; i++) {
+        s->counter[i] = from->counter[i];
+    }
+    for (size_t i = 0; i < from->n_server_offers; i++) {
+        s->server[i].offers = from->server_offers[i];
+        s->server[i].acks = from->server_acks[i];
+        s->server[i].naks = from->server_naks[i];
+    }
+    return take_rows(from, s, why) ? s : NULL;
+}
+
+void control_put_histogram(const struct control_histogram *from,
+                           struct control_histogram_scratch *to)
+{
+    Leaseherd__Histogram *body = &to->body;
+    const struct histogram *h = from->histogram;
+    size_t rows = 0;
+    unsigned next = 0; /* the bucket after the last one written */
+
+    leaseherd__histogram__init(body);
+    body->snapshot_seq = from->snapshot_seq;
+    body->metric = (Leaseherd__Metric)(from->key.metric + 1);
+    body->clock = (Leaseherd__MetricClock)(from->key.clock + 1);
+    body->server = from->key.server == SNAPSHOT_NO_SERVER ? 0 : from->key.server + 1U;
+    body->stage = from->key.stage == SNAPSHOT_STAGE_PREFLIGHT ? 0 : from->key.stage + 1U;
+    body->count = h->count;
+    body->sum_ns = h->sum_ns;
+    body->min_ns = h->min_ns;
+    body->max_ns = h->max_ns;
+    body->is_saturated = h->is_saturated;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (h->bucket[i] > 0) {
+            to->skip[rows] = i - next;
+            to->count[rows] = h->bucket[i];
+            next = i + 1;
+            rows++;
+        }
+    }
+    COLUMN(bucket_skip, rows, to->skip);
+    COLUMN(bucket_count, rows, to->count);
+}
+
+static bool take_key(const Leaseherd__Histogram *from, struct histogram_key *out, char *why)
+{
+    if ((int)from->metric < 1 || (int)from->metric > LATENCY_METRIC_COUNT ||
+        (int)from->clock < 1 || (int)from->clock > LATENCY_CLOCK_COUNT ||
+        from->server > PLAN_SERVERS_MAX || from->stage > PLAN_STAGES_MAX) {
+        return wire_refuse(why, "histogram: the key names no metric, clock, server or stage");
+    }
+    out->metric = (uint8_t)((int)from->metric - 1);
+    out->clock = (uint8_t)((int)from->clock - 1);
+    out->server = from->server == 0 ? (uint8_t)SNAPSHOT_NO_SERVER : (uint8_t)(from->server - 1);
+    out->stage =
+        from->stage == 0 ? (uint8_t)SNAPSHOT_STAGE_PREFLIGHT : (uint8_t)(from->stage - 1);
+    return true;
+}
+
+static bool take_buckets(const Leaseherd__Histogram *from, struct histogram *h, char *why)
+{
+    uint64_t next = 0;
+
+    for (size_t i = 0; i < from->n_bucket_skip; i++) {
+        uint64_t bucket = next + from->bucket_skip[i];
+        if (bucket >= HISTOGRAM_BUCKETS) {
+            return wire_refuse(why, "histogram: row %zu is beyond the last bucket", i);
+        }
+        if (from->bucket_count[i] == 0) {
+            return wire_refuse(why, "histogram: row %zu is an empty bucket", i);
+        }
+        h->bucket[bucket] = from->bucket_count[i];
+        next = bucket + 1;
+    }
+    return true;
+}
+
+bool control_take_histogram(struct control_arena *arena, const Leaseherd__Histogram *from,
+                            struct control_histogram *out, char *why)
+{
+    if (from->n_bucket_skip > HISTOGRAM_BUCKETS) {
+        return wire_refuse(why, "histogram: %zu rows; at most %d are possible",
+                           from->n_bucket_skip, HISTOGRAM_BUCKETS);
+    }
+    if (!control_columns_match(&from->n_bucket_count, 1, from->n_bucket_skip, "histogram", why) ||
+        !take_key(from, &out->key, why)) {
+        return false;
+    }
+    struct histogram *h = control_arena_take(arena, 1, sizeof(*h));
+    if (h == NULL) {
+        return control_no_memory("histogram", why);
+    }
+    h->count = from->count;
+    h->sum_ns = from->sum_ns;
+    h->min_ns = from->min_ns;
+    h->max_ns = from->max_ns;
+    h->is_saturated = from->is_saturated;
+    out->snapshot_seq = from->snapshot_seq;
+    out->histogram = h;
+    return take_buckets(from, h, why);
+}

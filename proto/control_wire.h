@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between the envelope and its bulk bodies (batch, snapshot, histogram,
+ * preflight report): files are split by size, not by idea.
+ *
+ * Encoders fill a scratch whose columns the body then points to. Decoders take
+ * a body apart into arena memory, check what only the wire form can get wrong
+ * (column lengths, numbers that would not fit the field) and leave the rules to
+ * control_is_valid().
+ *
+ * Internal to proto/. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control.pb-c.h"
+#include "proto/control.h"
+#include "proto/control_arena.h"
+
+struct control_batch_scratch {
+    Leaseherd__Batch body;
+    int64_t t_step_us[CONTROL_BATCH_EVENTS_MAX];
+    int32_t client_step[CONTROL_BATCH_EVENTS_MAX];
+    Leaseherd__EventKind kind[CONTROL_BATCH_EVENTS_MAX];
+    Leaseherd__EventResult result[CONTROL_BATCH_EVENTS_MAX];
+    uint32_t xid[CONTROL_BATCH_EVENTS_MAX], stage[CONTROL_BATCH_EVENTS_MAX];
+    uint32_t tries[CONTROL_BATCH_EVENTS_MAX], flags[CONTROL_BATCH_EVENTS_MAX];
+    uint32_t lease_s[CONTROL_BATCH_EVENTS_MAX], offer_us[CONTROL_BATCH_EVENTS_MAX];
+    uint32_t took_us[CONTROL_BATCH_EVENTS_MAX], wait_us[CONTROL_BATCH_EVENTS_MAX];
+    uint32_t addr[CONTROL_BATCH_EVENTS_MAX], server[CONTROL_BATCH_EVENTS_MAX];
+};
+
+struct control_snapshot_scratch {
+    Leaseherd__Snapshot body;
+    uint64_t counter[COUNTER_COUNT];
+    uint64_t offers[PLAN_SERVERS_MAX], acks[PLAN_SERVERS_MAX], naks[PLAN_SERVERS_MAX];
+    uint32_t error[SNAPSHOT_SEND_ERRORS_MAX], message[SNAPSHOT_SEND_ERRORS_MAX];
+    uint32_t destination[SNAPSHOT_SEND_ERRORS_MAX];
+    uint64_t error_count[SNAPSHOT_SEND_ERRORS_MAX];
+    uint32_t state[SNAPSHOT_UNEXPECTED_MAX], event[SNAPSHOT_UNEXPECTED_MAX];
+    uint64_t unexpected_count[SNAPSHOT_UNEXPECTED_MAX];
+};
+
+struct control_histogram_scratch {
+    Leaseherd__Histogram body;
+    uint32_t skip[HISTOGRAM_BUCKETS], count[HISTOGRAM_BUCKETS];
+};
+
+enum { CONTROL_PREFLIGHT_PATHS_MAX = CONTROL_PREFLIGHT_RELAYS_MAX * PLAN_PATH_COUNT };
+
+struct control_report_scratch {
+    Leaseherd__PreflightReport body;
+    uint32_t relay[CONTROL_PREFLIGHT_RELAYS_MAX], clients[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t offered[CONTROL_PREFLIGHT_RELAYS_MAX], bound[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t foreign_offers[CONTROL_PREFLIGHT_RELAYS_MAX], naks[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t servers_answered[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t send_errno[CONTROL_PREFLIGHT_RELAYS_MAX], path_count[CONTROL_PREFLIGHT_RELAYS_MAX];
+    Leaseherd__Path path[CONTROL_PREFLIGHT_PATHS_MAX];
+    uint32_t renew_sent[CONTROL_PREFLIGHT_PATHS_MAX], renew_acked[CONTROL_PREFLIGHT_PATHS_MAX];
+    uint32_t wrong_port[CONTROL_PREFLIGHT_PATHS_MAX];
+    uint32_t last_wrong_port[CONTROL_PREFLIGHT_PATHS_MAX];
+    uint32_t path_send_errno[CONTROL_PREFLIGHT_PATHS_MAX];
+};
+
+void control_put_batch(const struct control_batch *from, struct control_batch_scratch *to);
+void control_put_snapshot(const struct snapshot *from, struct control_snapshot_scratch *to);
+void control_put_histogram(const struct control_histogram *from,
+                           struct control_histogram_scratch *to);
+void control_put_report(const struct control_preflight_report *from,
+                        struct control_report_scratch *to);
+
+NODISCARD bool control_take_batch(struct control_arena *arena, const Leaseherd__Batch *from,
+                                  struct control_batch *out, char *why);
+/* The result is in the arena; NULL on failure. */
+NODISCARD const struct snapshot *control_take_snapshot(struct control_arena *arena,
+                                                       const Leaseherd__Snapshot *from, char *why);
+NODISCARD bool control_take_histogram(struct control_arena *arena,
+                                      const Leaseherd__Histogram *from,
+                                      struct control_histogram *out, char *why);
+NODISCARD bool control_take_report(struct control_arena *arena,
+                                   const Leaseherd__PreflightReport *from,
+                                   struct control_preflight_report *out, char *why);
+
+/* All `count` lengths are `wanted`; otherwise the sentence names the message. */
+NODISCARD bool control_columns_match(const size_t *lengths, size_t count, size_t wanted,
+                                     const char *message, char *why);
+/* The sentence for an arena that is used up. */
+bool control_no_memory(const char *message, char *why);
