@@ -5,8 +5,11 @@
  * A secret key file holds, one per line, "leaseherd-curve-secret 1",
  * "public Z85", "secret Z85". It is made with mode 0600, O_EXCL and O_NOFOLLOW,
  * and refused when others may read it, when it is a symlink, or when it belongs
- * to somebody else. agents.allow holds "NAME ROLE Z85 ADDED EXPIRES" per line
- * (ADDED, EXPIRES as YYYY-MM-DD, "-" for never) and is replaced atomically.
+ * to somebody else. A public key file holds "leaseherd-curve-public 1" and
+ * "public Z85". agents.allow holds "NAME ROLE Z85 ADDED EXPIRES" per line (ADDED,
+ * EXPIRES as YYYY-MM-DD, "-" for never; '#' starts a comment line) and is
+ * replaced atomically; a key may stand there once, a name twice (rotation).
+ * Public files that others may write to are refused.
  *
  * Messages in `why` are one sentence: what, where, what to do.
  */
@@ -62,4 +65,5 @@ NODISCARD int key_list_write(const char *path, const struct key_list *list,
 void key_list_free(struct key_list *list);
 const struct key_entry *key_list_find(const struct key_list *list,
                                       const uint8_t public_key[KEY_BYTES]);
+/* The day named is the last good one. */
 bool key_entry_is_expired(const struct key_entry *entry, const char *today_yyyy_mm_dd);

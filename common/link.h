@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only includer of zmq.h: authenticated message sockets. Edge.
+ * The only includer of zmq.h beside common/zap.c: authenticated message sockets. Edge.
  *
  * CURVE is always on. A server socket (ROUTER) answers only peers whose public
  * key the ZAP handler (common/zap.c) finds in the allow-list; the peer's identity is
@@ -26,7 +26,12 @@
 struct link_context;
 struct link_socket;
 
-enum { LINK_ROUTE_BYTES = 32, LINK_WHY_BYTES = 400 };
+enum {
+    LINK_ROUTE_BYTES = 32,
+    LINK_WHY_BYTES = 400,
+    LINK_POLL_SOCKETS_MAX = 16,
+    LINK_POLL_FDS_MAX = 64
+};
 
 /* Which bounds a socket has: DESIGN section 2, CTRL small and never delayed, DATA bulk. */
 enum link_kind { LINK_CTRL, LINK_DATA };
@@ -50,13 +55,16 @@ struct link_peer {
 
 /* What the socket monitor told since the last call; a set of bits. */
 enum link_trouble {
-    LINK_CONNECTED = 1 << 0,       /* handshake succeeded */
-    LINK_NO_LISTENER = 1 << 1,     /* TCP connect refused or timed out; retried by itself */
-    LINK_KEY_REFUSED = 1 << 2,     /* ZAP 400: our key is not (or no longer) on the list */
-    LINK_TRY_LATER = 1 << 3,       /* ZAP 300 */
-    LINK_WRONG_SERVER_KEY = 1 << 4, /* handshake broke as it does with a wrong --server-key */
-    LINK_NOT_CURVE = 1 << 5,       /* the other side does not speak CURVE */
-    LINK_DISCONNECTED = 1 << 6,
+    LINK_CONNECTED = 1 << 0,   /* handshake succeeded */
+    LINK_NO_LISTENER = 1 << 1, /* no such host, TCP connect refused or timed out, or nobody answers
+                                  the handshake; retried by itself */
+    LINK_KEY_REFUSED = 1 << 2, /* ZAP 400: our key is not (or no longer) on the list. libzmq never
+                                  tries again: link_close() and link_client_open() after a pause */
+    LINK_TRY_LATER = 1 << 3,   /* ZAP 300 or 500; retried by itself */
+    LINK_WRONG_SERVER_KEY = 1 << 4, /* handshake broke as it does with a wrong --server-key; retried
+                                       by itself, in vain unless the server dies just then */
+    LINK_NOT_CURVE = 1 << 5,    /* the other side does not speak CURVE; as LINK_KEY_REFUSED */
+    LINK_DISCONNECTED = 1 << 6, /* a connection that had succeeded ended; retried by itself */
     LINK_PEER_REFUSED = 1 << 7     /* server side: a peer failed authentication */
 };
 
@@ -94,8 +102,10 @@ NODISCARD int link_send(struct link_socket *socket, const struct link_peer *to, 
 
 /*
  * Never blocks. 1 and a borrowed view (valid until the next call on this
- * socket), 0 when there is nothing, -errno. Messages without User-Id or with
- * more than one body frame are dropped and counted.
+ * socket), 0 when there is nothing, -errno. Messages without User-Id, with
+ * more than one body frame, from a peer that chose its own routing id, or from a
+ * key that is not on the list any more are dropped and counted; the connection
+ * of a revoked key stays, but nothing comes through it. `from` may be NULL on a client.
  */
 NODISCARD int link_receive(struct link_socket *socket, struct link_peer *from, const uint8_t **bytes,
                            size_t *size);
@@ -105,9 +115,22 @@ uint64_t link_dropped_count(const struct link_socket *socket);
 unsigned link_trouble(struct link_socket *socket);
 
 /*
- * Waits until a socket is readable, an fd of `fds` is ready (revents set), or
- * `timeout_ms` passed (-1: for ever). Returns a bit set of readable sockets
- * (bit i: sockets[i]), or -errno (-EINTR included).
+ * The last connection attempt whose key the list refused, for the operator;
+ * false when none came since the last call. The coordinator's own self-test is not told.
+ */
+struct link_refusal {
+    uint64_t count; /* refusals so far */
+    char address[64];
+    char key_z85[KEY_Z85_BYTES];       /* "" if it had none */
+    char expired_name[KEY_NAME_BYTES]; /* whose key it is when it is only out of date, else "" */
+};
+bool link_last_refusal(struct link_context *context, struct link_refusal *out);
+
+/*
+ * Waits until a socket is readable, an fd of `fds` is ready (revents set),
+ * link_trouble() has news, or `timeout_ms` passed (-1: for ever). Returns a bit
+ * set of readable sockets (bit i: sockets[i]), or -errno (-EINTR included). At most
+ * LINK_POLL_SOCKETS_MAX sockets and LINK_POLL_FDS_MAX fds, else -EINVAL.
  */
 NODISCARD int link_poll(struct link_socket *const *sockets, size_t socket_count, struct pollfd *fds,
                         size_t fd_count, int timeout_ms);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One line per fact to stderr (or a file): "level=warn what=agent_lost agent=a1 ...".
- * Values with spaces are quoted by the caller's format. Edge. Thread-safe: one write(2) per line.
+ * One line per fact to stderr (or a file), with the time (UTC) before it:
+ * "time=2026-01-02T03:04:05.678Z level=warn what=agent_lost agent=a1 ...".
+ * Values with spaces are quoted by the caller's format; control characters
+ * become '?', a line ends after 1 KiB. Edge. Thread-safe: one write(2) per line.
  * Nothing per packet is ever logged.
  */
 #pragma once

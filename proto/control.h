@@ -93,6 +93,10 @@ struct control_hello {
     size_t address_count;
 };
 
+/*
+ * A WELCOME that names the run the agent has open resumes it under the new
+ * session (the agent reconnected); another run id makes it discard the open run.
+ */
 struct control_welcome {
     uint32_t proto;
     uint64_t session; /* in every later envelope of both sockets */
@@ -248,6 +252,11 @@ struct control_histogram {
     const struct histogram *histogram;
 };
 
+/*
+ * Also the answer to DATA_HELLO, to a gap and to a repeated batch: the agent
+ * drops what is committed and sends again from committed_seq + 1 when it had
+ * already sent further on a connection that is gone.
+ */
 struct control_ack {
     uint64_t epoch, committed_seq, limit_seq; /* batches up to limit_seq may be sent */
 };

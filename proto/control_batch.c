@@ -46,8 +46,6 @@ static void put_event(const struct event *e, const struct event *before,
     to->server[i] = inet_host(e->server);
 }
 
-#define COLUMN(field, rows, values) body->n_##field = (rows), body->field = (values)
-
 void control_put_batch(const struct control_batch *from, struct control_batch_scratch *to)
 {
     Leaseherd__Batch *body = &to->body;
@@ -61,20 +59,20 @@ void control_put_batch(const struct control_batch *from, struct control_batch_sc
     for (size_t i = 0; i < rows; i++) {
         put_event(&from->events[i], i > 0 ? &from->events[i - 1] : NULL, to, i);
     }
-    COLUMN(t_step_us, rows, to->t_step_us);
-    COLUMN(client_step, rows, to->client_step);
-    COLUMN(xid, rows, to->xid);
-    COLUMN(kind, rows, to->kind);
-    COLUMN(result, rows, to->result);
-    COLUMN(stage, rows, to->stage);
-    COLUMN(tries, rows, to->tries);
-    COLUMN(flags, rows, to->flags);
-    COLUMN(lease_s, rows, to->lease_s);
-    COLUMN(offer_us, rows, to->offer_us);
-    COLUMN(took_us, rows, to->took_us);
-    COLUMN(wait_us, rows, to->wait_us);
-    COLUMN(addr, rows, to->addr);
-    COLUMN(server, rows, to->server);
+    CONTROL_COLUMN(t_step_us, rows, to->t_step_us);
+    CONTROL_COLUMN(client_step, rows, to->client_step);
+    CONTROL_COLUMN(xid, rows, to->xid);
+    CONTROL_COLUMN(kind, rows, to->kind);
+    CONTROL_COLUMN(result, rows, to->result);
+    CONTROL_COLUMN(stage, rows, to->stage);
+    CONTROL_COLUMN(tries, rows, to->tries);
+    CONTROL_COLUMN(flags, rows, to->flags);
+    CONTROL_COLUMN(lease_s, rows, to->lease_s);
+    CONTROL_COLUMN(offer_us, rows, to->offer_us);
+    CONTROL_COLUMN(took_us, rows, to->took_us);
+    CONTROL_COLUMN(wait_us, rows, to->wait_us);
+    CONTROL_COLUMN(addr, rows, to->addr);
+    CONTROL_COLUMN(server, rows, to->server);
 }
 
 static bool shape_is_good(const Leaseherd__Batch *from, char *why)

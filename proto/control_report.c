@@ -7,8 +7,6 @@ _Static_assert((int)LEASEHERD__PATH__PATH_RELAYED == PLAN_PATH_COUNT &&
                    (int)LEASEHERD__PATH__PATH_ROUTED == PLAN_PATH_ROUTED + 1,
                "wire paths are plan paths plus one");
 
-#define COLUMN(field, rows, values) body->n_##field = (rows), body->field = (values)
-
 static void put_path(const struct control_preflight_path *from, struct control_report_scratch *to,
                      size_t row)
 {
@@ -50,21 +48,21 @@ void control_put_report(const struct control_preflight_report *from,
             paths++;
         }
     }
-    COLUMN(relay, rows, to->relay);
-    COLUMN(clients, rows, to->clients);
-    COLUMN(offered, rows, to->offered);
-    COLUMN(bound, rows, to->bound);
-    COLUMN(foreign_offers, rows, to->foreign_offers);
-    COLUMN(naks, rows, to->naks);
-    COLUMN(servers_answered, rows, to->servers_answered);
-    COLUMN(send_errno, rows, to->send_errno);
-    COLUMN(path_count, rows, to->path_count);
-    COLUMN(path, paths, to->path);
-    COLUMN(path_renew_sent, paths, to->renew_sent);
-    COLUMN(path_renew_acked, paths, to->renew_acked);
-    COLUMN(path_wrong_port, paths, to->wrong_port);
-    COLUMN(path_last_wrong_port, paths, to->last_wrong_port);
-    COLUMN(path_send_errno, paths, to->path_send_errno);
+    CONTROL_COLUMN(relay, rows, to->relay);
+    CONTROL_COLUMN(clients, rows, to->clients);
+    CONTROL_COLUMN(offered, rows, to->offered);
+    CONTROL_COLUMN(bound, rows, to->bound);
+    CONTROL_COLUMN(foreign_offers, rows, to->foreign_offers);
+    CONTROL_COLUMN(naks, rows, to->naks);
+    CONTROL_COLUMN(servers_answered, rows, to->servers_answered);
+    CONTROL_COLUMN(send_errno, rows, to->send_errno);
+    CONTROL_COLUMN(path_count, rows, to->path_count);
+    CONTROL_COLUMN(path, paths, to->path);
+    CONTROL_COLUMN(path_renew_sent, paths, to->renew_sent);
+    CONTROL_COLUMN(path_renew_acked, paths, to->renew_acked);
+    CONTROL_COLUMN(path_wrong_port, paths, to->wrong_port);
+    CONTROL_COLUMN(path_last_wrong_port, paths, to->last_wrong_port);
+    CONTROL_COLUMN(path_send_errno, paths, to->path_send_errno);
 }
 
 static bool shape_is_good(const Leaseherd__PreflightReport *from, char *why)

@@ -10,8 +10,6 @@ _Static_assert((int)LEASEHERD__METRIC__METRIC_START_LATENESS == LATENCY_METRIC_C
 _Static_assert((int)LEASEHERD__METRIC_CLOCK__CLOCK_FROM_SEND == LATENCY_CLOCK_COUNT,
                "wire clocks are latency clocks plus one");
 
-#define COLUMN(field, rows, values) body->n_##field = (rows), body->field = (values)
-
 static size_t used_servers(const struct snapshot *s)
 {
     size_t rows = PLAN_SERVERS_MAX;
@@ -33,9 +31,9 @@ static void put_servers(const struct snapshot *from, struct control_snapshot_scr
         to->acks[i] = from->server[i].acks;
         to->naks[i] = from->server[i].naks;
     }
-    COLUMN(server_offers, rows, to->offers);
-    COLUMN(server_acks, rows, to->acks);
-    COLUMN(server_naks, rows, to->naks);
+    CONTROL_COLUMN(server_offers, rows, to->offers);
+    CONTROL_COLUMN(server_acks, rows, to->acks);
+    CONTROL_COLUMN(server_naks, rows, to->naks);
 }
 
 void control_put_snapshot(const struct snapshot *from, struct control_snapshot_scratch *to)
@@ -48,7 +46,7 @@ void control_put_snapshot(const struct snapshot *from, struct control_snapshot_s
     body->is_final = from->is_final;
     body->last_batch_seq = from->last_batch_seq;
     memcpy(to->counter, from->counter, sizeof(to->counter));
-    COLUMN(counter, COUNTER_COUNT, to->counter);
+    CONTROL_COLUMN(counter, COUNTER_COUNT, to->counter);
     put_servers(from, to);
     for (uint32_t i = 0; i < from->send_error_count; i++) {
         to->error[i] = from->send_error[i].error;
@@ -56,18 +54,18 @@ void control_put_snapshot(const struct snapshot *from, struct control_snapshot_s
         to->destination[i] = inet_host(from->send_error[i].destination);
         to->error_count[i] = from->send_error[i].count;
     }
-    COLUMN(error_errno, from->send_error_count, to->error);
-    COLUMN(error_message, from->send_error_count, to->message);
-    COLUMN(error_destination, from->send_error_count, to->destination);
-    COLUMN(error_count, from->send_error_count, to->error_count);
+    CONTROL_COLUMN(error_errno, from->send_error_count, to->error);
+    CONTROL_COLUMN(error_message, from->send_error_count, to->message);
+    CONTROL_COLUMN(error_destination, from->send_error_count, to->destination);
+    CONTROL_COLUMN(error_count, from->send_error_count, to->error_count);
     for (uint32_t i = 0; i < from->unexpected_count; i++) {
         to->state[i] = from->unexpected[i].state + 1U;
         to->event[i] = from->unexpected[i].event + 1U;
         to->unexpected_count[i] = from->unexpected[i].count;
     }
-    COLUMN(unexpected_state, from->unexpected_count, to->state);
-    COLUMN(unexpected_event, from->unexpected_count, to->event);
-    COLUMN(unexpected_count, from->unexpected_count, to->unexpected_count);
+    CONTROL_COLUMN(unexpected_state, from->unexpected_count, to->state);
+    CONTROL_COLUMN(unexpected_event, from->unexpected_count, to->event);
+    CONTROL_COLUMN(unexpected_count, from->unexpected_count, to->unexpected_count);
 }
 
 static bool snapshot_shape_is_good(const Leaseherd__Snapshot *from, char *why)
@@ -178,8 +176,8 @@ void control_put_histogram(const struct control_histogram *from,
             rows++;
         }
     }
-    COLUMN(bucket_skip, rows, to->skip);
-    COLUMN(bucket_count, rows, to->count);
+    CONTROL_COLUMN(bucket_skip, rows, to->skip);
+    CONTROL_COLUMN(bucket_count, rows, to->count);
 }
 
 static bool take_key(const Leaseherd__Histogram *from, struct histogram_key *out, char *why)

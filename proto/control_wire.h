@@ -20,6 +20,13 @@
 #include "proto/control.h"
 #include "proto/control_arena.h"
 
+/* Fields that borrow what is packed. */
+ProtobufCBinaryData control_text_field(const char *text);
+ProtobufCBinaryData control_bytes_field(const uint8_t *bytes, size_t size);
+
+/* In a function with the generated struct as `body`: a column of `rows` elements. */
+#define CONTROL_COLUMN(field, rows, values) body->n_##field = (rows), body->field = (values)
+
 struct control_batch_scratch {
     Leaseherd__Batch body;
     int64_t t_step_us[CONTROL_BATCH_EVENTS_MAX];

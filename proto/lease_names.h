@@ -17,7 +17,7 @@ enum lease_state {
     LEASE_REBINDING,
     LEASE_INIT_REBOOT,
     LEASE_REBOOTING,
-    LEASE_EXPIRED,  /* lease ran out; acquires again at once while the run lets it */
+    LEASE_EXPIRED, /* lease ran out; acquires again at once while the run lets it */
     LEASE_RELEASED,
     LEASE_FAILED,   /* gave up this acquire stage */
     LEASE_DECLINED, /* the 10 s pause after DECLINE, RFC 2131 3.1.5 */
@@ -34,7 +34,7 @@ enum lease_event {
     LEASE_T1,
     LEASE_T2,
     LEASE_EXPIRY,
-    LEASE_REBOOT_DUE,  /* stages of a bound client */
+    LEASE_REBOOT_DUE, /* stages of a bound client */
     LEASE_RELEASE_DUE,
     LEASE_INFORM_DUE,
     LEASE_DECLINE_DUE,

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.pb-c.h"
-#include "proto/control_arena.h"
+#include "proto/control_wire.h"
 #include "proto/plan.h"
 #include "proto/wire.h"
 
@@ -25,22 +24,12 @@ struct plan_parts {
     } relay[];
 };
 
-static ProtobufCBinaryData text_of(const char *text)
-{
-    return (ProtobufCBinaryData){.len = strlen(text), .data = wire_unconst(text)};
-}
-
-static ProtobufCBinaryData bytes_of(const uint8_t *bytes, size_t size)
-{
-    return (ProtobufCBinaryData){.len = size, .data = wire_unconst(bytes)};
-}
-
 static void put_relay(const struct plan_relay *from, struct plan_relay_part *part)
 {
     Leaseherd__PlanRelay *to = &part->relay;
 
     leaseherd__plan_relay__init(to);
-    to->name = text_of(from->name);
+    to->name = control_text_field(from->name);
     to->giaddr = inet_host(from->giaddr);
     to->via = inet_host(from->via);
     to->subnet_base = inet_host(from->subnet.base);
@@ -51,14 +40,14 @@ static void put_relay(const struct plan_relay *from, struct plan_relay_part *par
     }
     to->n_to = from->to_count;
     to->to = part->to;
-    to->circuit_id = bytes_of(from->circuit_id, from->circuit_id_bytes);
-    to->remote_id = bytes_of(from->remote_id, from->remote_id_bytes);
+    to->circuit_id = control_bytes_field(from->circuit_id, from->circuit_id_bytes);
+    to->remote_id = control_bytes_field(from->remote_id, from->remote_id_bytes);
 }
 
 static void put_stage(const struct plan_stage *from, Leaseherd__PlanStage *to)
 {
     leaseherd__plan_stage__init(to);
-    to->name = text_of(from->name);
+    to->name = control_text_field(from->name);
     to->kind = (Leaseherd__StageKind)((int)from->kind + 1);
     to->batch = from->batch;
     to->rate_milli_per_s = from->rate_milli_per_s;
@@ -71,15 +60,15 @@ static void put_stage(const struct plan_stage *from, Leaseherd__PlanStage *to)
 static void put_scalars(const struct plan *from, Leaseherd__Plan *to)
 {
     to->family = LEASEHERD__FAMILY__FAMILY_DHCP4;
-    to->run_id = bytes_of(from->run_id, sizeof(from->run_id));
-    to->run_name = text_of(from->run_name);
-    to->scenario = text_of(from->scenario);
+    to->run_id = control_bytes_field(from->run_id, sizeof(from->run_id));
+    to->run_name = control_text_field(from->run_name);
+    to->scenario = control_text_field(from->scenario);
     to->seed = from->seed;
     to->identity_seed = from->identity_seed;
     to->client_count = from->client_count;
     to->block_base = inet_host(from->block.base);
     to->block_bits = from->block.prefix_bits;
-    to->vendor_class = text_of(from->vendor_class);
+    to->vendor_class = control_text_field(from->vendor_class);
     to->acquire_tries = from->acquire_tries;
     to->acquire_deadline_ns = from->acquire_deadline_ns;
     to->renew_retry_ns = from->renew_retry_ns;
@@ -98,7 +87,7 @@ static void put_plan(const struct plan *from, struct plan_parts *parts)
     put_scalars(from, to);
     for (uint32_t i = 0; i < from->server_count; i++) {
         leaseherd__plan_server__init(&parts->server[i]);
-        parts->server[i].name = text_of(from->servers[i].name);
+        parts->server[i].name = control_text_field(from->servers[i].name);
         parts->server[i].address = inet_host(from->servers[i].address);
         parts->server_at[i] = &parts->server[i];
     }

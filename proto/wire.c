@@ -62,14 +62,6 @@ bool wire_take_exact(const uint8_t *bytes, size_t size, uint8_t *out, size_t out
     return true;
 }
 
-uint8_t *wire_unconst(const void *bytes)
-{
-    uint8_t *writable;
-
-    memcpy(&writable, &bytes, sizeof(writable));
-    return writable;
-}
-
 bool wire_is_unicast(struct ipv4 a)
 {
     uint32_t first = inet_host(a) >> 24;

@@ -38,8 +38,5 @@ NODISCARD bool wire_take_text(const uint8_t *bytes, size_t size, char *out, size
 NODISCARD bool wire_take_exact(const uint8_t *bytes, size_t size, uint8_t *out, size_t out_bytes,
                                const char *field, char why[WIRE_WHY_BYTES]);
 
-/* protobuf-c's structs have no const; packing does not write through this. */
-uint8_t *wire_unconst(const void *bytes);
-
 /* Not zero, multicast, reserved or broadcast; loopback is a host's own business. */
 bool wire_is_unicast(struct ipv4 a);

@@ -29,8 +29,8 @@
 struct lane;
 
 enum {
-    LANE_OUTBOX_MAX = 256, /* packets a turn may produce */
-    LANE_EVENTS_MAX = 1024,
+    LANE_OUTBOX_MAX = 256,     /* packets a turn may produce */
+    LANE_EVENTS_MAX = 4096,    /* a turn stops at half of it; receiving may fill the rest */
     LANE_PREFLIGHT_CLIENTS = 3 /* per relay */
 };
 
@@ -58,7 +58,8 @@ struct ipv4 lane_carrier_address(const struct lane *lane, size_t carrier);
 
 void lane_preflight(struct lane *lane, const struct control_preflight *command, uint64_t now_ns);
 void lane_arm(struct lane *lane, enum plan_path path);
-/* `start_at_ns` of the command may lie in the future or in the past. Repeated commands do nothing. */
+/* `start_at_ns` of the command may lie in the future or in the past. Repeated commands do nothing.
+ */
 void lane_go(struct lane *lane, const struct control_go *command, uint64_t now_ns);
 void lane_drain(struct lane *lane, const struct control_drain *command, uint64_t now_ns);
 
@@ -91,9 +92,10 @@ struct lane_out {
     size_t carrier;
     enum lane_port port;
     enum dhcp4_intent intent;
-    struct ipv4 source; /* routed: the client's own address; zero: the socket's */
+    struct ipv4 source;      /* routed: the client's own address; zero: the socket's */
     struct ipv4 destination; /* port is always 67 */
-    uint32_t client;
+    uint32_t client;         /* the lane's own number for it */
+    bool is_first;           /* first copy of the first transmission of an exchange's message */
     uint16_t size;
     uint8_t bytes[DHCP4_MAX_BYTES];
 };

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "coordinator/plan/forecast.h"
+#include "coordinator/truth/judge.h"
 #include "proto/plan.h"
 
 static bool has_complaint_at(const struct diag *why, unsigned line)
@@ -17,13 +19,15 @@ static bool has_complaint_at(const struct diag *why, unsigned line)
     return false;
 }
 
-/* A list that was written but holds nothing; one that is missing is the schema's complaint. */
-static void check_filled(const char *key, size_t count, unsigned line, const char *one,
-                         struct diag *why)
+/* Option 60 and what stands in logs and captures. */
+static bool is_plain_ascii(const char *text)
 {
-    if (count == 0 && line != 0 && !has_complaint_at(why, line)) {
-        diag_add(why, line, "`%s` is empty; name at least one %s", key, one);
+    for (; *text != '\0'; text++) {
+        if (*text < ' ' || *text > '~') {
+            return false;
+        }
     }
+    return true;
 }
 
 static void check_clients(const struct raw_scenario *raw, struct diag *why)
@@ -44,10 +48,29 @@ static void check_clients(const struct raw_scenario *raw, struct diag *why)
                  "profile '%s' is not offered by this version; use `profile: dhclient`",
                  c->profile);
     }
-    if (raw->on_agent_loss == RAW_REASSIGN) {
+    if (!is_plain_ascii(c->vendor_class)) {
+        diag_add(why, c->vendor_class_line,
+                 "vendor_class holds what is not printable ASCII; write it without accents");
+    }
+}
+
+static void check_agent_loss(const struct raw_scenario *raw, struct diag *why)
+{
+    const char *word = raw->on_agent_loss;
+    if (strcmp(word, "reassign") == 0) {
         diag_add(why, raw->on_agent_loss_line,
                  "`on_agent_loss: reassign` is not offered by this version; use `continue`, which "
                  "goes on without the lost agent's clients, or `fail`");
+        return;
+    }
+    bool is_known = word[0] == '\0'; /* refused by the schema */
+    for (size_t i = 0; scenario_loss_words[i] != NULL; i++) {
+        is_known = is_known || strcmp(word, scenario_loss_words[i]) == 0;
+    }
+    if (!is_known) {
+        diag_add(why, raw->on_agent_loss_line,
+                 "`on_agent_loss` is `%s`, but must be one of fail, continue; choose one of them",
+                 word);
     }
 }
 
@@ -69,7 +92,7 @@ static void check_expect(const struct raw_scenario *raw, struct diag *why)
                      whole[i].key);
         }
     }
-    if (e->production_lease_ns > 0 && e->lease_ns == 0) {
+    if (e->production_lease_ns > 0 && e->lease_line == 0) {
         diag_add(why, e->production_lease_line,
                  "production_lease says nothing without the lease of the test; give `lease` too");
     }
@@ -156,7 +179,7 @@ static void check_one_stage(const struct raw_stage *raw, const struct scenario_s
             check_pace(raw, (enum plan_stage_kind)kind, why);
         }
     }
-    if (given != 1 && !has_complaint_at(why, raw->line)) {
+    if (given != 1 && raw->line != 0 && !has_complaint_at(why, raw->line)) {
         diag_add(why, raw->line,
                  "stage %s does %s; each stage is exactly one of acquire, hold, reboot, release, "
                  "inform, decline",
@@ -174,6 +197,12 @@ static void check_one_stage(const struct raw_stage *raw, const struct scenario_s
     }
 }
 
+/* Zero: the schema refused it. */
+static bool differ(uint64_t a, uint64_t b)
+{
+    return a != b && a != 0 && b != 0;
+}
+
 /* The plan has one value of each for the whole run. */
 static void check_same_persistence(const struct raw_scenario *raw, struct diag *why)
 {
@@ -186,8 +215,8 @@ static void check_same_persistence(const struct raw_scenario *raw, struct diag *
         const struct raw_pace *p = &stages[i].pace[PLAN_ACQUIRE];
         if (first == NULL) {
             first = &stages[i];
-        } else if (p->tries != first->pace[PLAN_ACQUIRE].tries ||
-                   p->deadline_ns != first->pace[PLAN_ACQUIRE].deadline_ns) {
+        } else if (differ(p->tries, first->pace[PLAN_ACQUIRE].tries) ||
+                   differ(p->deadline_ns, first->pace[PLAN_ACQUIRE].deadline_ns)) {
             diag_add(why, stages[i].kind_line[PLAN_ACQUIRE],
                      "stage %s has other tries or another deadline than stage %s; all acquire "
                      "stages of a run share them",
@@ -196,23 +225,24 @@ static void check_same_persistence(const struct raw_scenario *raw, struct diag *
     }
 }
 
+/* One complaint is enough: what comes later follows from it. */
 static void check_order(const struct raw_scenario *raw, struct diag *why)
 {
-    const struct raw_stage *stages = raw->stages.items;
-    bool has_acquired = false;
-    for (size_t i = 0; i < raw->stages.count && !has_acquired; i++) {
-        has_acquired = stages[i].is_given[PLAN_ACQUIRE];
-        if (!has_acquired && stages[i].is_given[PLAN_HOLD]) {
-            diag_add(why, stages[i].kind_line[PLAN_HOLD],
-                     "stage %s holds leases before any stage acquires them; put an acquire stage "
-                     "before it",
-                     stages[i].name);
-        } else if (!has_acquired && i == 0) {
-            diag_add(why, stages[i].line,
-                     "the first stage is '%s'; it must be an acquire stage, since nobody has a "
-                     "lease yet",
-                     stages[i].name);
-        }
+    const struct raw_stage *first = raw->stages.items;
+    if (raw->stages.count == 0 || first->is_given[PLAN_ACQUIRE] ||
+        has_complaint_at(why, first->line)) {
+        return;
+    }
+    if (first->is_given[PLAN_HOLD]) {
+        diag_add(why, first->kind_line[PLAN_HOLD],
+                 "stage %s holds leases before any stage acquires them; put an acquire stage "
+                 "before it",
+                 first->name);
+    } else {
+        diag_add(why, first->line,
+                 "the first stage is '%s'; it must be an acquire stage, since nobody has a lease "
+                 "yet",
+                 first->name);
     }
 }
 
@@ -220,11 +250,6 @@ static void check_stages(const struct raw_scenario *raw, const struct scenario *
 {
     const struct raw_stage *stages = raw->stages.items;
     const struct scenario_stage *parsed = s->stages.items;
-    if (raw->stages.count > PLAN_STAGES_MAX) {
-        diag_add(why, raw->run_line, "%zu stages are more than a plan holds; at most %d",
-                 raw->stages.count, PLAN_STAGES_MAX);
-        return;
-    }
     for (size_t i = 0; i < raw->stages.count; i++) {
         check_one_stage(&stages[i], &parsed[i], why);
         for (size_t j = 0; j < i; j++) {
@@ -246,14 +271,18 @@ static void check_limits(const struct raw_scenario *raw, const struct scenario *
     const struct raw_stage *lines = raw->stages.items;
     uint64_t at_least_ns = 0;
     for (size_t i = 0; i < s->stages.count; i++) {
-        at_least_ns += scenario_stage_minimum_ns(s, &stages[i]);
-        uint64_t packets =
-            stages[i].rate_milli_per_s * scenario_packets_per_exchange(s, stages[i].kind);
-        if (packets > raw->limits.packets_milli_per_s && raw->limits.packets_milli_per_s > 0) {
+        if (stages[i].batch > 0 && stages[i].rate_milli_per_s > 0) {
+            continue; /* check_pace() has complained */
+        }
+        at_least_ns += forecast_stage_minimum_ns(s, &stages[i]);
+        double packets_per_s = (double)stages[i].rate_milli_per_s / 1000 *
+                               forecast_packets_per_exchange(s, stages[i].kind);
+        double limit_per_s = (double)raw->limits.packets_milli_per_s / 1000;
+        if (limit_per_s > 0 && packets_per_s > limit_per_s) {
             diag_add(why, lines[i].pace[stages[i].kind].rate_line,
-                     "stage %s sends up to %" PRIu64 " packets/s and limits.packets is %" PRIu64
-                     "/s; lower the rate or raise the limit",
-                     stages[i].name, packets / 1000, raw->limits.packets_milli_per_s / 1000);
+                     "stage %s sends up to %.0f packets/s and limits.packets is %.0f/s; lower the "
+                     "rate or raise the limit",
+                     stages[i].name, packets_per_s, limit_per_s);
         }
     }
     if (raw->limits.time_ns > 0 && at_least_ns > raw->limits.time_ns) {
@@ -264,18 +293,26 @@ static void check_limits(const struct raw_scenario *raw, const struct scenario *
     }
 }
 
+static void check_judgements(const struct scenario *s, struct diag *why)
+{
+    const struct scenario_judgement *judgements = s->judgements.items;
+    for (size_t i = 0; i < s->judgements.count; i++) {
+        char sentence[JUDGE_WHY_BYTES];
+        if (!judge_check(judgements[i].text, s, sentence)) {
+            diag_add(why, judgements[i].line, "judgement '%s': %s", judgements[i].text, sentence);
+        }
+    }
+}
+
 void scenario_check(const struct raw_scenario *raw, const struct scenario *s, struct diag *why)
 {
     scenario_check_network(raw, s, why);
-    check_filled("servers", raw->servers.count, raw->servers_line, "server", why);
-    check_filled("relays", raw->network.relays.count, raw->network.relays_line, "relay", why);
-    check_filled("run", raw->stages.count, raw->run_line, "stage", why);
     check_clients(raw, why);
+    check_agent_loss(raw, why);
     check_expect(raw, why);
     if (raw->stages.count <= PLAN_STAGES_MAX) {
         check_stages(raw, s, why);
         check_limits(raw, s, why);
-    } else {
-        check_stages(raw, s, why);
+        check_judgements(s, why);
     }
 }

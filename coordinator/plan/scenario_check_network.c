@@ -37,14 +37,16 @@ static bool is_loopback(struct ipv4 a)
     return inet_host(a) >> 24 == 127;
 }
 
+/* Addresses the schema refused may have been anything. */
 static bool all_servers_are_loopback(const struct raw_scenario *raw)
 {
     for (size_t i = 0; i < raw->servers.count; i++) {
-        if (!is_loopback(servers_of(raw)[i].address)) {
+        struct ipv4 a = servers_of(raw)[i].address;
+        if (!is_loopback(a) && !inet_is_zero(a)) {
             return false;
         }
     }
-    return raw->servers.count > 0;
+    return true;
 }
 
 /* NULL when a host can have this address, else what it is instead. */
@@ -135,9 +137,10 @@ static void check_relay_address(const struct check *c, const struct raw_relay *r
     }
 }
 
-static void check_targets(const struct raw_scenario *raw, const struct scenario_relay *relay,
-                          unsigned line, struct diag *why)
+static void check_targets(const struct check *c, const struct scenario_relay *relay, unsigned line)
 {
+    const struct raw_scenario *raw = c->raw;
+    struct diag *why = c->why;
     const char *words[PLAN_SERVERS_MAX + 1];
     size_t word_count = 0;
     for (size_t i = 0; i < raw->servers.count && i < PLAN_SERVERS_MAX; i++) {
@@ -151,7 +154,7 @@ static void check_targets(const struct raw_scenario *raw, const struct scenario_
         for (size_t j = 0; j < word_count; j++) {
             is_known = is_known || strcmp(to[i], words[j]) == 0;
         }
-        if (!is_known) {
+        if (!is_known && (c->schema_is_clean || to[i][0] != '\0')) {
             const char *near = schema_nearest(to[i], words);
             diag_add(why, line, "relay %s: there is no server '%s'; %s%s%s", relay->name, to[i],
                      near != NULL ? "did you mean '" : "name one of `servers`",
@@ -303,9 +306,7 @@ static void check_relays(const struct check *c)
     const struct scenario_relay *parsed = c->s->relays.items;
     size_t count = c->raw->network.relays.count;
     if (count > PLAN_RELAYS_MAX) {
-        diag_add(c->why, c->raw->network.relays_line,
-                 "%zu relays are more than a plan holds; at most %d", count, PLAN_RELAYS_MAX);
-        return;
+        return; /* the schema has complained */
     }
     struct spot *spots = calloc(count, sizeof(*spots));
     if (spots == NULL) {
@@ -314,7 +315,7 @@ static void check_relays(const struct check *c)
     }
     for (size_t i = 0; i < count; i++) {
         check_one_relay(c, &relays[i]);
-        check_targets(c->raw, &parsed[i], relays[i].to_line, c->why);
+        check_targets(c, &parsed[i], relays[i].to_line);
         spots[i] = (struct spot){ .relay = &relays[i], .position = i };
     }
     check_duplicates(spots, count, c->why);

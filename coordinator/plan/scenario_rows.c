@@ -15,8 +15,8 @@
 static const char *const path_words[] = { "auto", "routed", "egress", "relayed", "dnat", NULL };
 static const char *const arrival_words[] = { "uniform", "poisson", NULL };
 static const char *const cleanup_words[] = { "end", "stop", "fail", NULL };
-static const char *const loss_words[] = { "fail", "continue", "reassign", NULL };
-static const char *const offered_loss_words[] = { "fail", "continue", NULL };
+static const char *const identity_words[] = { "fresh", "fixed", NULL };
+const char *const scenario_loss_words[] = { "fail", "continue", NULL };
 
 /* clang-format off */
 static const struct schema_row server_rows[] = {
@@ -67,29 +67,38 @@ static const struct schema_row network_rows[] = {
       .preset = "auto",
       .help = "How ACKs of renewals come back to the agents; auto takes the first that works." },
     { .key = "relays", .type = SCHEMA_LIST, LIST_OF(raw_network, relays, sizeof(struct raw_relay)),
-      .rows = relay_rows, .is_required = true, LINE(raw_network, relays_line),
+      .rows = relay_rows, RANGE(1, PLAN_RELAYS_MAX), .is_required = true, LINE(raw_network, relays_line),
       .help = "The relays the agents play." },
     { .key = NULL },
 };
 
-static const struct schema_row clients_rows[] = {
-    { .key = "seed", .type = SCHEMA_UINT, AT(raw_clients, seed), .preset = "1",
-      .help = "Everything random follows from it." },
-    { .key = "identity", .type = SCHEMA_TEXT, SIZED(raw_clients, identity),
-      .unit = "fresh or fixed", .preset = "fresh", LINE(raw_clients, identity_line),
-      .help = "fresh: new MAC addresses in every run; fixed: the same in every run of this seed." },
-    { .key = "profile", .type = SCHEMA_NAME, SIZED(raw_clients, profile), .preset = "dhclient",
-      LINE(raw_clients, profile_line),
-      .help = "Whose options the clients send; this version knows dhclient." },
-    { .key = "vendor_class", .type = SCHEMA_TEXT, SIZED(raw_clients, vendor_class),
-      .help = "Option 60; leaseherd/RUN when not given." },
-    { .key = "renew_retry", .type = SCHEMA_DURATION, AT(raw_clients, renew_retry_ns),
-      RANGE(NS_PER_S, S(3600)),
-      .help = "Wait before a RENEW or REBIND is repeated; as RFC 2131 4.4.5 says when not given." },
-    { .key = "fuzz", .type = SCHEMA_PERCENT, AT(raw_clients, fuzz_percent), RANGE(0, 25),
-      .preset = "5%", .help = "T1 and T2 of each lease vary by up to this much." },
-    { .key = NULL },
-};
+/*
+ * Some keys take words that are refused with a better sentence than the schema
+ * has: they are any text where the file is parsed, and what they should be where
+ * it is described.
+ */
+#define CLIENTS(word_type) { \
+    { .key = "seed", .type = SCHEMA_UINT, AT(raw_clients, seed), .preset = "1", \
+      .help = "Everything random follows from it." }, \
+    { .key = "identity", .type = (word_type), SIZED(raw_clients, identity), \
+      .words = identity_words, .preset = "fresh", LINE(raw_clients, identity_line), \
+      .help = "fresh: new MAC addresses in every run; fixed: the same in every run of this seed." }, \
+    { .key = "profile", .type = SCHEMA_NAME, SIZED(raw_clients, profile), .preset = "dhclient", \
+      LINE(raw_clients, profile_line), \
+      .help = "Whose options the clients send; this version knows dhclient." }, \
+    { .key = "vendor_class", .type = SCHEMA_TEXT, SIZED(raw_clients, vendor_class), \
+      LINE(raw_clients, vendor_class_line), \
+      .help = "Option 60; leaseherd/RUN when not given." }, \
+    { .key = "renew_retry", .type = SCHEMA_DURATION, AT(raw_clients, renew_retry_ns), \
+      RANGE(NS_PER_S, S(3600)), \
+      .help = "Wait before a RENEW or REBIND is repeated; as RFC 2131 4.4.5 says when not given." }, \
+    { .key = "fuzz", .type = SCHEMA_PERCENT, AT(raw_clients, fuzz_percent), RANGE(0, 25), \
+      .preset = "5%", .help = "T1 and T2 of each lease vary by up to this much." }, \
+    { .key = NULL }, \
+}
+
+static const struct schema_row clients_rows[] = CLIENTS(SCHEMA_TEXT);
+static const struct schema_row offered_clients_rows[] = CLIENTS(SCHEMA_ENUM);
 
 static const struct schema_row expect_rows[] = {
     { .key = "lease", .type = SCHEMA_DURATION, AT(raw_expect, lease_ns), RANGE(S(2), DAYS(3650)),
@@ -141,24 +150,27 @@ static const struct schema_row pace_rows[] = { BATCH, RATE, { .key = NULL } };
       AT(raw_stage, pace[kind]), .rows = (its_rows), GIVEN(raw_stage, is_given[kind]), \
       LINE(raw_stage, kind_line[kind]), .help = text }
 
-static const struct schema_row stage_rows[] = {
-    { .key = "name", .type = SCHEMA_NAME, SIZED(raw_stage, name), .is_required = true,
-      LINE(raw_stage, line), .help = "Named by judgements (`in NAME`) and in the report." },
-    PACED("acquire", PLAN_ACQUIRE, acquire_rows, "Every client without a lease gets one."),
-    { .key = "hold", .type = SCHEMA_TEXT, SIZED(raw_stage, hold), .unit = "duration",
-      GIVEN(raw_stage, is_given[PLAN_HOLD]), LINE(raw_stage, kind_line[PLAN_HOLD]),
-      .help = "So long leases are kept: renewed at T1, rebound at T2." },
-    PACED("reboot", PLAN_REBOOT, pace_rows, "Every bound client asks for its address again (INIT-REBOOT)."),
-    PACED("release", PLAN_RELEASE, pace_rows, "Every bound client releases its lease."),
-    PACED("inform", PLAN_INFORM, pace_rows, "Every bound client sends one INFORM."),
-    PACED("decline", PLAN_DECLINE, pace_rows, "Every bound client declines its address."),
-    { .key = "warmup", .type = SCHEMA_DURATION, AT(raw_stage, warmup_ns), RANGE(0, DAYS(30)),
-      LINE(raw_stage, warmup_line), .help = "Drawn, but not judged, at the beginning of the stage." },
-    { .key = "timeout", .type = SCHEMA_DURATION, AT(raw_stage, timeout_ns), RANGE(S(1), DAYS(30)),
-      LINE(raw_stage, timeout_line),
-      .help = "The stage ends here whatever happens; computed from clients and rate when not given." },
-    { .key = NULL },
-};
+#define STAGES(hold_type) { \
+    { .key = "name", .type = SCHEMA_NAME, SIZED(raw_stage, name), .is_required = true, \
+      LINE(raw_stage, line), .help = "Named by judgements (`in NAME`) and in the report." }, \
+    PACED("acquire", PLAN_ACQUIRE, acquire_rows, "Every client without a lease gets one."), \
+    { .key = "hold", .type = (hold_type), SIZED(raw_stage, hold), RANGE(S(1), DAYS(30)), \
+      GIVEN(raw_stage, is_given[PLAN_HOLD]), LINE(raw_stage, kind_line[PLAN_HOLD]), \
+      .help = "So long leases are kept: renewed at T1, rebound at T2." }, \
+    PACED("reboot", PLAN_REBOOT, pace_rows, "Every bound client asks for its address again (INIT-REBOOT)."), \
+    PACED("release", PLAN_RELEASE, pace_rows, "Every bound client releases its lease."), \
+    PACED("inform", PLAN_INFORM, pace_rows, "Every bound client sends one INFORM."), \
+    PACED("decline", PLAN_DECLINE, pace_rows, "Every bound client declines its address."), \
+    { .key = "warmup", .type = SCHEMA_DURATION, AT(raw_stage, warmup_ns), RANGE(0, DAYS(30)), \
+      LINE(raw_stage, warmup_line), .help = "Drawn, but not judged, at the beginning of the stage." }, \
+    { .key = "timeout", .type = SCHEMA_DURATION, AT(raw_stage, timeout_ns), RANGE(S(1), DAYS(30)), \
+      LINE(raw_stage, timeout_line), \
+      .help = "The stage ends here whatever happens; computed from clients and rate when not given." }, \
+    { .key = NULL }, \
+}
+
+static const struct schema_row stage_rows[] = STAGES(SCHEMA_TEXT);
+static const struct schema_row offered_stage_rows[] = STAGES(SCHEMA_DURATION);
 
 static const struct schema_row cleanup_rows[] = {
     { .key = "release", .type = SCHEMA_RATE, AT(raw_cleanup, release_milli_per_s), .is_required = true,
@@ -169,7 +181,13 @@ static const struct schema_row cleanup_rows[] = {
     { .key = NULL },
 };
 
-#define TOP(accepted_loss_words) { \
+static const struct schema_row judgement_rows[] = {
+    { .key = "", .type = SCHEMA_TEXT, SIZED(scenario_judgement, text),
+      LINE(scenario_judgement, line) },
+    { .key = NULL },
+};
+
+#define TOP(its_clients_rows, its_stage_rows, word_type) { \
     { .key = "leaseherd", .type = SCHEMA_UINT, AT(raw_scenario, version), .is_required = true, \
       RANGE(1, 1), .help = "Version of this format: 1." }, \
     { .key = "scenario", .type = SCHEMA_NAME, SIZED(raw_scenario, name), .is_required = true, \
@@ -179,27 +197,27 @@ static const struct schema_row cleanup_rows[] = {
       .is_required = true, LINE(raw_scenario, servers_line), .help = "The DHCP servers, by name." }, \
     { .key = "network", .type = SCHEMA_BLOCK, AT(raw_scenario, network), .rows = network_rows, \
       .is_required = true, .help = "The addresses and relays of the test." }, \
-    { .key = "clients", .type = SCHEMA_BLOCK, AT(raw_scenario, clients), .rows = clients_rows, \
+    { .key = "clients", .type = SCHEMA_BLOCK, AT(raw_scenario, clients), .rows = (its_clients_rows), \
       .help = "Who the clients are and how they behave." }, \
     { .key = "expect", .type = SCHEMA_BLOCK, AT(raw_scenario, expect), .rows = expect_rows, \
       .help = "What is known about the servers." }, \
     { .key = "limits", .type = SCHEMA_BLOCK, AT(raw_scenario, limits), .rows = limits_rows, \
       .help = "What the run never exceeds." }, \
     { .key = "run", .type = SCHEMA_LIST, LIST_OF(raw_scenario, stages, sizeof(struct raw_stage)), \
-      .rows = stage_rows, .is_required = true, LINE(raw_scenario, run_line), \
+      .rows = (its_stage_rows), RANGE(1, PLAN_STAGES_MAX), .is_required = true, LINE(raw_scenario, run_line), \
       .help = "The stages, in order; each is exactly one of acquire, hold, reboot, release, inform, " \
               "decline." }, \
-    { .key = "judge", .type = SCHEMA_TEXT_LIST, LIST_OF(raw_scenario, judgements, RAW_JUDGE_BYTES), \
-      LINE(raw_scenario, judge_line), \
+    { .key = "judge", .type = SCHEMA_TEXT_LIST, LIST_OF(raw_scenario, judgements, sizeof(struct scenario_judgement)), \
+      .rows = judgement_rows, \
       .help = "What must hold for PASS: METRIC COMPARISON VALUE [in STAGE]." }, \
     { .key = "cleanup", .type = SCHEMA_BLOCK, AT(raw_scenario, cleanup), .rows = cleanup_rows, \
       GIVEN(raw_scenario, has_cleanup), .help = "Releases what is left; nothing when not given." }, \
-    { .key = "on_agent_loss", .type = SCHEMA_ENUM, AT(raw_scenario, on_agent_loss), \
-      .words = (accepted_loss_words), .preset = "fail", LINE(raw_scenario, on_agent_loss_line), \
+    { .key = "on_agent_loss", .type = (word_type), SIZED(raw_scenario, on_agent_loss), \
+      .words = scenario_loss_words, .preset = "fail", LINE(raw_scenario, on_agent_loss_line), \
       .help = "fail ends the run when an agent is lost; continue goes on without its clients." }, \
     { .key = NULL }, \
 }
 /* clang-format on */
 
-const struct schema_row scenario_rows[] = TOP(loss_words);
-const struct schema_row scenario_offered_rows[] = TOP(offered_loss_words);
+const struct schema_row scenario_rows[] = TOP(clients_rows, stage_rows, SCHEMA_NAME);
+const struct schema_row scenario_offered_rows[] = TOP(offered_clients_rows, offered_stage_rows, SCHEMA_ENUM);

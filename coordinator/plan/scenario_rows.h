@@ -18,7 +18,7 @@
 #include "common/schema.h"
 #include "coordinator/plan/scenario.h"
 
-enum { RAW_WORD_BYTES = 80, RAW_JUDGE_BYTES = 160 };
+enum { RAW_WORD_BYTES = 80 };
 
 struct raw_server {
     char name[PLAN_NAME_BYTES];
@@ -74,7 +74,7 @@ struct raw_clients {
     char vendor_class[PLAN_TEXT_BYTES];
     uint64_t renew_retry_ns;
     double fuzz_percent;
-    unsigned identity_line, profile_line;
+    unsigned identity_line, profile_line, vendor_class_line;
 };
 
 struct raw_expect {
@@ -101,18 +101,21 @@ struct raw_scenario {
     struct raw_expect expect;
     struct raw_limits limits;
     struct schema_array stages;     /* struct raw_stage */
-    struct schema_array judgements; /* char[RAW_JUDGE_BYTES] */
+    struct schema_array judgements; /* struct scenario_judgement */
     struct raw_cleanup cleanup;
     bool has_cleanup;
-    int on_agent_loss; /* enum scenario_agent_loss, or RAW_REASSIGN */
-    unsigned servers_line, run_line, judge_line, on_agent_loss_line;
+    char on_agent_loss[RAW_WORD_BYTES];
+    unsigned servers_line, run_line, on_agent_loss_line;
 };
 
-/* A word the parser knows in order to refuse it with a better sentence. */
-enum { RAW_REASSIGN = AGENT_LOSS_CONTINUE + 1 };
+/* By enum scenario_agent_loss. */
+extern const char *const scenario_loss_words[];
 
 extern const struct schema_row scenario_rows[];
-/* The same without the words that are only there to be refused: for reference and manual. */
+/*
+ * The same for reference and manual: words that are parsed as text, in order to
+ * refuse some of them with a better sentence, are shown as the choice they are.
+ */
 extern const struct schema_row scenario_offered_rows[];
 
 /*
@@ -122,10 +125,3 @@ extern const struct schema_row scenario_offered_rows[];
 void scenario_check(const struct raw_scenario *raw, const struct scenario *s, struct diag *why);
 void scenario_check_network(const struct raw_scenario *raw, const struct scenario *s,
                             struct diag *why);
-
-/*
- * Lines of the items of the top-level list `key`, at most `size` of them; those
- * that are not found keep what they were.
- */
-void scenario_item_lines(const char *text, size_t bytes, const char *key, unsigned *lines,
-                         size_t size);

@@ -55,14 +55,14 @@ dhcpd_shared_network() {
 	local pool=$1 denied=$2 i first last
 	printf 'shared-network lab {\n'
 	for ((i = 1; i <= opt[relays]; i++)); do dhcpd_giaddr_subnet "$i"; done
-	[[ ${opt[foreign_pool]} == first ]] && dhcpd_foreign_subnet
 	printf '  subnet 10.10.0.0 netmask 255.255.0.0 {\n    option routers 10.10.255.254;\n'
-	dhcpd_pool "${pool/-/ }"
+	# Which of two pools with free addresses dhcpd takes is its own affair: `only` leaves it no choice.
+	if [[ ${opt[foreign_pool]} == only ]]; then denied=${pool/-/ }; else dhcpd_pool "${pool/-/ }"; fi
 	while read -r first last; do
 		[[ -n $first ]] && printf '    pool { deny all clients; range %s %s; }\n' "$first" "$last"
 	done <<<"$denied"
 	printf '  }\n'
-	[[ ${opt[foreign_pool]} == last ]] && dhcpd_foreign_subnet
+	[[ ${opt[foreign_pool]} == no ]] || dhcpd_foreign_subnet
 	printf '}\n'
 }
 

@@ -4,9 +4,10 @@
 
 readonly KEA_HOOKS=/usr/lib/$(uname -m)-linux-gnu/kea/hooks
 
-# kea_conf HOST POOL: the configuration of one server. `authoritative` makes it refuse (DHCPNAK) addresses outside POOL.
+# kea_conf HOST POOL DENIED DIR: the configuration of one server. DENIED as for dhcpd: Kea too keeps silent about an
+# address in none of its pools, and refuses one in a pool that is not for this client.
 kea_conf() {
-	local host=$1 pool=$2 dir=$3
+	local host=$1 pool=$2 denied=$3 dir=$4
 	cat <<JSON
 {"Dhcp4": {
   "interfaces-config": {"interfaces": ["eth0"], "dhcp-socket-type": "${opt[kea_socket]}"},
@@ -14,9 +15,10 @@ kea_conf() {
   "lease-database": {"type": "memfile", "persist": true, "name": "$dir/leases", "lfc-interval": 0},
   "valid-lifetime": ${opt[lease]}, "renew-timer": ${opt[t1]}, "rebind-timer": ${opt[t2]},
   "authoritative": true,
+  "client-classes": [{"name": "nobody", "test": "'one' == 'another'"}],
   "multi-threading": {"enable-multi-threading": true, "thread-pool-size": 2, "packet-queue-size": 1024},
 $(if [[ ${opt[failover]} == yes ]]; then kea_ha "$host"; fi)
-$(if [[ ${opt[foreign_pool]} == no ]]; then kea_subnets "$pool"; else kea_shared_network "$pool"; fi),
+$(if [[ ${opt[foreign_pool]} == no ]]; then kea_subnets "$pool" "$denied"; else kea_shared_network "$pool"; fi),
   "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}]
 }}
 JSON
@@ -50,32 +52,31 @@ kea_subnets() {
 			kea_subnet "$i" "10.10.$third.0/19" "$(giaddr "$i")" "10.10.$third.1-10.10.$((third + 31)).253"
 		done
 	else
-		kea_subnet 1 "$BLOCK" "$(all_giaddrs)" "$1"
+		kea_subnet 1 "$BLOCK" "$(all_giaddrs)" "$1" "$2"
 	fi
 	printf ']'
 }
 
 # Kea takes the subnets of a shared network in the order of their ids, and the next one when one is used up.
 kea_shared_network() {
-	local own=1 foreign=2
-	[[ ${opt[foreign_pool]} == first ]] && own=2 foreign=1
 	printf '  "shared-networks": [{"name": "lab", "subnet4": ['
-	kea_subnet $own "$BLOCK" "$(all_giaddrs)" "$1"
+	kea_subnet 1 "$BLOCK" "$(all_giaddrs)" "$([[ ${opt[foreign_pool]} == only ]] || printf '%s' "$1")"
 	printf ','
-	kea_subnet $foreign "$FOREIGN_SUBNET/16" "$(all_giaddrs)" "$FOREIGN_POOL"
+	kea_subnet 2 "$FOREIGN_SUBNET/16" "$(all_giaddrs)" "$FOREIGN_POOL"
 	printf ']}]'
 }
 
-# kea_subnet ID SUBNET GIADDRS POOL
+# kea_subnet ID SUBNET GIADDRS POOL DENIED
 kea_subnet() {
-	local id=$1 subnet=$2 giaddrs=$3 pool=$4
+	local id=$1 subnet=$2 giaddrs=$3 pool=$4 denied=${5:-}
 	printf '\n    {"id": %d, "subnet": "%s", "relay": {"ip-addresses": ["%s"]},\n     "pools": [%s]}' \
-		"$id" "$subnet" "${giaddrs// /\", \"}" "$(kea_pools "$pool")"
+		"$id" "$subnet" "${giaddrs// /\", \"}" "$(kea_pools "$pool")$(kea_denied "$denied")"
 }
 
 # Two servers that both answer must not give the same address: each has its half, by the client class Kea's hook assigns.
 kea_pools() {
 	local first last middle
+	[[ -n $1 ]] || return 0
 	if [[ ${opt[failover]} == no || ${opt[kea_mode]} == hot-standby ]]; then
 		printf '{"pool": "%s"}' "$1"
 		return
@@ -85,6 +86,14 @@ kea_pools() {
 	middle=$(((first + last) / 2))
 	printf '{"pool": "%s-%s", "client-class": "HA_s1"}, {"pool": "%s-%s", "client-class": "HA_s2"}' \
 		"${1%-*}" "$(int_to_ip $middle)" "$(int_to_ip $((middle + 1)))" "${1#*-}"
+}
+
+kea_denied() {
+	local first last
+	while read -r first last; do
+		[[ -n $first ]] && printf ', {"pool": "%s-%s", "client-class": "nobody"}' "$first" "$last"
+	done <<<"$1"
+	return 0
 }
 
 all_giaddrs() {

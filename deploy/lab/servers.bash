@@ -31,7 +31,7 @@ server_configure() {
 	dir=$(state_dir "$lab")/$host
 	rm -f "$dir"/leases*
 	if [[ ${opt[servers]} == kea ]]; then
-		kea_conf "$host" "$pool" "$dir" >"$dir/conf"
+		kea_conf "$host" "$pool" "$denied" "$dir" >"$dir/conf"
 	else
 		dhcpd_conf "$host" "$pool" "$denied" >"$dir/conf"
 		dhcpd_first_leases >"$dir/leases"
@@ -106,7 +106,6 @@ server_signal() {
 }
 
 server_is_dead() { [[ $(pidfile_state "$1") == dead ]]; }
-server_is() { [[ $(pidfile_state "$1") == "$2" ]]; }
 
 server_kill() {
 	local pidfile
@@ -125,8 +124,8 @@ server_start() {
 server_restart() {
 	local lab=$1 host=$2 pool=$3 pidfile
 	pidfile=$(state_dir "$lab")/$host/pid
-	if [[ -n $pool && (${opt[failover]} == yes || ${opt[subnets]} == own) ]]; then
-		usage_error "restart --pool is for a single server whose relays share one subnet"
+	if [[ -n $pool && (${opt[failover]} == yes || ${opt[subnets]} == own || ${opt[foreign_pool]} != no) ]]; then
+		usage_error "restart --pool is for a single server, with one subnet and no foreign pool"
 	fi
 	if ! server_is_dead "$pidfile"; then
 		kill -TERM "$(pidfile_pid "$pidfile")"

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One simulated client: a record of one cache line, so that a million of them
+ * are 64 MB and an answer touches one line. Who the client is (MAC, relay) is
+ * not stored: it follows from its index.
+ *
+ * Times of the open exchange are spans from its intended instant, in
+ * microseconds (saturated) or milliseconds, because an exchange is short; only
+ * the intended instant and the start of the lease are absolute.
+ *
+ * Pure. A zeroed record is a client that has not started.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/attrs.h"
+#include "common/inet.h"
+#include "proto/lease_names.h"
+
+enum client_flag {
+    CLIENT_STARTED = 1 << 0, /* its first acquisition was begun */
+    CLIENT_HAD_LEASE = 1 << 1,
+    CLIENT_FAILED_COUNTED = 1 << 2, /* `failed` was counted: at most once */
+    CLIENT_IN_STAGE = 1 << 3,       /* its open exchange is one of the stage's starts */
+    CLIENT_STAGE_DONE = 1 << 4,     /* it had its turn in this stage */
+    CLIENT_QUEUED = 1 << 5,         /* waits in the due queue for its packet to be sent */
+    CLIENT_WAITING = 1 << 6,        /* an exchange is open: an answer is awaited */
+    CLIENT_ANSWERED = 1 << 7,       /* the exchange of this xid had its final answer */
+    CLIENT_OFFER_SEEN = 1 << 8,
+    CLIENT_FOREIGN_SEEN = 1 << 9, /* an OFFER that must not be requested came */
+    CLIENT_INFORMING = 1 << 10,   /* BOUND, and an INFORM is open */
+    CLIENT_PREFLIGHT = 1 << 11,   /* played by lane_preflight just now */
+    CLIENT_SILENT_COUNTED = 1 << 12,
+    CLIENT_PAUSED = 1 << 13 /* a deadline of the open exchange passed in a pause */
+};
+
+struct client {
+    uint64_t intended_ns;     /* of the open or last exchange: pacer slot, T1, T2, or now */
+    uint64_t lease_ns;        /* lease start: first transmission of the answered REQUEST */
+    uint32_t first_sent_us;   /* intended -> first transmission of the exchange */
+    uint32_t message_sent_us; /* intended -> first transmission of the current message */
+    uint32_t offer_us;        /* acquire: intended -> OFFER; rebind: first RENEW -> intended */
+    uint32_t retry_ms;        /* intended -> next retransmission or end of a pause */
+    uint32_t t1_ms, t2_ms, expiry_ms; /* lease start -> deadline; UINT32_MAX: never */
+    struct ipv4 addr;                 /* leased, or offered */
+    struct ipv4 server;               /* server identifier that granted or offered it */
+    uint32_t xid;
+    uint16_t flags;
+    uint16_t secs;       /* of the last message, host order */
+    uint8_t state;       /* enum lease_state */
+    uint8_t attempt;     /* transmissions of the current message */
+    uint8_t tries;       /* transmissions in this exchange, all messages */
+    uint8_t lease_count; /* of leases this client has had, saturated: varies the fuzz */
+};
+
+static_assert(sizeof(struct client) == 64, "a client is one cache line");
+
+static inline bool client_has(const struct client *c, enum client_flag flag)
+{
+    return (c->flags & (unsigned)flag) != 0;
+}
+
+static inline void client_set(struct client *c, enum client_flag flag)
+{
+    c->flags = (uint16_t)(c->flags | (unsigned)flag);
+}
+
+static inline void client_clear(struct client *c, enum client_flag flag)
+{
+    c->flags = (uint16_t)(c->flags & ~(unsigned)flag);
+}
+
+/* A lease is held, whatever exchange goes on about it. */
+static inline bool client_is_bound(const struct client *c)
+{
+    return c->state == LEASE_BOUND || c->state == LEASE_RENEWING || c->state == LEASE_REBINDING ||
+           c->state == LEASE_INIT_REBOOT || c->state == LEASE_REBOOTING;
+}
+
+/* Span from the intended instant, saturated; 0 for an instant before it. */
+static inline uint32_t client_span_us(const struct client *c, uint64_t at_ns)
+{
+    uint64_t us = at_ns <= c->intended_ns ? 0 : (at_ns - c->intended_ns) / NS_PER_US;
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+static inline uint64_t client_at_us(const struct client *c, uint32_t span_us)
+{
+    return c->intended_ns + (uint64_t)span_us * NS_PER_US;
+}
+
+static inline uint64_t client_retry_ns(const struct client *c)
+{
+    return c->retry_ms == UINT32_MAX ? UINT64_MAX
+                                     : c->intended_ns + (uint64_t)c->retry_ms * NS_PER_MS;
+}
+
+static inline void client_set_retry(struct client *c, uint64_t at_ns)
+{
+    uint64_t ms = at_ns <= c->intended_ns ? 0 : (at_ns - c->intended_ns) / NS_PER_MS;
+    c->retry_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+/* Absolute deadline of the lease; UINT64_MAX: never. */
+static inline uint64_t client_lease_at_ns(const struct client *c, uint32_t span_ms)
+{
+    return span_ms == UINT32_MAX ? UINT64_MAX : c->lease_ns + (uint64_t)span_ms * NS_PER_MS;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/client/population.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Near the golden section of count: successive multiples spread most evenly. */
+static uint32_t stride_for(uint32_t count)
+{
+    uint32_t stride = (uint32_t)((double)count * 0.6180339887);
+    stride = stride == 0 ? 1 : stride;
+    while (gcd(stride, count) != 1) {
+        stride++;
+    }
+    return stride;
+}
+
+static int by_global_order(const void *a, const void *b)
+{
+    const struct population_share *x = a, *y = b;
+    return (x->first_global > y->first_global) - (x->first_global < y->first_global);
+}
+
+bool population_init(struct population *p, const struct control_share *shares, size_t share_count)
+{
+    memset(p, 0, sizeof(*p));
+    p->shares = calloc(share_count + 1, sizeof(*p->shares));
+    p->by_global = calloc(share_count + 1, sizeof(*p->by_global));
+    if (p->shares == NULL || p->by_global == NULL) {
+        population_fini(p);
+        return false;
+    }
+    for (size_t i = 0; i < share_count; i++) {
+        p->shares[i] = (struct population_share){shares[i].relay, shares[i].first_client, p->count,
+                                                 shares[i].client_count};
+        p->count += shares[i].client_count;
+    }
+    p->share_count = share_count;
+    memcpy(p->by_global, p->shares, share_count * sizeof(*p->shares));
+    qsort(p->by_global, share_count, sizeof(*p->by_global), by_global_order);
+    p->stride = stride_for(p->count == 0 ? 1 : p->count);
+    p->clients =
+        aligned_alloc(sizeof(struct client), ((size_t)p->count + 1) * sizeof(struct client));
+    if (p->clients == NULL) {
+        population_fini(p);
+        return false;
+    }
+    memset(p->clients, 0, ((size_t)p->count + 1) * sizeof(struct client));
+    return true;
+}
+
+void population_fini(struct population *p)
+{
+    free(p->clients);
+    free(p->shares);
+    free(p->by_global);
+    memset(p, 0, sizeof(*p));
+}
+
+size_t population_share_of(const struct population *p, uint32_t local)
+{
+    size_t low = 0, high = p->share_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (p->shares[middle].first_local <= local) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+uint32_t population_global(const struct population *p, uint32_t local)
+{
+    const struct population_share *s = &p->shares[population_share_of(p, local)];
+    return s->first_global + (local - s->first_local);
+}
+
+bool population_local(const struct population *p, uint32_t global, uint32_t *out_local)
+{
+    size_t low = 0, high = p->share_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (p->by_global[middle].first_global <= global) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    if (p->share_count == 0) {
+        return false;
+    }
+    const struct population_share *s = &p->by_global[low];
+    if (global < s->first_global || global - s->first_global >= s->count) {
+        return false;
+    }
+    *out_local = s->first_local + (global - s->first_global);
+    return true;
+}
+
+uint32_t population_order(const struct population *p, uint32_t k)
+{
+    return (uint32_t)((uint64_t)k * p->stride % p->count);
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/edge/lane_thread_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+enum {
+    TIMER_SLACK_NS = 1000,
+    RECEIVE_PER_TURN = 16, /* batches: beyond that timers and sends have their turn first */
+    EVENTS_WORTH_WAKING = CONTROL_BATCH_EVENTS_MAX
+};
+
+#define WAIT_LONGEST_NS (50 * NS_PER_MS)
+#define WAIT_SHORT_NS NS_PER_MS /* something is kept back that time alone sets free */
+#define RETRY_AFTER_NS NS_PER_MS
+/* A full send queue empties by itself; ENOBUFS may also be a filter that drops for ever. */
+#define PATIENCE_AGAIN_NS (20 * NS_PER_MS)
+#define PATIENCE_NOBUFS_NS (2 * NS_PER_MS)
+#define PROGRESS_CHANGED_NS (100 * NS_PER_MS)
+#define PROGRESS_LONGEST_NS NS_PER_S
+
+static uint64_t usage_ns(const struct rusage *usage)
+{
+    uint64_t s = (uint64_t)usage->ru_utime.tv_sec + (uint64_t)usage->ru_stime.tv_sec;
+    uint64_t us = (uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec;
+    return s * NS_PER_S + us * NS_PER_US;
+}
+
+uint64_t lane_loop_cpu_ns(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) < 0 ? 0 : usage_ns(&usage);
+}
+
+static bool holds_lease(const struct lane_thread *t)
+{
+    return clock_boottime_ns() < atomic_load_explicit(&t->lease_until_ns, memory_order_acquire);
+}
+
+static void tell_link(struct lane_thread *t)
+{
+    if (!atomic_exchange_explicit(&t->has_news, true, memory_order_seq_cst)) {
+        uint64_t one = 1;
+        ssize_t ignored = write(t->wake_link_fd, &one, sizeof(one)); /* cannot overflow */
+        (void)ignored;
+    }
+}
+
+/* --- receive --- */
+
+static void receive(struct lane_thread *t)
+{
+    struct lane_packet packets[UDP_BATCH];
+    size_t count = 1;
+    for (unsigned i = 0; i < RECEIVE_PER_TURN && count > 0; i++) {
+        count = udp_receive(t->udp, packets);
+        for (size_t k = 0; k < count; k++) {
+            lane_receive(t->lane, &packets[k]);
+        }
+    }
+    struct udp_rx_facts facts = udp_take_rx_facts(t->udp);
+    if ((facts.drops | facts.stamps_replaced | facts.truncated) != 0) {
+        lane_count_rx(t->lane, facts.drops, facts.stamps_replaced, facts.truncated);
+    }
+}
+
+/* --- commands --- */
+
+static void use_path(struct lane_thread *t, bool is_routed)
+{
+    int rc = udp_use_wildcard(t->udp, is_routed);
+    if (rc < 0) {
+        log_warn("what=bind_failed path=%s errno=%d why=\"%s\" "
+                 "hint=\"find the program on port 68 with ss -ulpn\" continuing",
+                 is_routed ? "routed" : "carrier", -rc, strerror(-rc));
+    }
+}
+
+static void obey_preflight(struct lane_thread *t, const struct control_preflight *preflight)
+{
+    bool tries_routed = false;
+    for (uint32_t i = 0; i < preflight->path_count; i++) {
+        tries_routed = tries_routed || preflight->path[i] == PLAN_PATH_ROUTED;
+    }
+    use_path(t, tries_routed);
+    lane_preflight(t->lane, preflight, t->now_ns);
+}
+
+static void obey(struct lane_thread *t, const struct lane_command *command)
+{
+    switch (command->kind) {
+    case LANE_DO_PREFLIGHT:
+        obey_preflight(t, &command->u.preflight);
+        break;
+    case LANE_DO_ARM:
+        use_path(t, command->u.path == PLAN_PATH_ROUTED);
+        lane_arm(t->lane, command->u.path);
+        break;
+    case LANE_DO_GO:
+        lane_go(t->lane, &command->u.go, t->now_ns);
+        break;
+    case LANE_DO_DRAIN:
+        lane_drain(t->lane, &command->u.drain, t->now_ns);
+        t->is_drain_asked = true;
+        break;
+    case LANE_DO_SNAPSHOT:
+        t->request = command->u.snapshot;
+        t->is_snapshot_asked = true;
+        t->histogram_at = 0;
+        break;
+    }
+}
+
+static void take_commands(struct lane_thread *t)
+{
+    uint64_t count = 0;
+    ssize_t ignored = read(t->wake_lane_fd, &count, sizeof(count)); /* EAGAIN: not woken */
+    (void)ignored;
+    struct lane_command command;
+    while (spsc_pop(&t->commands, &command)) {
+        obey(t, &command);
+    }
+    bool may_send = holds_lease(t);
+    if (may_send != t->may_send) {
+        t->may_send = may_send;
+        lane_set_may_send(t->lane, may_send, t->now_ns);
+    }
+    uint32_t permille = atomic_load_explicit(&t->pressure_permille, memory_order_relaxed);
+    uint32_t own = (uint32_t)(spsc_used(&t->events) * 1000 / LANE_THREAD_EVENTS);
+    lane_set_pressure(t->lane, permille > own ? permille : own);
+}
+
+/* --- send --- */
+
+/* True when this packet is to be tried again: then nothing is told about it. */
+static bool keeps_back(struct lane_thread *t, const struct udp_sent *sent)
+{
+    bool is_again = sent->error == EAGAIN || sent->error == EWOULDBLOCK;
+    if (!is_again && sent->error != ENOBUFS) {
+        t->patience_until_ns = sent->error == 0 ? 0 : t->patience_until_ns;
+        return false;
+    }
+    if (t->patience_until_ns == 0) {
+        t->patience_until_ns = sent->at_ns + (is_again ? PATIENCE_AGAIN_NS : PATIENCE_NOBUFS_NS);
+    }
+    if (sent->at_ns >= t->patience_until_ns) {
+        return false; /* and so are all that follow, until one gets through */
+    }
+    t->retry_at_ns = sent->at_ns + RETRY_AFTER_NS;
+    return true;
+}
+
+static void tell_sent(struct lane_thread *t, const struct udp_sent *sent)
+{
+    for (size_t i = 0; i < sent->done; i++) {
+        bool is_refused = sent->error != 0 && i + 1 == sent->done;
+        lane_sent(t->lane, t->outbox_at + i, is_refused ? sent->error : 0, sent->at_ns);
+    }
+    t->outbox_at += sent->done;
+}
+
+static void send_outbox(struct lane_thread *t)
+{
+    const struct lane_out *out = NULL;
+    size_t count = lane_outbox(t->lane, &out);
+    t->retry_at_ns = 0;
+    while (t->outbox_at < count && holds_lease(t)) {
+        struct udp_sent sent = udp_send(t->udp, out + t->outbox_at, count - t->outbox_at);
+        if (keeps_back(t, &sent)) {
+            return;
+        }
+        tell_sent(t, &sent);
+    }
+    if (t->outbox_at == count && count > 0) {
+        lane_outbox_clear(t->lane);
+        t->outbox_at = 0;
+    }
+}
+
+/* --- report --- */
+
+static void hand_events(struct lane_thread *t)
+{
+    const struct event *events = NULL;
+    size_t count = lane_events(t->lane, &events);
+    size_t taken = count > 0 ? spsc_push_many(&t->events, events, count) : 0;
+    if (taken > 0) {
+        lane_events_clear(t->lane, taken);
+        if (spsc_used(&t->events) >= EVENTS_WORTH_WAKING) {
+            tell_link(t);
+        }
+    }
+}
+
+static bool is_urgent(const struct control_progress *now, const struct control_progress *told)
+{
+    bool is_other_step = now->stage != told->stage || now->step != told->step;
+    return (now->is_step_done && (is_other_step || !told->is_step_done)) ||
+           now->foreign_offers != told->foreign_offers;
+}
+
+static void hand_progress(struct lane_thread *t)
+{
+    struct control_progress now;
+    memset(&now, 0, sizeof(now)); /* compared as bytes */
+    lane_progress(t->lane, &now);
+    uint64_t age_ns = t->now_ns - t->told_ns;
+    bool is_changed = memcmp(&now, &t->told, sizeof(now)) != 0;
+    if (!is_urgent(&now, &t->told) && age_ns < PROGRESS_LONGEST_NS &&
+        !(is_changed && age_ns >= PROGRESS_CHANGED_NS)) {
+        return;
+    }
+    if (atomic_load_explicit(&t->progress_is_full, memory_order_acquire)) {
+        return;
+    }
+    t->progress = now;
+    t->told = now;
+    t->told_ns = t->now_ns;
+    atomic_store_explicit(&t->progress_is_full, true, memory_order_release);
+    tell_link(t);
+}
+
+static void hand_preflight(struct lane_thread *t)
+{
+    if (t->is_preflight_told || !lane_preflight_is_done(t->lane)) {
+        return;
+    }
+    const struct control_preflight_relay *relays = NULL;
+    size_t count = lane_preflight_relays(t->lane, &relays);
+    assert(count <= t->preflight_room);
+    t->preflight_count = count;
+    memcpy(t->preflight, relays, count * sizeof(*relays));
+    t->is_preflight_told = true;
+    atomic_store_explicit(&t->preflight_is_full, true, memory_order_release);
+    tell_link(t);
+}
+
+/* True when all that changed are in the ring. */
+static bool hand_histograms(struct lane_thread *t)
+{
+    size_t slots = lane_histogram_count(t->lane);
+    for (; t->histogram_at < slots; t->histogram_at++) {
+        uint64_t version = 0;
+        struct histogram_key key;
+        const struct histogram *h = lane_histogram(t->lane, t->histogram_at, &key, &version);
+        if (h->count == 0 ||
+            (version == t->histogram_version[t->histogram_at] && !t->request.is_complete)) {
+            continue;
+        }
+        t->copy->snapshot_seq = t->request.seq;
+        t->copy->key = key;
+        t->copy->histogram = *h;
+        if (!spsc_push(&t->histograms, t->copy)) {
+            tell_link(t);
+            return false;
+        }
+        t->histogram_version[t->histogram_at] = version;
+        tell_link(t);
+        if (!t->request.is_final) {
+            /* One a turn: copying them all at once would hold packets up. */
+            t->histogram_at++;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void hand_snapshot(struct lane_thread *t)
+{
+    if (!t->is_snapshot_asked || !hand_histograms(t) ||
+        atomic_load_explicit(&t->snapshot_is_full, memory_order_acquire)) {
+        return;
+    }
+    udp_poll_drops(t->udp);
+    struct udp_rx_facts facts = udp_take_rx_facts(t->udp);
+    lane_count_rx(t->lane, facts.drops, facts.stamps_replaced, facts.truncated);
+    memset(&t->snapshot, 0, sizeof(t->snapshot));
+    lane_snapshot(t->lane, &t->snapshot);
+    t->snapshot.seq = t->request.seq;
+    t->snapshot.at_ns = t->now_ns;
+    t->snapshot.is_final = t->request.is_final;
+    t->snapshot.last_batch_seq = t->request.last_batch_seq;
+    t->snapshot.counter[COUNTER_cpu_ns] = lane_loop_cpu_ns() - t->cpu_at_ready_ns;
+    t->snapshot.counter[COUNTER_elapsed_ns] = t->now_ns - t->ready_ns;
+    t->is_snapshot_asked = false;
+    atomic_store_explicit(&t->snapshot_is_full, true, memory_order_release);
+    tell_link(t);
+}
+
+static void tell_drained(struct lane_thread *t)
+{
+    const struct event *events = NULL;
+    if (t->is_drain_asked && lane_is_drained(t->lane) && lane_events(t->lane, &events) == 0 &&
+        t->outbox_at == 0 &&
+        !atomic_exchange_explicit(&t->is_drained, true, memory_order_acq_rel)) {
+        tell_link(t);
+    }
+}
+
+static void report(struct lane_thread *t)
+{
+    hand_events(t);
+    hand_progress(t);
+    hand_preflight(t);
+    hand_snapshot(t);
+    tell_drained(t);
+}
+
+/* --- the loop --- */
+
+/* How long the lane may sleep. */
+static uint64_t wait_ns(const struct lane_thread *t)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t next_ns = lane_next_ns(t->lane);
+    uint64_t wait = next_ns > now_ns ? next_ns - now_ns : 0;
+    const struct event *events = NULL;
+    bool is_blocked =
+        !t->may_send || t->retry_at_ns != 0 || lane_events(t->lane, &events) > 0;
+    if (is_blocked && wait < WAIT_SHORT_NS) {
+        wait = WAIT_SHORT_NS; /* the lane is due, but cannot go on */
+    }
+    if (t->is_snapshot_asked && wait > WAIT_SHORT_NS) {
+        wait = WAIT_SHORT_NS;
+    }
+    if (t->retry_at_ns != 0) {
+        wait = t->retry_at_ns > now_ns ? t->retry_at_ns - now_ns : 0;
+    }
+    if (t->may_send) {
+        /* The end of the lease is noticed when it comes, not with the next packet. */
+        uint64_t boot_ns = clock_boottime_ns();
+        uint64_t until_ns = atomic_load_explicit(&t->lease_until_ns, memory_order_acquire);
+        uint64_t left_ns = until_ns > boot_ns ? until_ns - boot_ns : 0;
+        wait = left_ns < wait ? left_ns : wait;
+    }
+    return wait < WAIT_LONGEST_NS ? wait : WAIT_LONGEST_NS;
+}
+
+static void turn(struct lane_thread *t)
+{
+    t->now_ns = clock_monotonic_ns();
+    receive(t);
+    take_commands(t);
+    t->now_ns = clock_monotonic_ns();
+    lane_turn(t->lane, t->now_ns);
+    send_outbox(t);
+    report(t);
+}
+
+static void say_usage(const struct lane_thread *t)
+{
+    struct rusage usage;
+    uint64_t elapsed_ns = clock_monotonic_ns() - t->ready_ns;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0 && elapsed_ns > 0) {
+        log_info("what=lane_ended cpu_percent=%.1f elapsed_s=%.1f",
+                 100.0 * (double)usage_ns(&usage) / (double)elapsed_ns,
+                 (double)elapsed_ns / (double)NS_PER_S);
+    }
+}
+
+void *lane_loop(void *lane_thread)
+{
+    struct lane_thread *t = lane_thread;
+    /* Waits end when they should: the default slack is 50 us. */
+    (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
+    lane_set_may_send(t->lane, false, clock_monotonic_ns());
+    while (!atomic_load_explicit(&t->is_stopping, memory_order_acquire)) {
+        int rc = udp_wait(t->udp, wait_ns(t));
+        if (rc < 0) {
+            log_error("what=wait_failed errno=%d why=\"%s\" continuing", -rc, strerror(-rc));
+        }
+        turn(t);
+    }
+    say_usage(t);
+    return NULL;
+}

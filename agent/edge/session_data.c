@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/edge/session_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "common/log.h"
+
+enum { MESSAGES_PER_TURN = 256, RECORDS_PER_TURN = 64 };
+
+#define FLUSH_EVERY_NS (50 * NS_PER_MS)
+#define SNAPSHOT_EVERY_NS NS_PER_S
+#define FINAL_AGAIN_NS (100 * NS_PER_MS)
+#define DATA_HELLO_EVERY_NS (500 * NS_PER_MS)
+/* The coordinator acknowledges after its COMMIT, which takes some time on a busy disk. */
+#define ACK_STALLED_NS (5 * NS_PER_S)
+
+/* --- connection --- */
+
+int session_data_open(struct session *s, uint16_t port)
+{
+    session_data_close(s);
+    char why[LINK_WHY_BYTES] = "";
+    int rc = link_client_open(s->setup->context, LINK_DATA, s->setup->host, port,
+                              s->setup->server_key, s->setup->own, &s->data, why);
+    if (rc < 0) {
+        s->data = NULL;
+        log_warn("what=connect_failed socket=data why=\"%s\" trying again", why);
+    }
+    s->data_hello_at_ns = s->now_ns;
+    return rc;
+}
+
+/* What was sent and not acknowledged may be lost: all of it again, under the present session. */
+static void start_over(struct session *s)
+{
+    s->is_data_open = false;
+    struct assignment *a = s->assignment;
+    if (a == NULL) {
+        return;
+    }
+    a->cursor = replay_ring_rewind(&a->ring);
+    a->stale_until_seq = a->ring.next_seq - (a->batch_bytes > 0 ? 0 : 1);
+    a->ack_moved_ns = s->now_ns;
+    a->needs_all_histograms = true;
+    a->is_snapshot_broken = true;
+    if (a->phase == PHASE_DONE) {
+        a->phase = PHASE_FINAL; /* the final snapshot may be lost, too */
+        a->owes &= ~(unsigned)OWES_DONE;
+        a->is_snapshot_open = false;
+        a->snapshot_at_ns = s->now_ns;
+    }
+}
+
+void session_data_close(struct session *s)
+{
+    link_close(s->data);
+    s->data = NULL;
+    start_over(s);
+}
+
+void session_data_trouble(struct session *s, unsigned trouble)
+{
+    if ((trouble & (LINK_DISCONNECTED | LINK_KEY_REFUSED | LINK_NOT_CURVE)) != 0) {
+        start_over(s);
+    }
+    if ((trouble & LINK_CONNECTED) != 0) {
+        s->data_hello_at_ns = s->now_ns;
+    }
+    if ((trouble & (LINK_KEY_REFUSED | LINK_NOT_CURVE)) != 0) {
+        session_reopen_later(s); /* such a socket never connects again by itself */
+    }
+}
+
+/* --- what comes --- */
+
+static void acknowledged(struct session *s, const struct control_ack *ack)
+{
+    struct assignment *a = s->assignment;
+    s->is_data_open = true;
+    if (a == NULL || ack->epoch != s->epoch) {
+        return;
+    }
+    uint64_t former = a->ring.acked_seq;
+    replay_ring_ack(&a->ring, ack->committed_seq);
+    a->limit_seq = ack->limit_seq;
+    if (a->ring.acked_seq != former) {
+        a->ack_moved_ns = s->now_ns;
+    }
+}
+
+void session_receive_data(struct session *s)
+{
+    struct link_peer from;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    for (unsigned i = 0; i < MESSAGES_PER_TURN && s->data != NULL; i++) {
+        if (link_receive(s->data, &from, &bytes, &size) <= 0) {
+            return;
+        }
+        struct control_message m;
+        char why[CONTROL_WHY_BYTES] = "";
+        if (!control_decode(s->arena, bytes, size, &m, why)) {
+            session_complain(s, "unreadable", why);
+        } else if (m.kind != CONTROL_ACK || m.session != s->id) {
+            session_complain(s, control_kind_name(m.kind), "it does not belong on this socket");
+        } else {
+            acknowledged(s, &m.u.ack);
+        }
+    }
+}
+
+/* --- events --- */
+
+/* False when the ring has no room; the batch waits then, and its events are not taken twice. */
+static bool keep_batch(struct assignment *a)
+{
+    if (a->batch_bytes > 0 && !replay_ring_append(&a->ring, a->batch, a->batch_bytes)) {
+        return false;
+    }
+    a->batch_bytes = 0;
+    return true;
+}
+
+static void encode_batch(struct session *s, struct assignment *a, size_t count)
+{
+    struct control_message m = {.kind = CONTROL_BATCH, .session = s->id};
+    m.u.batch = (struct control_batch){.epoch = s->epoch,
+                                       .seq = a->ring.next_seq,
+                                       .events = a->events,
+                                       .event_count = count};
+    a->batch_bytes = control_encode(&m, a->batch, LINK_DATA_UP_BYTES);
+    assert(a->batch_bytes > 0 && a->batch_bytes <= LINK_DATA_UP_BYTES);
+    a->event_count += count;
+}
+
+/* Full batches at once, the rest every 50 ms or when `is_last`. */
+static void take_events(struct session *s, struct assignment *a, bool is_last)
+{
+    bool is_due = is_last || s->now_ns - a->flushed_ns >= FLUSH_EVERY_NS;
+    while (keep_batch(a)) {
+        size_t waiting = lane_thread_events_waiting(a->lane);
+        if (waiting == 0 || (waiting < CONTROL_BATCH_EVENTS_MAX && !is_due)) {
+            break;
+        }
+        size_t count = lane_thread_take_events(a->lane, a->events, CONTROL_BATCH_EVENTS_MAX);
+        encode_batch(s, a, count);
+    }
+    if (is_due) {
+        a->flushed_ns = s->now_ns;
+    }
+    uint32_t permille = replay_ring_used_permille(&a->ring);
+    lane_thread_set_pressure(a->lane, a->batch_bytes > 0 ? 1000 : permille);
+}
+
+/* A record of an earlier session is packed again: the id stands in its envelope. */
+static int send_record(struct session *s, const struct assignment *a, uint64_t seq,
+                       const uint8_t *payload, size_t size)
+{
+    if (seq > a->stale_until_seq) {
+        return link_send(s->data, NULL, payload, size);
+    }
+    struct control_message m;
+    char why[CONTROL_WHY_BYTES] = "";
+    bool is_ours = control_decode(s->arena, payload, size, &m, why);
+    assert(is_ours); /* we encoded it, and its CRC is right */
+    return session_send(s, &m);
+}
+
+static void send_batches(struct session *s, struct assignment *a)
+{
+    for (unsigned i = 0; i < RECORDS_PER_TURN && a->cursor.seq <= a->limit_seq; i++) {
+        struct replay_cursor next = a->cursor;
+        uint64_t seq = 0;
+        const uint8_t *payload = NULL;
+        size_t size = 0;
+        enum replay_read read = replay_ring_read(&a->ring, &next, &seq, &payload, &size);
+        if (read == REPLAY_CORRUPT) {
+            log_error("what=ring_corrupt seq=%llu why=\"a result in memory changed by itself; test "
+                      "this host's memory\"",
+                      (unsigned long long)next.seq);
+            s->end = SESSION_INTERNAL;
+            return;
+        }
+        if (read == REPLAY_RECORD && send_record(s, a, seq, payload, size) < 0) {
+            return;
+        }
+        a->cursor = next;
+        if (read == REPLAY_END) {
+            return;
+        }
+    }
+}
+
+static void watch_acks(struct session *s, struct assignment *a)
+{
+    bool is_waiting = a->cursor.seq > a->ring.acked_seq + 1;
+    if (!is_waiting) {
+        a->ack_moved_ns = s->now_ns;
+    } else if (s->now_ns - a->ack_moved_ns > ACK_STALLED_NS) {
+        a->cursor = replay_ring_rewind(&a->ring);
+        a->ack_moved_ns = s->now_ns;
+    }
+}
+
+/* --- snapshots --- */
+
+static void ask_snapshot(struct session *s, struct assignment *a)
+{
+    struct lane_command command = {
+        .kind = LANE_DO_SNAPSHOT,
+        .u.snapshot = {.seq = a->snapshot_seq + 1,
+                       .last_batch_seq = a->ring.next_seq - 1,
+                       .is_final = a->phase == PHASE_FINAL,
+                       .is_complete = a->needs_all_histograms}};
+    if (!lane_thread_command(a->lane, &command)) {
+        return;
+    }
+    a->snapshot_seq++;
+    a->snapshot_at_ns = s->now_ns + SNAPSHOT_EVERY_NS;
+    a->is_snapshot_open = true;
+    a->is_snapshot_broken = false;
+    a->needs_all_histograms = false;
+}
+
+static void send_histograms(struct session *s, struct assignment *a)
+{
+    while (lane_thread_take_histogram(a->lane, &a->histogram)) {
+        struct control_message m = {.kind = CONTROL_HISTOGRAM};
+        m.u.histogram = (struct control_histogram){.snapshot_seq = a->histogram.snapshot_seq,
+                                                   .key = a->histogram.key,
+                                                   .histogram = &a->histogram.histogram};
+        if (!s->is_data_open || session_send(s, &m) < 0) {
+            a->is_snapshot_broken = true;
+        }
+    }
+}
+
+static void send_snapshot(struct session *s, struct assignment *a)
+{
+    send_histograms(s, a);
+    if (!lane_thread_take_snapshot(a->lane, &a->snapshot)) {
+        return;
+    }
+    send_histograms(s, a); /* those that came before it, after the look above */
+    bool is_answer = a->snapshot.seq == a->snapshot_seq;
+    struct control_message m = {.kind = CONTROL_SNAPSHOT, .u.snapshot = &a->snapshot};
+    if (a->is_snapshot_broken || !s->is_data_open || session_send(s, &m) < 0) {
+        a->needs_all_histograms = true;
+        a->snapshot_at_ns = s->now_ns + FINAL_AGAIN_NS;
+    } else if (a->snapshot.is_final && is_answer && a->phase == PHASE_FINAL) {
+        a->phase = PHASE_DONE;
+        a->owes |= OWES_DONE;
+    }
+    a->is_snapshot_open = a->is_snapshot_open && !is_answer;
+}
+
+/* All that the lane will ever say is in batches: what remains is the final snapshot. */
+static void look_for_end(struct session *s, struct assignment *a)
+{
+    if (a->phase == PHASE_DRAINING && lane_thread_is_drained(a->lane)) {
+        take_events(s, a, true);
+        if (a->batch_bytes == 0 && lane_thread_events_waiting(a->lane) == 0) {
+            a->phase = PHASE_FINAL;
+            a->snapshot_at_ns = s->now_ns;
+            a->needs_all_histograms = true;
+        }
+    }
+}
+
+static bool may_ask_snapshot(const struct session *s, const struct assignment *a)
+{
+    bool all_batches_left = a->cursor.seq == a->ring.next_seq;
+    return s->is_data_open && !a->is_snapshot_open && s->now_ns >= a->snapshot_at_ns &&
+           a->phase != PHASE_DONE && (a->phase != PHASE_FINAL || all_batches_left);
+}
+
+static void say_data_hello(struct session *s)
+{
+    struct control_message m = {.kind = CONTROL_DATA_HELLO};
+    m.u.data_hello.epoch = s->epoch;
+    (void)session_send(s, &m); /* said again until an ACK comes */
+    s->data_hello_at_ns = s->now_ns + DATA_HELLO_EVERY_NS;
+}
+
+void session_data_tick(struct session *s)
+{
+    struct assignment *a = s->assignment;
+    bool is_up = s->state == SESSION_WELCOMED && s->data != NULL;
+    if (is_up && !s->is_data_open && s->now_ns >= s->data_hello_at_ns) {
+        say_data_hello(s);
+    }
+    if (a == NULL) {
+        return;
+    }
+    take_events(s, a, false);
+    look_for_end(s, a);
+    send_snapshot(s, a);
+    if (is_up && s->is_data_open) {
+        send_batches(s, a);
+        watch_acks(s, a);
+    }
+    if (s->end < 0 && may_ask_snapshot(s, a)) {
+        ask_snapshot(s, a);
+    }
+}
+
+uint64_t session_data_next_ns(const struct session *s)
+{
+    const struct assignment *a = s->assignment;
+    uint64_t next_ns = UINT64_MAX;
+    if (s->state == SESSION_WELCOMED && s->data != NULL && !s->is_data_open) {
+        next_ns = s->data_hello_at_ns;
+    }
+    if (a != NULL) {
+        uint64_t flush_ns = a->flushed_ns + FLUSH_EVERY_NS;
+        next_ns = flush_ns < next_ns ? flush_ns : next_ns;
+    }
+    return next_ns;
+}

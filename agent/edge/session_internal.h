@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of a session, shared by session.c (loop, connection),
+ * session_control.c (CTRL messages), session_assignment.c (a run from PREPARE
+ * to its end), session_data.c (DATA socket) and session_say.c (sentences).
+ * Nobody else includes it.
+ *
+ * Two machines stand side by side. The connection: CLOSED -> CALLING (HELLO
+ * until WELCOME) -> WELCOMED, and back to CALLING or CLOSED whenever it breaks. The
+ * assignment: one run's phases, which only BYE, a refusal or another run end.
+ */
+#pragma once
+
+#include "agent/edge/lane_thread.h"
+#include "agent/edge/replay_ring.h"
+#include "agent/edge/session.h"
+#include "proto/control.h"
+#include "proto/plan.h"
+
+enum session_state {
+    SESSION_CLOSED,  /* no socket until open_at_ns */
+    SESSION_CALLING, /* HELLO every 500 ms */
+    SESSION_WELCOMED
+};
+
+enum session_phase {
+    PHASE_READY,
+    PHASE_PREFLIGHT, /* asked for; PREFLIGHT_REPORT is owed when it is done */
+    PHASE_ARMED,
+    PHASE_RUNNING,
+    PHASE_DRAINING,
+    PHASE_FINAL, /* all events are batched; the final snapshot is on its way */
+    PHASE_DONE
+};
+
+/* CTRL messages that must arrive; sent again after a new WELCOME. */
+enum session_owes {
+    OWES_READY = 1 << 0,
+    OWES_REPORT = 1 << 1,
+    OWES_ARMED = 1 << 2,
+    OWES_DONE = 1 << 3
+};
+
+/* One run of this agent. */
+struct assignment {
+    enum session_phase phase;
+    unsigned owes; /* set of enum session_owes */
+    struct plan plan;
+    uint8_t plan_hash[PLAN_HASH_BYTES];
+    uint64_t assignment_epoch;
+    uint64_t memory_bytes;
+    struct lane_thread *lane;
+
+    uint64_t arm_generation;
+    const struct control_preflight_relay *preflight; /* the lane thread's; NULL: not done */
+    size_t preflight_count, preflight_at;            /* relays reported so far */
+
+    /* Results: events -> batch -> ring -> DATA. */
+    void *region; /* of the ring, mapped */
+    struct replay_ring ring;
+    struct replay_cursor cursor; /* the next to send */
+    uint64_t stale_until_seq;    /* records up to it carry an older session id */
+    uint64_t limit_seq;
+    uint64_t ack_moved_ns;
+    uint64_t event_count;
+    uint64_t flushed_ns;
+    struct event events[CONTROL_BATCH_EVENTS_MAX];
+    uint8_t *batch; /* encoded, not in the ring yet */
+    size_t batch_bytes;
+
+    uint64_t snapshot_seq, snapshot_at_ns; /* next: when it is due */
+    bool is_snapshot_open;      /* asked the lane, not back yet */
+    bool is_snapshot_broken;    /* a part could not be sent: all of it again */
+    bool needs_all_histograms;
+    struct snapshot snapshot;   /* scratch */
+    struct lane_histogram_copy histogram; /* scratch */
+};
+
+/* What was said last on stderr, so that it is said once per change. */
+enum session_trouble {
+    TROUBLE_NONE,
+    TROUBLE_NO_LISTENER,
+    TROUBLE_KEY_REFUSED,
+    TROUBLE_TRY_LATER,
+    TROUBLE_WRONG_SERVER_KEY,
+    TROUBLE_NOT_CURVE,
+    TROUBLE_SILENT,
+    TROUBLE_LOST,
+    TROUBLE_BUSY,
+    TROUBLE_COUNT
+};
+
+struct session {
+    const struct session_setup *setup;
+    enum session_state state;
+    int end; /* enum session_end; -1: goes on */
+    uint64_t now_ns; /* of this turn of the loop */
+
+    struct link_socket *ctrl, *data;
+    struct control_arena *arena;
+    uint8_t *out; /* encode buffer */
+    uint64_t epoch;
+    uint64_t id; /* of WELCOME */
+    uint8_t run_id[PLAN_RUN_ID_BYTES];
+    uint64_t committed_batch; /* as WELCOME said */
+
+    bool is_connected; /* CTRL: the handshake succeeded */
+    uint64_t open_at_ns, hello_at_ns, heard_ns, opened_ns;
+    uint64_t backoff_ns;
+    uint64_t attempts;
+    uint64_t beat_at_ns;
+    uint64_t grant_boottime_ns; /* newest beat that was answered */
+    uint64_t lease_until_ns;    /* CLOCK_BOOTTIME */
+
+    bool is_data_open; /* an ACK came over this connection */
+    uint64_t data_hello_at_ns;
+
+    enum session_trouble said;
+    uint64_t said_ns;
+    uint64_t complained_ns; /* about messages that make no sense here */
+
+    struct assignment *assignment; /* NULL: none */
+};
+
+/* --- session.c --- */
+
+/* 0, or -errno when it did not leave: -EAGAIN, -EHOSTUNREACH: try again later. */
+int session_send(struct session *s, struct control_message *m);
+/* Closes the sockets and calls again after the back-off, which grows until a WELCOME. */
+void session_reopen_later(struct session *s);
+/* Closes the sockets and calls again soon: the run is over. */
+void session_await_next_run(struct session *s);
+/* HELLO once more, `after_ns` from now, on the same socket. */
+void session_call_again(struct session *s, uint64_t after_ns);
+
+/* --- session_control.c --- */
+
+void session_receive_control(struct session *s);
+/* HELLO, BEAT and what is owed. */
+void session_control_tick(struct session *s);
+/* When session_control_tick() has something to do next. */
+uint64_t session_control_next_ns(const struct session *s);
+
+/* --- session_assignment.c --- */
+
+/* Makes the run, or sends REFUSE. */
+void session_prepare(struct session *s, const struct control_prepare *prepare);
+void session_obey(struct session *s, const struct control_message *m);
+/* Ends the run without another packet; NULL is fine. One line in the log says why. */
+void session_discard(struct session *s, const char *why);
+/* The same run answered a new HELLO: all that may have been lost is owed again. */
+void session_resume(struct session *s);
+/* Takes what the lane thread has to tell. */
+void session_collect(struct session *s);
+
+/* --- session_data.c --- */
+
+/* 0 or -errno. */
+NODISCARD int session_data_open(struct session *s, uint16_t port);
+void session_data_close(struct session *s);
+void session_receive_data(struct session *s);
+void session_data_trouble(struct session *s, unsigned trouble);
+/* Batches, snapshots, DATA_HELLO. */
+void session_data_tick(struct session *s);
+uint64_t session_data_next_ns(const struct session *s);
+
+/* --- session_say.c --- */
+
+/* Says it on stderr unless it was the last thing said (NO_LISTENER: less than 30 s ago). */
+void session_say(struct session *s, enum session_trouble trouble);
+/* A message that has no place here: one line a second at most. */
+void session_complain(struct session *s, const char *kind, const char *why);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/edge/session_internal.h"
+
+#include "common/log.h"
+
+#define SAY_AGAIN_NS (30 * NS_PER_S)
+#define COMPLAIN_EVERY_NS NS_PER_S
+
+static void say_key_refused(const struct session *s, const char *host, unsigned port)
+{
+    char public_key[KEY_Z85_BYTES];
+    key_to_z85(s->setup->own->public_key, public_key);
+    log_error("what=key_refused coordinator=%s:%u why=\"the coordinator at %s:%u does not list this "
+              "agent's key; enrol it there: leaseherd keys agent NAME --public '%s'\" trying again",
+              host, port, host, port, public_key);
+}
+
+static void say_it(const struct session *s, enum session_trouble trouble, const char *host,
+                   unsigned port)
+{
+    switch (trouble) {
+    case TROUBLE_NO_LISTENER:
+        log_warn("what=no_listener coordinator=%s:%u why=\"nobody listens at %s:%u; start `leaseherd "
+                 "run` there or correct --coordinator\" trying again",
+                 host, port, host, port);
+        break;
+    case TROUBLE_KEY_REFUSED:
+        say_key_refused(s, host, port);
+        break;
+    case TROUBLE_TRY_LATER:
+        log_warn("what=try_later coordinator=%s:%u why=\"the coordinator at %s:%u takes no agents "
+                 "now\" trying again",
+                 host, port, host, port);
+        break;
+    case TROUBLE_WRONG_SERVER_KEY:
+        log_error("what=wrong_server_key coordinator=%s:%u why=\"the coordinator at %s:%u has "
+                  "another key than --server-key says; copy its coordinator.pub to this host\" "
+                  "trying again",
+                  host, port, host, port);
+        break;
+    case TROUBLE_NOT_CURVE:
+        log_error("what=not_curve coordinator=%s:%u why=\"what listens at %s:%u does not speak "
+                  "CURVE, so it is no leaseherd coordinator; correct --coordinator\" trying again",
+                  host, port, host, port);
+        break;
+    case TROUBLE_SILENT:
+        log_warn("what=coordinator_silent coordinator=%s:%u why=\"connected to %s:%u, but no answer "
+                 "came\" trying again",
+                 host, port, host, port);
+        break;
+    case TROUBLE_LOST:
+        log_warn("what=coordinator_lost coordinator=%s:%u why=\"the connection to %s:%u broke\" "
+                 "trying again",
+                 host, port, host, port);
+        break;
+    case TROUBLE_BUSY:
+        log_info("what=coordinator_busy coordinator=%s:%u why=\"the coordinator at %s:%u has no "
+                 "place for this agent in its run\" trying again",
+                 host, port, host, port);
+        break;
+    case TROUBLE_NONE:
+    case TROUBLE_COUNT:
+        break;
+    }
+}
+
+void session_say(struct session *s, enum session_trouble trouble)
+{
+    bool is_repeated = trouble == s->said && (trouble != TROUBLE_NO_LISTENER ||
+                                              s->now_ns - s->said_ns < SAY_AGAIN_NS);
+    if (is_repeated) {
+        return;
+    }
+    s->said = trouble;
+    s->said_ns = s->now_ns;
+    say_it(s, trouble, s->setup->host, s->setup->port);
+}
+
+void session_complain(struct session *s, const char *kind, const char *why)
+{
+    if (s->complained_ns != 0 && s->now_ns - s->complained_ns < COMPLAIN_EVERY_NS) {
+        return;
+    }
+    s->complained_ns = s->now_ns;
+    log_warn("what=message_ignored kind=%s why=\"%s\" continuing", kind, why);
+}

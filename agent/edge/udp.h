@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The DHCP sockets of one lane. Edge; one thread uses it, another may have
+ * opened it before.
+ *
+ * Each carrying address has two sockets, (addr,67) and (addr,68): a wildcard
+ * would share replies with any other listener of the host. For the path
+ * `routed`, where ACKs come to the clients' own addresses (AnyIP), one wildcard
+ * socket on port 68 with IP_PKTINFO takes the place of all (addr,68), see
+ * udp_use_wildcard(). Nothing is shared with another process (no SO_REUSEADDR),
+ * nothing is ever broadcast (no SO_BROADCAST).
+ *
+ * Receive stamps are the kernel's, converted to CLOCK_MONOTONIC; one outside
+ * [when its socket was last empty, now] is replaced by now and counted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/lane/lane.h"
+#include "common/attrs.h"
+#include "common/inet.h"
+
+struct udp;
+
+enum {
+    UDP_BATCH = 64, /* messages per recvmmsg() and sendmmsg() */
+    UDP_WHY_BYTES = CONTROL_TEXT_BYTES
+};
+
+#define UDP_RECEIVE_BUFFER_BYTES (32 * 1024 * 1024)
+
+/* Where the sockets are bound: 67 and 68, in tests others. Destinations are port 67 of it, too. */
+struct udp_ports {
+    uint16_t server, client;
+};
+extern const struct udp_ports udp_dhcp_ports;
+
+/*
+ * Opens the sockets of carriers[count]; their order is the lane's carrier index.
+ * 0 or -errno; `why`: one sentence with address, port and what to do.
+ */
+NODISCARD int udp_open(const struct ipv4 *carriers, size_t count, struct udp_ports ports,
+                       struct udp **out, char why[UDP_WHY_BYTES]);
+void udp_close(struct udp *udp); /* NULL is fine */
+
+/*
+ * Exchanges the (addr,68) sockets for the wildcard socket, or back. On failure
+ * the former ones are there again, if they can still be bound. 0 or -errno.
+ */
+NODISCARD int udp_use_wildcard(struct udp *udp, bool is_wanted);
+
+/* The smallest receive buffer the kernel gave, as it counts it. */
+size_t udp_receive_buffer_bytes(const struct udp *udp);
+
+/* udp_wait() also ends when `fd` is readable; the owner reads it. 0 or -errno. */
+NODISCARD int udp_watch(struct udp *udp, int fd);
+
+/* Until something is readable or timeout_ns passed (0: only looks). 0 or -errno. */
+NODISCARD int udp_wait(struct udp *udp, uint64_t timeout_ns);
+
+/*
+ * Next packets of a readable socket, at most UDP_BATCH; 0 when the sockets of
+ * the last udp_wait() are empty. Bytes and addresses live until the next call.
+ */
+size_t udp_receive(struct udp *udp, struct lane_packet out[UDP_BATCH]);
+
+/* What only the edge can know about reception, since the last call. */
+struct udp_rx_facts {
+    uint64_t drops;           /* at our sockets, as the kernel counts them */
+    uint64_t stamps_replaced;
+    uint64_t truncated;
+};
+struct udp_rx_facts udp_take_rx_facts(struct udp *udp);
+/* Asks every socket for its drops, also those after which nothing was received. */
+void udp_poll_drops(struct udp *udp);
+
+struct udp_sent {
+    size_t done;    /* of the packets offered, the first ones are dealt with */
+    int error;      /* of the last of them: 0, or the errno with which the kernel refused it */
+    uint64_t at_ns; /* CLOCK_MONOTONIC just before they left */
+};
+
+/*
+ * Sends the longest run of out[0..count) that leaves from one socket, in one
+ * call. When the kernel refuses a packet that is the only one dealt with, so
+ * each errno belongs to one packet. EAGAIN and ENOBUFS are reported like that,
+ * too: whether to try again is the caller's decision.
+ */
+struct udp_sent udp_send(struct udp *udp, const struct lane_out *out, size_t count);

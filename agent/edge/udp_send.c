@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/edge/udp.h"
+#include "agent/edge/udp_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+/* The wildcard takes the place of every (addr,68), see udp_use_wildcard(). */
+static size_t leaves_from(const struct udp *udp, const struct lane_out *out)
+{
+    if (out->port == LANE_PORT_CLIENT && udp->uses_wildcard) {
+        return udp_wildcard_index(udp);
+    }
+    return udp_socket_index(out->carrier, out->port);
+}
+
+/* Its source is the client's own address, or the carrier's where the socket does not say it. */
+static bool needs_source(const struct udp *udp, const struct lane_out *out)
+{
+    return !inet_is_zero(out->source) ||
+           (udp->uses_wildcard && out->port == LANE_PORT_CLIENT && out->carrier < udp->carrier_count);
+}
+
+static void set_source(const struct udp *udp, const struct lane_out *out, struct udp_slot *slot,
+                       struct msghdr *header)
+{
+    struct ipv4 source =
+        inet_is_zero(out->source) ? udp->carriers[out->carrier] : out->source;
+    header->msg_control = slot->control;
+    header->msg_controllen = CMSG_SPACE(sizeof(struct in_pktinfo));
+    memset(slot->control, 0, sizeof(slot->control));
+    struct cmsghdr *c = CMSG_FIRSTHDR(header);
+    assert(c != NULL);
+    c->cmsg_level = IPPROTO_IP;
+    c->cmsg_type = IP_PKTINFO;
+    c->cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo));
+    struct in_pktinfo info = {.ipi_spec_dst.s_addr = source.be};
+    memcpy(CMSG_DATA(c), &info, sizeof(info));
+}
+
+static void fill(struct udp *udp, size_t index, const struct lane_out *out)
+{
+    struct udp_slot *slot = &udp->slots[index];
+    struct msghdr *header = &udp->messages[index].msg_hdr;
+    slot->address = (struct sockaddr_in){.sin_family = AF_INET,
+                                         .sin_port = htons(udp->ports.server),
+                                         .sin_addr.s_addr = out->destination.be};
+    /* sendmmsg() only reads, but struct iovec cannot say so. */
+    slot->part = (struct iovec){.iov_base = (void *)(uintptr_t)out->bytes, .iov_len = out->size};
+    *header = (struct msghdr){.msg_name = &slot->address,
+                              .msg_namelen = sizeof(slot->address),
+                              .msg_iov = &slot->part,
+                              .msg_iovlen = 1};
+    if (needs_source(udp, out)) {
+        set_source(udp, out, slot, header);
+    }
+}
+
+struct udp_sent udp_send(struct udp *udp, const struct lane_out *out, size_t count)
+{
+    if (!inet_is_zero(out[0].source) && !udp->uses_wildcard) {
+        /* The client's own address is only ours to speak from once the wildcard is bound. */
+        return (struct udp_sent){.done = 1,
+                                 .error = udp->wildcard_error != 0 ? udp->wildcard_error : ENOTSUP,
+                                 .at_ns = clock_monotonic_ns()};
+    }
+    size_t from = leaves_from(udp, &out[0]);
+    unsigned run = 0;
+    while (run < UDP_BATCH && run < count && leaves_from(udp, &out[run]) == from &&
+           (udp->uses_wildcard || inet_is_zero(out[run].source))) {
+        fill(udp, run, &out[run]);
+        run++;
+    }
+    struct udp_sent sent = {.at_ns = clock_monotonic_ns()};
+    int rc = 0;
+    do {
+        rc = sendmmsg(udp->sockets[from].fd, udp->messages, run, MSG_DONTWAIT);
+    } while (rc < 0 && errno == EINTR);
+    if (rc > 0) {
+        /* A refusal behind them comes back as the first of the next call. */
+        sent.done = (size_t)rc;
+    } else {
+        sent.done = 1;
+        sent.error = rc < 0 ? errno : EIO;
+    }
+    return sent;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* A lane's life, its commands and what can be asked of it. */
+#include "agent/lane/lane.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/lane/lane_internal.h"
+
+/* --- life --- */
+
+static bool init_carriers(struct lane *lane)
+{
+    lane->carriers = calloc(lane->population.share_count + 1, sizeof(*lane->carriers));
+    return lane->carriers != NULL;
+}
+
+/* Index of the address among the carriers; added when it is new. */
+static size_t carrier_of(struct lane *lane, struct ipv4 via)
+{
+    for (size_t i = lane->carrier_count; i > 0; i--) {
+        if (inet_equal(lane->carriers[i - 1], via)) {
+            return i - 1;
+        }
+    }
+    lane->carriers[lane->carrier_count] = via;
+    return lane->carrier_count++;
+}
+
+static bool init_relays(struct lane *lane)
+{
+    struct dhcp4_profile profile;
+    relay_profile(lane->plan, &profile);
+    lane->relays = calloc(lane->population.share_count + 1, sizeof(*lane->relays));
+    if (lane->relays == NULL || !init_carriers(lane) ||
+        !relay_common_init(&lane->common, &profile)) {
+        return false;
+    }
+    for (size_t i = 0; i < lane->population.share_count; i++) {
+        const struct plan_relay *plan = &lane->plan->relays[lane->population.shares[i].relay];
+        if (!relay_init(&lane->relays[i], plan, carrier_of(lane, plan->via), &profile)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t memory_of(const struct lane *lane)
+{
+    size_t clients = lane->population.count;
+    size_t shares = lane->population.share_count;
+    return sizeof(*lane) +
+           clients * (sizeof(struct client) + sizeof(*lane->due) + 3 * sizeof(uint32_t)) +
+           shares * (sizeof(*lane->relays) + sizeof(*lane->carriers) +
+                     LANE_PREFLIGHT_CLIENTS * sizeof(struct probe)) +
+           LANE_OUTBOX_MAX * sizeof(*lane->out) +
+           lane->results.histogram_count * sizeof(*lane->results.histograms) +
+           LANE_EVENTS_MAX * sizeof(struct event);
+}
+
+struct lane *lane_new(const struct lane_setup *setup)
+{
+    struct lane *lane = calloc(1, sizeof(*lane));
+    if (lane == NULL) {
+        return NULL;
+    }
+    lane->plan = setup->plan;
+    lane->now_ns = setup->now_ns;
+    lane->path = PLAN_PATH_EGRESS;
+    bool ok = population_init(&lane->population, setup->shares, setup->share_count) &&
+              init_relays(lane) && results_init(&lane->results, setup->plan) &&
+              lane_preflight_init(lane);
+    uint32_t count = lane->population.count;
+    if (ok) {
+        lane->wheel = timer_wheel_new(count, setup->now_ns);
+        lane->due = calloc((size_t)count + 1, sizeof(*lane->due));
+        lane->out = calloc(LANE_OUTBOX_MAX, sizeof(*lane->out));
+        ok = lane->wheel != NULL && lane->due != NULL && lane->out != NULL;
+    }
+    if (!ok) {
+        lane_free(lane);
+        return NULL;
+    }
+    tx_gate_init(&lane->gate, setup->plan, setup->packets_per_s_max, setup->now_ns);
+    lane->results.counter[COUNTER_clients_assigned] = count;
+    lane->results.counter[COUNTER_clients_never_started] = count;
+    lane->memory_bytes = memory_of(lane);
+    return lane;
+}
+
+void lane_free(struct lane *lane)
+{
+    if (lane == NULL) {
+        return;
+    }
+    lane_preflight_fini(lane);
+    results_fini(&lane->results);
+    timer_wheel_free(lane->wheel);
+    population_fini(&lane->population);
+    free(lane->relays);
+    free(lane->carriers);
+    free(lane->due);
+    free(lane->out);
+    free(lane);
+}
+
+size_t lane_memory_bytes(const struct lane *lane)
+{
+    return lane->memory_bytes;
+}
+
+size_t lane_carrier_count(const struct lane *lane)
+{
+    return lane->carrier_count;
+}
+
+struct ipv4 lane_carrier_address(const struct lane *lane, size_t carrier)
+{
+    assert(carrier < lane->carrier_count);
+    return lane->carriers[carrier];
+}
+
+/* --- commands --- */
+
+void lane_arm(struct lane *lane, enum plan_path path)
+{
+    lane->path = path;
+}
+
+/* Messages per second the plan itself calls for: the ceiling of what a pause left behind. */
+static double planned_per_s(const struct lane *lane)
+{
+    const struct stage *s = &lane->stage;
+    double t1_s = lane->typical_t1_ms > 0 ? lane->typical_t1_ms / 1000.0 : 1;
+    double renewals = (double)lane->results.counter[COUNTER_clients_bound] / t1_s;
+    double starts = 0;
+    if (s->is_begun && s->kind != PLAN_HOLD) {
+        starts = s->pacer.batch > 0 ? s->pacer.batch : (double)s->pacer.rate_milli_per_s / 1000.0;
+    }
+    return renewals > starts ? renewals : starts;
+}
+
+void lane_set_may_send(struct lane *lane, bool may_send, uint64_t now_ns)
+{
+    lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
+    if (may_send == lane->gate.may_send) {
+        return;
+    }
+    tx_gate_set_may_send(&lane->gate, may_send, now_ns);
+    if (!may_send) {
+        lane->paused_at_ns = now_ns;
+        return;
+    }
+    if (lane->was_granted) {
+        lane->results.counter[COUNTER_paused_ns] +=
+            now_ns > lane->paused_at_ns ? now_ns - lane->paused_at_ns : 0;
+        tx_gate_catch_up(&lane->gate, planned_per_s(lane), now_ns);
+    }
+    lane->was_granted = true;
+    lane->paused_at_ns = 0;
+}
+
+void lane_set_pressure(struct lane *lane, uint32_t permille)
+{
+    lane->results.pressure_permille = permille;
+}
+
+/* --- packets --- */
+
+size_t lane_outbox(struct lane *lane, const struct lane_out **out)
+{
+    *out = lane->out;
+    return lane->out_count;
+}
+
+void lane_outbox_clear(struct lane *lane)
+{
+    lane->out_count = 0;
+}
+
+/* --- time --- */
+
+enum { FIRED_PER_CALL = 256 };
+
+static void expire_timers(struct lane *lane)
+{
+    uint32_t fired[FIRED_PER_CALL];
+    uint32_t count;
+    do {
+        if (!results_has_room(&lane->results)) {
+            return; /* the rest fires in the next turn, when the events were taken */
+        }
+        count = timer_wheel_advance(lane->wheel, lane->now_ns, fired, FIRED_PER_CALL);
+        for (uint32_t i = 0; i < count; i++) {
+            lane_timer_fired(lane, fired[i]);
+        }
+    } while (count == FIRED_PER_CALL);
+}
+
+void lane_turn(struct lane *lane, uint64_t now_ns)
+{
+    lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
+    if (lane->is_stopped) {
+        lane_drain_turn(lane);
+        return;
+    }
+    expire_timers(lane);
+    lane_preflight_turn(lane);
+    lane_stage_turn(lane);
+    lane_drain_turn(lane);
+    lane_send_due(lane);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t lane_next_ns(const struct lane *lane)
+{
+    if (lane->is_drained) {
+        return UINT64_MAX;
+    }
+    uint64_t next_ns = timer_wheel_next_ns(lane->wheel);
+    if (lane->due_count > 0) {
+        next_ns = earliest(next_ns, tx_gate_next_ns(&lane->gate, lane->now_ns));
+    }
+    next_ns = earliest(next_ns, lane_preflight_next_ns(lane));
+    next_ns = earliest(next_ns, lane_stage_next_ns(lane));
+    return earliest(next_ns, lane_drain_next_ns(lane));
+}
+
+/* --- results --- */
+
+size_t lane_events(const struct lane *lane, const struct event **out)
+{
+    *out = lane->results.events;
+    return lane->results.event_count;
+}
+
+void lane_events_clear(struct lane *lane, size_t count)
+{
+    results_events_taken(&lane->results, count);
+}
+
+void lane_progress(const struct lane *lane, struct control_progress *out)
+{
+    const uint64_t *counter = lane->results.counter;
+    memset(out, 0, sizeof(*out));
+    out->stage = lane->stage.index;
+    out->step = lane->stage.step;
+    out->is_step_done = lane_stage_is_done(lane);
+    out->started = lane->stage.started;
+    out->finished = lane->stage.finished;
+    out->bound = (uint32_t)counter[COUNTER_clients_bound];
+    out->failed = (uint32_t)counter[COUNTER_clients_failed];
+    out->foreign_offers = counter[COUNTER_foreign_offers];
+    out->received = counter[COUNTER_received_offer] + counter[COUNTER_received_ack] +
+                    counter[COUNTER_received_nak] + counter[COUNTER_received_other] +
+                    counter[COUNTER_received_malformed];
+    out->silent_streak = counter[COUNTER_silent_streak];
+    out->foreign_offer_addr = lane->foreign_addr;
+    out->foreign_offer_server = lane->foreign_server;
+}
+
+bool lane_is_drained(const struct lane *lane)
+{
+    return lane->is_drained;
+}
+
+void lane_snapshot(const struct lane *lane, struct snapshot *out)
+{
+    results_snapshot(&lane->results, out);
+    out->counter[COUNTER_planned_starts] += lane_stage_planned(lane);
+    if (lane->was_granted && lane->paused_at_ns != 0 && lane->now_ns > lane->paused_at_ns) {
+        out->counter[COUNTER_paused_ns] += lane->now_ns - lane->paused_at_ns;
+    }
+}
+
+size_t lane_histogram_count(const struct lane *lane)
+{
+    return lane->results.histogram_count;
+}
+
+const struct histogram *lane_histogram(const struct lane *lane, size_t slot,
+                                       struct histogram_key *out_key, uint64_t *out_version)
+{
+    assert(slot < lane->results.histogram_count);
+    const struct results_histogram *h = &lane->results.histograms[slot];
+    *out_key = h->key;
+    *out_version = h->version;
+    return &h->h;
+}
+
+void lane_record_lateness(struct lane *lane, uint32_t stage, uint64_t late_ns)
+{
+    results_latency(&lane->results, LATENCY_START_LATENESS, LATENCY_INTENDED, 0, (uint8_t)stage,
+                    late_ns);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Preflight: the first three clients of each relay lease, renew on each path,
+ * release; before any load, under plan and run lease. Its packets count in
+ * messages and preflight, never in leases. DESIGN sections 3 and 6.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/lane/lane_internal.h"
+
+enum { ACQUIRE_TRIES = 3, RENEW_TRIES = 2 };
+#define RETRY_NS NS_PER_S
+/* Probes begin one after the other: a thousand relays must not be a burst of their own. */
+#define STAGGER_NS (2 * NS_PER_MS)
+
+bool lane_preflight_init(struct lane *lane)
+{
+    struct preflight *p = &lane->preflight;
+    size_t shares = lane->population.share_count;
+    p->probes = calloc(shares * LANE_PREFLIGHT_CLIENTS + 1, sizeof(*p->probes));
+    p->reports = calloc(shares + 1, sizeof(*p->reports));
+    return p->probes != NULL && p->reports != NULL;
+}
+
+void lane_preflight_fini(struct lane *lane)
+{
+    free(lane->preflight.probes);
+    free(lane->preflight.reports);
+}
+
+void lane_preflight(struct lane *lane, const struct control_preflight *command, uint64_t now_ns)
+{
+    struct preflight *p = &lane->preflight;
+    lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
+    if (p->is_running || p->probe_count > 0 || lane->is_draining || lane->is_stopped) {
+        return; /* once per run */
+    }
+    p->command = *command;
+    p->is_running = true;
+    for (size_t s = 0; s < lane->population.share_count; s++) {
+        const struct population_share *share = &lane->population.shares[s];
+        struct control_preflight_relay *report = &p->reports[s];
+        report->relay = share->relay;
+        report->path_count = command->path_count;
+        for (uint32_t i = 0; i < command->path_count; i++) {
+            report->path[i].path = command->path[i];
+        }
+        for (uint32_t i = 0; i < LANE_PREFLIGHT_CLIENTS && i < share->count; i++) {
+            report->clients++;
+            p->probes[p->probe_count] = (struct probe){
+                .local = share->first_local + i,
+                .report = (uint32_t)s,
+                .due_ns = now_ns + p->probe_count * STAGGER_NS,
+            };
+            client_set(lane_client(lane, share->first_local + i), CLIENT_PREFLIGHT);
+            p->probe_count++;
+        }
+    }
+}
+
+static struct control_preflight_path *path_of(struct lane *lane, const struct probe *probe)
+{
+    return &lane->preflight.reports[probe->report].path[probe->path_index];
+}
+
+static void record(struct lane *lane, const struct probe *probe, enum event_kind kind,
+                   enum event_result result, uint64_t at_ns, uint32_t lease_s)
+{
+    struct event e = lane_event(lane, probe->local, kind, result, at_ns);
+    e.flags |= EVENT_PREFLIGHT;
+    e.stage = SNAPSHOT_STAGE_PREFLIGHT;
+    e.lease_s = lease_s;
+    results_event(&lane->results, &e);
+}
+
+/* The client is what it was before, but for its xid: the run begins with it untouched. */
+static void finish(struct lane *lane, struct probe *probe)
+{
+    struct client *c = lane_client(lane, probe->local);
+    uint32_t xid = c->xid;
+    memset(c, 0, sizeof(*c));
+    c->xid = xid;
+    lane_new_xid(lane, probe->local);
+    probe->phase = PROBE_OVER;
+    probe->is_waiting = false;
+    lane->preflight.over_count++;
+    lane->preflight.is_running = lane->preflight.over_count < lane->preflight.probe_count;
+}
+
+static void next_phase(struct lane *lane, struct probe *probe, enum probe_phase phase)
+{
+    probe->phase = phase;
+    probe->tries = 0;
+    probe->is_waiting = false;
+    probe->due_ns = lane->now_ns;
+}
+
+static enum dhcp4_intent intent_of(const struct probe *probe)
+{
+    static const enum dhcp4_intent intents[] = {
+        [PROBE_DISCOVER] = DHCP4_DISCOVER,
+        [PROBE_REQUEST] = DHCP4_REQUEST,
+        [PROBE_RENEW] = DHCP4_RENEW,
+        [PROBE_RELEASE] = DHCP4_RELEASE,
+    };
+    return intents[probe->phase];
+}
+
+/* The step had all its tries: the report keeps what was reached, and the probe goes on. */
+static void step_failed(struct lane *lane, struct probe *probe)
+{
+    if (probe->phase == PROBE_RENEW) {
+        record(lane, probe, EVENT_RENEW, EVENT_GAVE_UP, lane->now_ns, 0);
+        probe->path_index++;
+        next_phase(lane, probe,
+                   probe->path_index < lane->preflight.command.path_count ? PROBE_RENEW
+                                                                          : PROBE_RELEASE);
+    } else {
+        record(lane, probe, EVENT_ACQUIRE, EVENT_GAVE_UP, lane->now_ns, 0);
+        finish(lane, probe);
+    }
+}
+
+static void send_step(struct lane *lane, struct probe *probe)
+{
+    struct client *c = lane_client(lane, probe->local);
+    enum plan_path path =
+        probe->phase == PROBE_RENEW ? (enum plan_path)path_of(lane, probe)->path : lane->path;
+    if (probe->tries == 0 && probe->phase != PROBE_REQUEST) {
+        lane_new_xid(lane, probe->local); /* DISCOVER and REQUEST share theirs */
+        c->intended_ns = lane->now_ns;
+        c->tries = 0;
+    }
+    if (probe->phase == PROBE_RENEW && probe->tries == 0) {
+        path_of(lane, probe)->renew_sent++;
+    }
+    c->tries++;
+    c->attempt = 1;
+    c->secs = probe->phase == PROBE_RELEASE ? 0 : (uint16_t)probe->tries;
+    lane_put(lane, probe->local, intent_of(probe), path);
+    probe->tries++;
+    probe->is_waiting = true;
+    probe->due_ns = lane->now_ns + RETRY_NS;
+    if (probe->phase == PROBE_RELEASE) {
+        record(lane, probe, EVENT_RELEASE, EVENT_SENT, lane->now_ns, 0);
+    }
+}
+
+static void probe_turn(struct lane *lane, struct probe *probe)
+{
+    uint32_t tries = probe->phase == PROBE_RENEW ? RENEW_TRIES : ACQUIRE_TRIES;
+    const struct relay *relay = lane_relay_of(lane, probe->local);
+    if (probe->phase == PROBE_OVER || probe->due_ns > lane->now_ns) {
+        return;
+    }
+    if (probe->phase == PROBE_RELEASE && probe->tries == 1) {
+        finish(lane, probe); /* the packet was sent in an earlier turn */
+        return;
+    }
+    if (probe->tries == tries) {
+        step_failed(lane, probe);
+        return;
+    }
+    if (lane_has_room(lane, relay) &&
+        tx_gate_pass(&lane->gate, relay->plan->to_count, lane->now_ns)) {
+        send_step(lane, probe);
+        if (probe->phase == PROBE_RELEASE) {
+            probe->due_ns = lane->now_ns + NS_PER_MS;
+        }
+    }
+}
+
+void lane_preflight_turn(struct lane *lane)
+{
+    struct preflight *p = &lane->preflight;
+    for (size_t i = 0; p->is_running && i < p->probe_count; i++) {
+        probe_turn(lane, &p->probes[i]);
+    }
+}
+
+uint64_t lane_preflight_next_ns(const struct lane *lane)
+{
+    const struct preflight *p = &lane->preflight;
+    uint64_t next_ns = UINT64_MAX;
+    if (!p->is_running || !lane->gate.may_send) {
+        return next_ns;
+    }
+    for (size_t i = 0; i < p->probe_count; i++) {
+        if (p->probes[i].phase != PROBE_OVER && p->probes[i].due_ns < next_ns) {
+            next_ns = p->probes[i].due_ns;
+        }
+    }
+    return next_ns > lane->now_ns ? next_ns : lane->now_ns + NS_PER_MS;
+}
+
+/* --- answers --- */
+
+static struct probe *probe_of(struct lane *lane, uint32_t local)
+{
+    for (size_t i = 0; i < lane->preflight.probe_count; i++) {
+        if (lane->preflight.probes[i].local == local) {
+            return &lane->preflight.probes[i];
+        }
+    }
+    return NULL;
+}
+
+static void note_server(struct lane *lane, struct control_preflight_relay *report,
+                        const struct dhcp4_reply *r)
+{
+    uint8_t index = lane_server_index(lane, r->server_id);
+    if (index != SNAPSHOT_NO_SERVER) {
+        report->servers_answered |= UINT32_C(1) << index;
+    }
+}
+
+static void offered(struct lane *lane, struct probe *probe, const struct dhcp4_reply *r)
+{
+    struct client *c = lane_client(lane, probe->local);
+    lane->preflight.reports[probe->report].offered++;
+    c->addr = r->yiaddr;
+    c->server = r->server_id;
+    next_phase(lane, probe, PROBE_REQUEST);
+}
+
+static void bound(struct lane *lane, struct probe *probe, const struct dhcp4_reply *r,
+                  uint64_t at_ns)
+{
+    struct client *c = lane_client(lane, probe->local);
+    lane->preflight.reports[probe->report].bound++;
+    c->addr = r->yiaddr;
+    c->server = r->server_id;
+    record(lane, probe, EVENT_ACQUIRE, EVENT_ACK, at_ns, r->lease_s);
+    next_phase(lane, probe, lane->preflight.command.path_count > 0 ? PROBE_RENEW : PROBE_RELEASE);
+}
+
+static void renewed(struct lane *lane, struct probe *probe, const struct dhcp4_reply *r,
+                    const struct lane_packet *packet)
+{
+    struct control_preflight_path *path = path_of(lane, probe);
+    path->renew_acked++;
+    if (packet->source_port != DHCP4_SERVER_PORT) {
+        path->wrong_port++;
+        path->last_wrong_port = packet->source_port;
+    }
+    record(lane, probe, EVENT_RENEW, EVENT_ACK, packet->at_ns, r->lease_s);
+    probe->path_index++;
+    next_phase(lane, probe,
+               probe->path_index < lane->preflight.command.path_count ? PROBE_RENEW
+                                                                      : PROBE_RELEASE);
+}
+
+static void refused(struct lane *lane, struct probe *probe, uint64_t at_ns)
+{
+    lane->preflight.reports[probe->report].naks++;
+    if (probe->phase == PROBE_RENEW) {
+        record(lane, probe, EVENT_RENEW, EVENT_NAK, at_ns, 0);
+        next_phase(lane, probe, PROBE_RELEASE);
+    } else {
+        record(lane, probe, EVENT_ACQUIRE, EVENT_NAK, at_ns, 0);
+        finish(lane, probe);
+    }
+}
+
+static bool is_foreign(const struct lane *lane, const struct dhcp4_reply *r)
+{
+    return !inet_net_contains(lane->plan->block, r->yiaddr) ||
+           lane_server_index(lane, r->server_id) == SNAPSHOT_NO_SERVER;
+}
+
+bool lane_preflight_receive(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
+                            const struct lane_packet *packet)
+{
+    struct probe *probe = probe_of(lane, local);
+    if (probe == NULL || !probe->is_waiting || probe->phase == PROBE_RELEASE) {
+        return false;
+    }
+    struct control_preflight_relay *report = &lane->preflight.reports[probe->report];
+    bool is_ack = r->type == DHCP4_TYPE_ACK && r->has_lease && !inet_is_zero(r->yiaddr);
+    bool is_offer = r->type == DHCP4_TYPE_OFFER && probe->phase == PROBE_DISCOVER;
+    if (r->type == DHCP4_TYPE_NAK && probe->phase != PROBE_DISCOVER) {
+        note_server(lane, report, r);
+        refused(lane, probe, packet->at_ns);
+        return true;
+    }
+    if (!is_offer && !(is_ack && probe->phase != PROBE_DISCOVER)) {
+        return false;
+    }
+    if (is_foreign(lane, r)) {
+        report->foreign_offers++;
+        results_count(&lane->results, COUNTER_foreign_offers);
+        lane->foreign_addr = r->yiaddr;
+        lane->foreign_server = r->server_id;
+        return true;
+    }
+    note_server(lane, report, r);
+    if (is_offer) {
+        offered(lane, probe, r);
+    } else if (probe->phase == PROBE_REQUEST) {
+        bound(lane, probe, r, packet->at_ns);
+    } else {
+        renewed(lane, probe, r, packet);
+    }
+    return true;
+}
+
+bool lane_preflight_is_done(const struct lane *lane)
+{
+    const struct preflight *p = &lane->preflight;
+    return p->probe_count > 0 && p->over_count == p->probe_count;
+}
+
+size_t lane_preflight_relays(const struct lane *lane, const struct control_preflight_relay **out)
+{
+    *out = lane->preflight.reports;
+    return lane->population.share_count;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <string.h>
+
+#include "agent/client/lease_timing.h"
+#include "agent/lane/lane_internal.h"
+#include "common/prng.h"
+
+enum {
+    PURPOSE_XID = 0x5849,
+    XID_BITS = 24,
+    XID_STEP = 0x5bd1e9 /* odd: runs through all values */
+};
+
+struct relay *lane_relay_of(struct lane *lane, uint32_t local)
+{
+    return &lane->relays[population_share_of(&lane->population, local)];
+}
+
+void lane_new_xid(struct lane *lane, uint32_t local)
+{
+    struct client *c = lane_client(lane, local);
+    uint32_t mask = (UINT32_C(1) << XID_BITS) - 1;
+    uint32_t number = c->xid & mask;
+    if (c->xid == 0) {
+        number = (uint32_t)prng_mix(lane->plan->identity_seed,
+                                    population_global(&lane->population, local), PURPOSE_XID);
+    }
+    uint32_t slot = lane_relay_of(lane, local)->plan->xid_slot;
+    c->xid = slot << XID_BITS | ((number + XID_STEP) & mask);
+}
+
+uint8_t lane_server_index(const struct lane *lane, struct ipv4 server)
+{
+    for (uint32_t i = 0; i < lane->plan->server_count; i++) {
+        if (inet_equal(lane->plan->servers[i].address, server)) {
+            return (uint8_t)i;
+        }
+    }
+    return SNAPSHOT_NO_SERVER;
+}
+
+void lane_queue(struct lane *lane, uint32_t local)
+{
+    struct client *c = lane_client(lane, local);
+    if (client_has(c, CLIENT_QUEUED)) {
+        return;
+    }
+    assert(lane->due_count < lane->population.count);
+    client_set(c, CLIENT_QUEUED);
+    uint64_t at = (uint64_t)lane->due_head + lane->due_count++;
+    lane->due[at % lane->population.count] = local;
+}
+
+bool lane_has_room(const struct lane *lane, const struct relay *relay)
+{
+    return lane->out_count + relay->plan->to_count <= LANE_OUTBOX_MAX &&
+           results_has_room(&lane->results);
+}
+
+static void put_one(struct lane *lane, uint32_t local, enum dhcp4_intent intent,
+                    enum plan_path path, struct ipv4 destination, bool is_first)
+{
+    const struct client *c = lane_client(lane, local);
+    const struct relay *relay = lane_relay_of(lane, local);
+    const struct dhcp4_template *t = relay_template(relay, &lane->common, intent, path);
+    bool is_forwarded = relay_forwards(intent, path);
+    struct lane_out *out = &lane->out[lane->out_count];
+    struct dhcp4_fill fill = {
+        .xid = c->xid,
+        .secs = c->secs,
+        .chaddr = plan_client_mac(lane->plan, population_global(&lane->population, local)),
+        .ciaddr = c->addr,
+        .requested_ip = c->addr,
+        .server_id = c->server,
+    };
+    if (!tx_gate_knows(&lane->gate, destination)) {
+        return; /* cannot happen: OFFERs of unknown servers are never followed */
+    }
+    out->carrier = relay->carrier;
+    out->port = is_forwarded ? LANE_PORT_SERVER : LANE_PORT_CLIENT;
+    out->intent = intent;
+    out->source = (struct ipv4){0};
+    if (!is_forwarded && path == PLAN_PATH_ROUTED) {
+        out->source = c->addr;
+    }
+    out->destination = destination;
+    out->client = local;
+    out->is_first = is_first;
+    out->size = t->size;
+    dhcp4_template_fill(t, &fill, out->bytes);
+    lane->out_count++;
+}
+
+void lane_put(struct lane *lane, uint32_t local, enum dhcp4_intent intent, enum plan_path path)
+{
+    const struct client *c = lane_client(lane, local);
+    const struct plan_relay *relay = lane_relay_of(lane, local)->plan;
+    bool is_first = c->attempt == 1;
+    if (!relay_copies(intent)) {
+        put_one(lane, local, intent, path, c->server, is_first);
+        return;
+    }
+    for (uint8_t i = 0; i < relay->to_count; i++) {
+        put_one(lane, local, intent, path, lane->plan->servers[relay->to[i]].address,
+                is_first && i == 0);
+    }
+}
+
+/* What a client in this state has to say; false: nothing, it has moved on since it was queued. */
+static bool intent_of(const struct client *c, enum dhcp4_intent *out)
+{
+    static const struct {
+        enum dhcp4_intent intent;
+        bool speaks;
+    } by_state[LEASE_STATE_COUNT] = {
+        [LEASE_SELECTING] = {DHCP4_DISCOVER, true}, [LEASE_REQUESTING] = {DHCP4_REQUEST, true},
+        [LEASE_RENEWING] = {DHCP4_RENEW, true},     [LEASE_REBINDING] = {DHCP4_REBIND, true},
+        [LEASE_REBOOTING] = {DHCP4_REBOOT, true},   [LEASE_RELEASED] = {DHCP4_RELEASE, true},
+        [LEASE_DECLINED] = {DHCP4_DECLINE, true},
+    };
+    if (c->state == LEASE_BOUND && client_has(c, CLIENT_INFORMING)) {
+        *out = DHCP4_INFORM;
+        return true;
+    }
+    *out = by_state[c->state].intent;
+    return by_state[c->state].speaks;
+}
+
+static uint64_t wait_after(const struct lane *lane, uint32_t local, enum dhcp4_intent intent)
+{
+    const struct client *c = &lane->population.clients[local];
+    if (intent == DHCP4_RENEW || intent == DHCP4_REBIND) {
+        uint64_t end_ns = client_lease_at_ns(c, intent == DHCP4_RENEW ? c->t2_ms : c->expiry_ms);
+        uint64_t left_ns = end_ns > lane->now_ns ? end_ns - lane->now_ns : 0;
+        return lease_renew_wait_ns(left_ns, lane->plan->renew_retry_ns);
+    }
+    return lease_backoff_ns(c->attempt, lane->plan->seed,
+                            population_global(&lane->population, local), c->lease_count);
+}
+
+/* `secs` of this transmission, RFC 2131 table 5; failover decides by it. */
+static uint16_t secs_of(const struct lane *lane, const struct client *c, enum dhcp4_intent intent)
+{
+    switch (intent) {
+    case DHCP4_DISCOVER:
+    case DHCP4_RENEW:
+    case DHCP4_REBOOT:
+    case DHCP4_INFORM:
+        return c->tries == 0 ? 0 : lease_secs(client_at_us(c, c->first_sent_us), lane->now_ns);
+    case DHCP4_REBIND: /* since T1: the client has been trying from there on */
+        return lease_secs(client_lease_at_ns(c, c->t1_ms), lane->now_ns);
+    case DHCP4_REQUEST:
+        return c->secs; /* of the DISCOVER, RFC 2131 4.4.1 */
+    case DHCP4_DECLINE:
+    case DHCP4_RELEASE:
+    case DHCP4_INTENT_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static void transmit(struct lane *lane, uint32_t local, enum dhcp4_intent intent)
+{
+    struct client *c = lane_client(lane, local);
+    c->secs = secs_of(lane, c, intent);
+    c->attempt = c->attempt < UINT8_MAX ? (uint8_t)(c->attempt + 1) : UINT8_MAX;
+    c->tries = c->tries < UINT8_MAX ? (uint8_t)(c->tries + 1) : UINT8_MAX;
+    if (c->attempt == 1) {
+        c->message_sent_us = client_span_us(c, lane->now_ns);
+        if (c->tries == 1) {
+            c->first_sent_us = c->message_sent_us;
+        }
+    }
+    lane_put(lane, local, intent, lane->path);
+    if (client_has(c, CLIENT_WAITING)) {
+        client_set_retry(c, lane->now_ns + wait_after(lane, local, intent));
+        lane_arm_timer(lane, local);
+    }
+}
+
+void lane_send_due(struct lane *lane)
+{
+    while (lane->due_count > 0) {
+        uint32_t local = lane->due[lane->due_head];
+        struct client *c = lane_client(lane, local);
+        const struct relay *relay = lane_relay_of(lane, local);
+        enum dhcp4_intent intent;
+        bool speaks = intent_of(c, &intent);
+        if (speaks) {
+            uint32_t copies = relay_copies(intent) ? relay->plan->to_count : 1;
+            if (!lane_has_room(lane, relay) || !tx_gate_pass(&lane->gate, copies, lane->now_ns)) {
+                return;
+            }
+        }
+        lane->due_head = lane->due_head + 1 == lane->population.count ? 0 : lane->due_head + 1;
+        lane->due_count--;
+        client_clear(c, CLIENT_QUEUED);
+        if (speaks) {
+            transmit(lane, local, intent);
+        }
+    }
+    tx_gate_caught_up(&lane->gate);
+}
+
+/* --- what became of a packet --- */
+
+static enum snapshot_counter sent_counter(enum dhcp4_intent intent)
+{
+    static const enum snapshot_counter counters[DHCP4_INTENT_COUNT] = {
+        [DHCP4_DISCOVER] = COUNTER_sent_discover, [DHCP4_REQUEST] = COUNTER_sent_request,
+        [DHCP4_RENEW] = COUNTER_sent_renew,       [DHCP4_REBIND] = COUNTER_sent_rebind,
+        [DHCP4_REBOOT] = COUNTER_sent_reboot,     [DHCP4_DECLINE] = COUNTER_sent_decline,
+        [DHCP4_RELEASE] = COUNTER_sent_release,   [DHCP4_INFORM] = COUNTER_sent_inform,
+    };
+    return counters[intent];
+}
+
+/* RELEASE and DECLINE have no answer: sent is all that can be known of them. */
+static void one_way_sent(struct lane *lane, const struct lane_out *out, int error, uint64_t at_ns)
+{
+    struct client *c = lane_client(lane, out->client);
+    bool is_release = out->intent == DHCP4_RELEASE;
+    struct event e = lane_event(lane, out->client, is_release ? EVENT_RELEASE : EVENT_DECLINE,
+                                EVENT_SENT, at_ns);
+    if (error != 0) {
+        e.tries = 0;
+    } else if (is_release) {
+        results_count(&lane->results, COUNTER_leases_released);
+    }
+    if (is_release && lane->is_draining) {
+        e.flags |= EVENT_CLEANUP;
+    }
+    results_event(&lane->results, &e);
+    lane_stage_finished(lane, c);
+}
+
+void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
+{
+    assert(index < lane->out_count);
+    const struct lane_out *out = &lane->out[index];
+    struct client *c = lane_client(lane, out->client);
+    bool is_preflight = client_has(c, CLIENT_PREFLIGHT);
+    if (error == 0) {
+        results_count(&lane->results, sent_counter(out->intent));
+        lane->results.counter[COUNTER_preflight_sent] += is_preflight;
+    } else {
+        results_send_error(&lane->results, error, (uint8_t)out->intent, out->destination);
+    }
+    if (is_preflight) {
+        return;
+    }
+    if (out->is_first && client_has(c, CLIENT_WAITING)) {
+        c->message_sent_us = client_span_us(c, at_ns);
+        if (c->tries == 1) {
+            c->first_sent_us = c->message_sent_us;
+            results_latency(&lane->results, LATENCY_SEND_LAG, LATENCY_INTENDED, 0,
+                            lane_stage_index(lane),
+                            at_ns > c->intended_ns ? at_ns - c->intended_ns : 0);
+        }
+    }
+    bool is_last_copy = index + 1 == lane->out_count || lane->out[index + 1].client != out->client;
+    if ((out->intent == DHCP4_RELEASE || out->intent == DHCP4_DECLINE) && is_last_copy) {
+        one_way_sent(lane, out, error, at_ns);
+    }
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+
+#include "agent/lane/lane_internal.h"
+#include "common/prng.h"
+
+/* Bounds one turn, so that looking for the next client never starves the packets. */
+enum { LOOKS_PER_TURN = 4096, DRAIN_PATIENCE_S = 10 };
+
+/* --- who takes part --- */
+
+enum turn { TURN_NOW, TURN_LATER, TURN_NEVER };
+
+static enum turn turn_of(const struct client *c, enum plan_stage_kind kind)
+{
+    if (client_has(c, CLIENT_STAGE_DONE) || client_has(c, CLIENT_IN_STAGE)) {
+        return TURN_NEVER;
+    }
+    if (kind == PLAN_ACQUIRE) {
+        bool is_free = c->state == LEASE_INIT || c->state == LEASE_FAILED ||
+                       c->state == LEASE_RELEASED || c->state == LEASE_EXPIRED;
+        return is_free && !client_has(c, CLIENT_WAITING) ? TURN_NOW : TURN_NEVER;
+    }
+    if (kind == PLAN_RELEASE && (c->state == LEASE_RENEWING || c->state == LEASE_REBINDING)) {
+        return TURN_NOW;
+    }
+    if (c->state == LEASE_BOUND && !client_has(c, CLIENT_WAITING)) {
+        return TURN_NOW;
+    }
+    return client_is_bound(c) ? TURN_LATER : TURN_NEVER;
+}
+
+/* Next client whose turn it is, or false: nobody now. */
+static bool next_client(struct lane *lane, uint32_t *out_local)
+{
+    struct stage *s = &lane->stage;
+    uint32_t count = lane->population.count;
+    for (unsigned looks = 0; looks < LOOKS_PER_TURN && s->passes_left > 0; looks++) {
+        if (s->cursor == count) {
+            /* Who was busy with a renewal gets another round. */
+            s->cursor = 0;
+            s->passes_left = s->found_later ? 1 : 0;
+            s->found_later = false;
+            return false;
+        }
+        uint32_t local = population_order(&lane->population, s->cursor);
+        enum turn turn = turn_of(lane_client(lane, local), s->kind);
+        if (turn == TURN_NOW) {
+            *out_local = local;
+            return true;
+        }
+        s->found_later = s->found_later || turn == TURN_LATER;
+        s->cursor++;
+    }
+    return false;
+}
+
+static void start_one(struct lane *lane, uint32_t local, uint64_t intended_ns)
+{
+    static const enum lease_event events[PLAN_STAGE_KIND_COUNT] = {
+        [PLAN_REBOOT] = LEASE_REBOOT_DUE,
+        [PLAN_INFORM] = LEASE_INFORM_DUE,
+        [PLAN_DECLINE] = LEASE_DECLINE_DUE,
+    };
+    struct stage *s = &lane->stage;
+    struct client *c = lane_client(lane, local);
+    s->cursor++;
+    s->started++;
+    pacer_started(&s->pacer);
+    results_count(&lane->results, COUNTER_actual_starts);
+    if (s->kind == PLAN_ACQUIRE) {
+        lane_start_acquire(lane, local, intended_ns, true);
+    } else if (s->kind == PLAN_RELEASE) {
+        lane_release(lane, local, intended_ns);
+        client_set(c, CLIENT_IN_STAGE);
+    } else {
+        lane_start_exchange(lane, local, events[s->kind], intended_ns);
+    }
+}
+
+static uint32_t open_starts(const struct stage *s)
+{
+    return s->started - s->finished;
+}
+
+uint64_t lane_stage_planned(const struct lane *lane)
+{
+    const struct stage *s = &lane->stage;
+    return s->is_begun ? pacer_planned(&s->pacer, s->client_limit - s->started_before, lane->now_ns)
+                       : 0;
+}
+
+void lane_stage_turn(struct lane *lane)
+{
+    struct stage *s = &lane->stage;
+    if (!s->is_begun || s->kind == PLAN_HOLD || lane->is_draining || lane->is_stopped) {
+        return;
+    }
+    bool is_full = lane->results.pressure_permille >= 1000;
+    uint64_t intended_ns;
+    uint32_t local;
+    while (!is_full && lane->gate.may_send && s->started < s->client_limit &&
+           lane->due_count < LANE_OUTBOX_MAX &&
+           pacer_may_start(&s->pacer, open_starts(s), lane->now_ns, &intended_ns) &&
+           next_client(lane, &local)) {
+        start_one(lane, local, intended_ns);
+    }
+}
+
+uint64_t lane_stage_next_ns(const struct lane *lane)
+{
+    const struct stage *s = &lane->stage;
+    if (!s->is_begun || lane->is_draining || lane->is_stopped || !lane->gate.may_send) {
+        return UINT64_MAX;
+    }
+    if (s->kind == PLAN_HOLD) {
+        return s->end_ns > lane->now_ns ? s->end_ns : UINT64_MAX;
+    }
+    if (s->started >= s->client_limit || s->passes_left == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t at_ns = pacer_next_ns(&s->pacer, open_starts(s), lane->now_ns);
+    /* Looking for a free client, or for room in the outbox, is taken up again a little later. */
+    return at_ns > lane->now_ns ? at_ns : lane->now_ns + NS_PER_MS;
+}
+
+void lane_stage_finished(struct lane *lane, struct client *c)
+{
+    if (client_has(c, CLIENT_IN_STAGE)) {
+        client_clear(c, CLIENT_IN_STAGE);
+        client_set(c, CLIENT_STAGE_DONE);
+        lane->stage.finished++;
+    }
+}
+
+bool lane_stage_is_done(const struct lane *lane)
+{
+    const struct stage *s = &lane->stage;
+    if (!s->is_begun) {
+        return false;
+    }
+    if (s->kind == PLAN_HOLD) {
+        return lane->now_ns >= s->end_ns;
+    }
+    return open_starts(s) == 0 && (s->started >= s->client_limit || s->passes_left == 0);
+}
+
+/* A new stage: everybody may have a turn again, and what an older stage left open is its own. */
+static void begin_stage(struct lane *lane, const struct control_go *go)
+{
+    const struct plan_stage *plan = &lane->plan->stages[go->stage];
+    lane->results.counter[COUNTER_planned_starts] += lane_stage_planned(lane);
+    for (uint32_t i = 0; i < lane->population.count; i++) {
+        client_clear(lane_client(lane, i), CLIENT_STAGE_DONE);
+        client_clear(lane_client(lane, i), CLIENT_IN_STAGE);
+    }
+    lane->stage = (struct stage){
+        .index = go->stage,
+        .kind = plan->kind,
+        .is_begun = true,
+        .start_ns = go->start_at_ns,
+        .end_ns = go->start_at_ns + plan->duration_ns,
+    };
+}
+
+void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
+{
+    struct stage *s = &lane->stage;
+    lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
+    if (go->stage >= lane->plan->stage_count || lane->is_draining || lane->is_stopped) {
+        return;
+    }
+    if (s->is_begun && (go->stage < s->index || (go->stage == s->index && go->step <= s->step))) {
+        return; /* repeated, or older than what we do already */
+    }
+    if (!s->is_begun || go->stage != s->index) {
+        begin_stage(lane, go);
+    }
+    lane->results.counter[COUNTER_planned_starts] += lane_stage_planned(lane);
+    s->step = go->step;
+    s->started_before = s->started;
+    s->is_last_step = go->is_last_step;
+    s->client_limit =
+        go->client_limit < lane->population.count ? go->client_limit : lane->population.count;
+    s->passes_left = 1;
+    s->found_later = false;
+    const struct plan_stage *plan = &lane->plan->stages[go->stage];
+    pacer_begin(&s->pacer, go->batch, go->rate_milli_per_s, plan->is_poisson,
+                prng_mix(lane->plan->seed, go->stage, population_global(&lane->population, 0)),
+                go->start_at_ns);
+    uint64_t late_ns = now_ns > go->start_at_ns ? now_ns - go->start_at_ns : 0;
+    results_latency(&lane->results, LATENCY_START_LATENESS, LATENCY_INTENDED, 0, (uint8_t)s->index,
+                    late_ns);
+}
+
+/* --- DRAIN --- */
+
+void lane_drain(struct lane *lane, const struct control_drain *drain, uint64_t now_ns)
+{
+    lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
+    if (drain->mode == DRAIN_NOW) {
+        lane->is_stopped = true;
+        lane->due_count = 0;
+        return;
+    }
+    if (lane->is_draining) {
+        return;
+    }
+    lane->is_draining = true;
+    lane->drain_until_ns = now_ns + DRAIN_PATIENCE_S * NS_PER_S;
+    lane->release_milli_per_s = drain->release_milli_per_s;
+    lane->preflight.is_running = false;
+}
+
+static bool drain_is_quiet(const struct lane *lane)
+{
+    return lane->results.counter[COUNTER_exchanges_open] == 0 && lane->due_count == 0;
+}
+
+static void begin_releasing(struct lane *lane)
+{
+    lane->is_releasing = true;
+    for (uint32_t i = 0; i < lane->population.count; i++) {
+        lane_abandon(lane, i);
+        timer_wheel_cancel(lane->wheel, i);
+    }
+    pacer_begin(&lane->release_pacer, 0, lane->release_milli_per_s, false, 0, lane->now_ns);
+}
+
+/* Open exchanges finish, due renewals go on being sent; then every lease is released. */
+void lane_drain_turn(struct lane *lane)
+{
+    if (lane->is_stopped) {
+        lane->is_drained = true;
+        return;
+    }
+    if (!lane->is_draining || lane->is_drained) {
+        return;
+    }
+    if (!lane->is_releasing) {
+        if (!drain_is_quiet(lane) && lane->now_ns < lane->drain_until_ns) {
+            return;
+        }
+        begin_releasing(lane);
+    }
+    uint64_t intended_ns;
+    unsigned looks = 0;
+    while (lane->release_milli_per_s > 0 && lane->release_cursor < lane->population.count &&
+           looks++ < LOOKS_PER_TURN && lane->gate.may_send && lane->due_count < LANE_OUTBOX_MAX) {
+        struct client *c = lane_client(lane, lane->release_cursor);
+        if (client_is_bound(c)) {
+            if (!pacer_may_start(&lane->release_pacer, 0, lane->now_ns, &intended_ns)) {
+                return;
+            }
+            pacer_started(&lane->release_pacer);
+            lane_release(lane, lane->release_cursor, intended_ns);
+        }
+        lane->release_cursor++;
+    }
+    bool is_over = lane->release_milli_per_s == 0 || lane->release_cursor == lane->population.count;
+    lane->is_drained = is_over && lane->due_count == 0 && lane->out_count == 0;
+}
+
+uint64_t lane_drain_next_ns(const struct lane *lane)
+{
+    if ((!lane->is_draining && !lane->is_stopped) || lane->is_drained) {
+        return UINT64_MAX;
+    }
+    if (lane->is_stopped || !lane->gate.may_send) {
+        return lane->is_stopped ? lane->now_ns : UINT64_MAX;
+    }
+    if (!lane->is_releasing) {
+        return drain_is_quiet(lane) ? lane->now_ns : lane->drain_until_ns;
+    }
+    uint64_t at_ns = pacer_next_ns(&lane->release_pacer, 0, lane->now_ns);
+    return lane->release_cursor < lane->population.count && lane->release_milli_per_s > 0
+               ? at_ns
+               : lane->now_ns;
+}

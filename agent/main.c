@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+
+static const char help_text[] =
+    "leaseherd-agent plays DHCP clients and the relays in front of them, as a coordinator says\n"
+    "and as far as this host's policy allows.\n"
+    "\n"
+    "  leaseherd-agent --coordinator HOST[:PORT] --server-key FILE --key FILE --policy FILE\n"
+    "                  [--state-dir DIR] [--once]\n"
+    "  leaseherd-agent keygen FILE\n"
+    "\n"
+    "  --coordinator HOST[:PORT]  where `leaseherd run --listen` waits; port 6767 unless given\n"
+    "  --server-key FILE          the coordinator's public key (its coordinator.pub)\n"
+    "  --key FILE                 this agent's key pair, mode 0600\n"
+    "  --policy FILE              what this host allows; of root, not writable by others\n"
+    "  --state-dir DIR            directory for the lock agent.lock; no two agents share one\n"
+    "  --once                     exit after one run instead of waiting for the next\n"
+    "  --help, --version\n"
+    "\n"
+    "  keygen FILE                make a key pair in FILE and print its public half, for\n"
+    "                             `leaseherd keys agent NAME --public KEY` at the coordinator\n"
+    "\n"
+    "Exit codes: 0 stopped, 2 usage, key or policy, 3 refused for good, 6 internal.\n";
+
+enum option_code {
+    OPTION_COORDINATOR = 256,
+    OPTION_SERVER_KEY,
+    OPTION_KEY,
+    OPTION_POLICY,
+    OPTION_STATE_DIR,
+    OPTION_ONCE,
+    OPTION_HELP,
+    OPTION_VERSION
+};
+
+static const struct option long_options[] = {
+    {"coordinator", required_argument, NULL, OPTION_COORDINATOR},
+    {"server-key", required_argument, NULL, OPTION_SERVER_KEY},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"policy", required_argument, NULL, OPTION_POLICY},
+    {"state-dir", required_argument, NULL, OPTION_STATE_DIR},
+    {"once", no_argument, NULL, OPTION_ONCE},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0}};
+
+static void complain(const char *what, const char *which, const char *what_to_do)
+{
+    (void)fprintf(stderr, "leaseherd-agent: %s%s; %s\n", what, which, what_to_do);
+}
+
+/* False when the option needs a value that cannot be right. */
+static bool take_option(int code, struct agent_options *options)
+{
+    char why[AGENT_WHY_BYTES];
+    switch (code) {
+    case OPTION_COORDINATOR:
+        if (!agent_parse_coordinator(optarg, options, why)) {
+            (void)fprintf(stderr, "leaseherd-agent: %s\n", why);
+            return false;
+        }
+        break;
+    case OPTION_SERVER_KEY:
+        options->server_key_file = optarg;
+        break;
+    case OPTION_KEY:
+        options->key_file = optarg;
+        break;
+    case OPTION_POLICY:
+        options->policy_file = optarg;
+        break;
+    case OPTION_STATE_DIR:
+        options->state_dir = optarg;
+        break;
+    case OPTION_ONCE:
+        options->is_once = true;
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static bool is_complete(const struct agent_options *options)
+{
+    const char *missing = options->host[0] == '\0'           ? "--coordinator"
+                          : options->server_key_file == NULL ? "--server-key"
+                          : options->key_file == NULL        ? "--key"
+                          : options->policy_file == NULL     ? "--policy"
+                                                             : NULL;
+    if (missing != NULL) {
+        complain("missing ", missing, "see leaseherd-agent --help");
+    }
+    return missing == NULL;
+}
+
+static enum agent_exit keygen(int argc, char *const argv[])
+{
+    if (argc != 3 || argv[2][0] == '-') {
+        complain("keygen takes one FILE", "", "write leaseherd-agent keygen FILE");
+        return AGENT_USAGE;
+    }
+    return agent_make_key(argv[2]);
+}
+
+int main(int argc, char **argv)
+{
+    struct agent_options options;
+    memset(&options, 0, sizeof(options));
+    if (argc > 1 && strcmp(argv[1], "keygen") == 0) {
+        return (int)keygen(argc, argv);
+    }
+    int code = 0;
+    opterr = 0;
+    while ((code = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+        if (code == OPTION_HELP) {
+            (void)fputs(help_text, stdout);
+            return AGENT_STOPPED;
+        }
+        if (code == OPTION_VERSION) {
+            (void)puts("leaseherd-agent " LEASEHERD_VERSION);
+            return AGENT_STOPPED;
+        }
+        if (code == '?' || code == ':') {
+            complain(code == ':' ? "no value after " : "unknown option ", argv[optind - 1],
+                     "see leaseherd-agent --help");
+            return AGENT_USAGE;
+        }
+        if (!take_option(code, &options)) {
+            return AGENT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        complain("unexpected argument ", argv[optind], "see leaseherd-agent --help");
+        return AGENT_USAGE;
+    }
+    return is_complete(&options) ? (int)agent_run(&options) : (int)AGENT_USAGE;
+}

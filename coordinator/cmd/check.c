@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The plan of a scenario, in words, before anything is sent. */
+#include "coordinator/cmd/cmd.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/cmd/options.h"
+#include "coordinator/plan/forecast.h"
+#include "proto/plan.h"
+
+enum { ROW_REFERENCE, ROW_EFFECTIVE, ROW_COUNT };
+enum { COMPRESSION_BYTES = 4096, COLUMNS = 98 };
+
+static const struct option_row flags[ROW_COUNT] = {
+    [ROW_REFERENCE] = { .name = "--reference",
+                        .help = "describe every key of the scenario file" },
+    [ROW_EFFECTIVE] = { .name = "--effective", .help = "print the scenario with all defaults" },
+};
+
+static void print_help(void)
+{
+    (void)puts("usage: leaseherd check SCENARIO [--effective]\n"
+               "       leaseherd check --reference\n"
+               "\n"
+               "Reads the scenario and shows the plan: which address carries which relay, clients,\n"
+               "packet rates, memory, and what the load equals at the production lease time. Sends\n"
+               "nothing. With errors: all of them, each with its line, and exit code 2.\n");
+    options_print(stdout, flags, ROW_COUNT);
+}
+
+static void print_heading(const struct scenario *s, const struct forecast *f)
+{
+    static const char *const paths[] = { "auto", "routed", "egress", "relayed", "dnat" };
+    char text[IPV4_NET_TEXT_BYTES];
+    (void)printf("scenario %s: %" PRIu64 " clients, %zu relay%s, %zu server%s\n", s->name,
+                 f->clients, s->relays.count, s->relays.count == 1 ? "" : "s", s->servers.count,
+                 s->servers.count == 1 ? "" : "s");
+    (void)printf("  block %s (an offer outside is never requested), client path %s\n",
+                 inet_net_text(s->block, text), paths[s->client_path]);
+    (void)printf("  seed %" PRIu64 ", identity %s\n\n", s->seed,
+                 s->identity == IDENTITY_FIXED ? "fixed" : "fresh");
+
+    const struct scenario_server *servers = s->servers.items;
+    (void)printf("servers\n");
+    for (size_t i = 0; i < s->servers.count; i++) {
+        char address[IPV4_TEXT_BYTES];
+        (void)printf("  %-20s %s\n", servers[i].name, inet_text(servers[i].address, address));
+    }
+}
+
+static void print_targets(const struct plan *plan, const struct plan_relay *r)
+{
+    for (uint8_t i = 0; i < r->to_count; i++) {
+        (void)printf("%s%s", i == 0 ? "" : ",", plan->servers[r->to[i]].name);
+    }
+    (void)putchar('\n');
+}
+
+static void print_relays(const struct scenario *s, const struct plan *plan)
+{
+    const struct scenario_relay *relays = s->relays.items;
+    (void)printf("\nrelays\n  %-20s %-15s %-15s %-18s %-19s %4s %-12s %s\n", "NAME", "CARRIED BY",
+                 "GIADDR", "SUBNET", "CLIENTS", "SLOT", "AGENT", "TO");
+    for (uint32_t i = 0; i < plan->relay_count; i++) {
+        const struct plan_relay *r = &plan->relays[i];
+        char via[IPV4_TEXT_BYTES], giaddr[IPV4_TEXT_BYTES], subnet[IPV4_NET_TEXT_BYTES];
+        char range[32];
+        (void)snprintf(range, sizeof(range), "%" PRIu32 "-%" PRIu32, r->first_client,
+                       r->first_client + r->client_count - 1);
+        (void)printf("  %-20s %-15s %-15s %-18s %-19s %4u %-12s ", r->name, inet_text(r->via, via),
+                     inet_text(r->giaddr, giaddr), inet_net_text(r->subnet, subnet), range,
+                     (unsigned)r->xid_slot, relays[i].agent[0] != '\0' ? relays[i].agent : "any");
+        print_targets(plan, r);
+    }
+}
+
+static void print_rate(double per_s, bool is_upper_bound, char *out, size_t size)
+{
+    if (per_s > 0) {
+        (void)snprintf(out, size, "%s%.1f", is_upper_bound ? "<= " : "", per_s);
+    } else {
+        (void)snprintf(out, size, "unknown");
+    }
+}
+
+static void print_stages(const struct scenario *s, const struct forecast *f)
+{
+    const struct scenario_stage *stages = s->stages.items;
+    (void)printf("\nstages (before them: preflight with 3 clients per relay; the first acquire "
+                 "stage begins\nwith canaries of 3, 30 and 300 clients)\n");
+    (void)printf("  %-20s %-8s %-16s %12s %12s %14s %12s %10s\n", "NAME", "KIND", "PACE",
+                 "EXCHANGES", "PER S", "PACKETS/S", "AT LEAST", "TIMEOUT");
+    for (size_t i = 0; i < f->stage_count; i++) {
+        const struct forecast_stage *made = &f->stage[i];
+        char pace[32] = "-", rate[32], packets[32];
+        if (stages[i].batch > 0) {
+            (void)snprintf(pace, sizeof(pace), "batch %" PRIu64, stages[i].batch);
+        } else if (stages[i].rate_milli_per_s > 0) {
+            (void)snprintf(pace, sizeof(pace), "%g/s%s",
+                           (double)stages[i].rate_milli_per_s / 1000,
+                           stages[i].is_poisson ? " poisson" : "");
+        }
+        print_rate(made->exchanges_per_s, made->is_upper_bound, rate, sizeof(rate));
+        print_rate(made->packets_sent_per_s, made->is_upper_bound, packets, sizeof(packets));
+        (void)printf("  %-20s %-8s %-16s %12" PRIu64 " %12s %14s %10" PRIu64 " s %8" PRIu64 " s\n",
+                     stages[i].name, plan_stage_kind_name(stages[i].kind), pace, made->exchanges,
+                     rate, packets, made->at_least_ns / NS_PER_S,
+                     stages[i].timeout_ns / NS_PER_S);
+    }
+    (void)printf("  A batch has no rate of its own: its figures are bounds, from limits.packets. A "
+                 "hold renews at\n  T1 (half the lease), a packet out and one back each; what was "
+                 "acquired in a burst renews in one.\n");
+}
+
+static void print_totals(const struct scenario *s, const struct forecast *f)
+{
+    (void)printf("\nforecast (without retransmissions)\n");
+    (void)printf("  packets   %" PRIu64 " sent at least, at most %" PRIu64 "/s over the fleet\n",
+                 f->packets_sent, s->packets_milli_per_s / 1000);
+    (void)printf("  time      at least %" PRIu64 " s, the run ends after %" PRIu64 " s\n",
+                 f->at_least_ns / NS_PER_S, s->time_ns / NS_PER_S);
+    (void)printf("  addresses %" PRIu64 " of %" PRIu64 " in the subnets\n", f->clients,
+                 f->addresses);
+    (void)printf("  memory    about %" PRIu64 " MB on an agent with all clients (%d bytes per "
+                 "client and %d MB for itself)\n",
+                 f->memory_bytes / 1000000, FORECAST_CLIENT_BYTES, FORECAST_AGENT_BYTES / 1000000);
+    if (s->release_milli_per_s > 0) {
+        (void)printf("  cleanup   RELEASE at %g/s, on%s%s%s\n",
+                     (double)s->release_milli_per_s / 1000,
+                     (s->cleanup_on & CLEANUP_ON_END) != 0 ? " end" : "",
+                     (s->cleanup_on & CLEANUP_ON_STOP) != 0 ? " stop" : "",
+                     (s->cleanup_on & CLEANUP_ON_FAIL) != 0 ? " fail" : "");
+    } else {
+        (void)printf("  cleanup   none: leases run out by themselves\n");
+    }
+}
+
+static void print_judgements(const struct scenario *s)
+{
+    const struct scenario_judgement *judgements = s->judgements.items;
+    (void)printf("\njudgements\n");
+    for (size_t i = 0; i < s->judgements.count; i++) {
+        (void)printf("  %s\n", judgements[i].text);
+    }
+    if (s->judgements.count == 0) {
+        (void)printf("  none: the run passes unless it is invalid or aborted\n");
+    }
+}
+
+/* One paragraph, indented, its later lines a little more. */
+static void print_wrapped(const char *text)
+{
+    while (strlen(text) > COLUMNS) {
+        int cut = COLUMNS;
+        while (cut > 0 && text[cut] != ' ') {
+            cut--;
+        }
+        if (cut == 0) {
+            break;
+        }
+        (void)printf("  %.*s\n  ", cut, text);
+        text += cut + 1;
+    }
+    (void)printf("  %s\n", text);
+}
+
+static void print_compression(const struct scenario *s)
+{
+    char text[COMPRESSION_BYTES];
+    forecast_compression(s, text, sizeof(text));
+    (void)printf("\ncompression\n");
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        print_wrapped(line);
+    }
+}
+
+static int print_plan(const char *path, const struct scenario *s)
+{
+    static const uint8_t no_run[PLAN_RUN_ID_BYTES];
+    struct plan *plan = malloc(sizeof(*plan));
+    struct forecast *f = malloc(sizeof(*f));
+    if (plan == NULL || f == NULL || !scenario_to_plan(s, no_run, "check", plan)) {
+        free(plan);
+        free(f);
+        (void)fprintf(stderr, "leaseherd check: out of memory\n");
+        return CMD_INTERNAL;
+    }
+    forecast_make(s, f);
+    print_heading(s, f);
+    print_relays(s, plan);
+    print_stages(s, f);
+    print_totals(s, f);
+    print_judgements(s);
+    print_compression(s);
+    if (f->warning_count > 0) {
+        (void)printf("\nwarnings\n");
+    }
+    for (size_t i = 0; i < f->warning_count; i++) {
+        print_wrapped(f->warning[i]);
+    }
+    (void)printf("\n%s: OK, nothing was sent\n", path);
+    plan_free(plan);
+    free(plan);
+    free(f);
+    return CMD_PASS;
+}
+
+/* Prints a text somebody made, and releases it. */
+static int print_made(char *text)
+{
+    if (text == NULL) {
+        (void)fprintf(stderr, "leaseherd check: out of memory\n");
+        return CMD_INTERNAL;
+    }
+    (void)fputs(text, stdout);
+    free(text);
+    return CMD_PASS;
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct option_row rows[ROW_COUNT];
+    const char *args[1];
+    size_t count = 0;
+    char why[OPTIONS_WHY_BYTES];
+
+    if (options_want_help(argc, argv)) {
+        print_help();
+        return CMD_PASS;
+    }
+    memcpy(rows, flags, sizeof(rows));
+    if (!options_parse(argc, argv, rows, ROW_COUNT, args, ARRAY_LEN(args), &count, why)) {
+        return cmd_usage_error("check", "%s", why);
+    }
+    if (rows[ROW_REFERENCE].is_given) {
+        return count == 0 ? print_made(scenario_reference())
+                          : cmd_usage_error("check", "--reference takes no scenario; leave out %s",
+                                            args[0]);
+    }
+    if (count == 0) {
+        return cmd_usage_error("check",
+                               "which scenario? write leaseherd check SCENARIO.yaml");
+    }
+    struct scenario s;
+    int code = cmd_load_scenario("check", args[0], &s);
+    if (code != CMD_PASS) {
+        return code;
+    }
+    code = rows[ROW_EFFECTIVE].is_given ? print_made(scenario_print(&s)) : print_plan(args[0], &s);
+    scenario_free(&s);
+    return code;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* From the operator's scenario to the plan that every agent gets. */
+#include "coordinator/plan/scenario.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/prng.h"
+
+enum { SLOT_COUNT = 255, ACQUIRE_TRIES = 4 };
+
+static uint64_t word_of(const uint8_t *bytes)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < sizeof(word); i++) {
+        word = word << 8 | bytes[i];
+    }
+    return word;
+}
+
+/* fresh: no server has met the clients of this run before. */
+static uint64_t identity_seed(const struct scenario *s, const uint8_t run_id[PLAN_RUN_ID_BYTES])
+{
+    if (s->identity == IDENTITY_FIXED) {
+        return s->seed;
+    }
+    return prng_mix(s->seed, word_of(run_id), word_of(run_id + sizeof(uint64_t)));
+}
+
+static void put_servers(const struct scenario *s, struct plan *plan)
+{
+    const struct scenario_server *from = s->servers.items;
+    assert(s->servers.count <= PLAN_SERVERS_MAX);
+    for (size_t i = 0; i < s->servers.count; i++) {
+        memcpy(plan->servers[i].name, from[i].name, sizeof(plan->servers[i].name));
+        plan->servers[i].address = from[i].address;
+    }
+    plan->server_count = (uint32_t)s->servers.count;
+}
+
+static uint8_t server_index(const struct plan *plan, const char *name)
+{
+    uint8_t i = 0;
+    while (i < plan->server_count && strcmp(plan->servers[i].name, name) != 0) {
+        i++;
+    }
+    assert(i < plan->server_count);
+    return i;
+}
+
+static void put_targets(const struct scenario_relay *from, const struct plan *plan,
+                        struct plan_relay *to)
+{
+    const char(*names)[PLAN_NAME_BYTES] = from->to.items;
+    if (from->to.count == 0) {
+        for (uint32_t i = 0; i < plan->server_count; i++) {
+            to->to[i] = (uint8_t)i;
+        }
+        to->to_count = (uint8_t)plan->server_count;
+        return;
+    }
+    for (size_t i = 0; i < from->to.count; i++) {
+        to->to[i] = server_index(plan, names[i]);
+    }
+    to->to_count = (uint8_t)from->to.count;
+}
+
+static uint8_t put_option82(const char *text, uint8_t out[PLAN_OPTION82_BYTES])
+{
+    size_t bytes = strlen(text);
+    assert(bytes <= PLAN_OPTION82_BYTES);
+    memcpy(out, text, bytes);
+    return (uint8_t)bytes;
+}
+
+static void put_relays(const struct scenario *s, struct plan *plan)
+{
+    const struct scenario_relay *from = s->relays.items;
+    uint32_t first = 0;
+    for (size_t i = 0; i < s->relays.count; i++) {
+        struct plan_relay *to = &plan->relays[i];
+        memcpy(to->name, from[i].name, sizeof(to->name));
+        to->giaddr = from[i].giaddr;
+        to->via = from[i].via;
+        to->subnet = from[i].subnet;
+        to->first_client = first;
+        to->client_count = (uint32_t)from[i].clients;
+        to->xid_slot = (uint8_t)(1 + i % SLOT_COUNT);
+        to->circuit_id_bytes = put_option82(from[i].circuit_id, to->circuit_id);
+        to->remote_id_bytes = put_option82(from[i].remote_id, to->remote_id);
+        put_targets(&from[i], plan, to);
+        first += to->client_count;
+    }
+    plan->relay_count = (uint32_t)s->relays.count;
+    plan->client_count = first;
+}
+
+static void put_stages(const struct scenario *s, struct plan *plan)
+{
+    const struct scenario_stage *from = s->stages.items;
+    assert(s->stages.count <= PLAN_STAGES_MAX);
+    plan->acquire_tries = ACQUIRE_TRIES;
+    for (size_t i = 0; i < s->stages.count; i++) {
+        struct plan_stage *to = &plan->stages[i];
+        memcpy(to->name, from[i].name, sizeof(to->name));
+        to->kind = from[i].kind;
+        to->batch = (uint32_t)from[i].batch;
+        to->rate_milli_per_s = from[i].rate_milli_per_s;
+        to->is_poisson = from[i].is_poisson;
+        to->duration_ns = from[i].duration_ns;
+        to->warmup_ns = from[i].warmup_ns;
+        to->timeout_ns = from[i].timeout_ns;
+        if (from[i].kind == PLAN_ACQUIRE) {
+            /* The same in all acquire stages: scenario_check() saw to it. */
+            plan->acquire_tries = from[i].tries > 0 ? (uint32_t)from[i].tries : ACQUIRE_TRIES;
+            plan->acquire_deadline_ns = from[i].deadline_ns;
+        }
+    }
+    plan->stage_count = (uint32_t)s->stages.count;
+}
+
+bool scenario_to_plan(const struct scenario *s, const uint8_t run_id[PLAN_RUN_ID_BYTES],
+                      const char *run_name, struct plan *out)
+{
+    struct plan_relay *relays = calloc(s->relays.count + 1, sizeof(*relays));
+    if (relays == NULL) {
+        return false;
+    }
+    *out = (struct plan){
+        .seed = s->seed,
+        .identity_seed = identity_seed(s, run_id),
+        .block = s->block,
+        .relays = relays,
+        .renew_retry_ns = s->renew_retry_ns,
+        .fuzz_permille = (uint32_t)(s->fuzz_percent * 10 + 0.5),
+        .expect_lease_s = (uint32_t)(s->lease_ns / NS_PER_S),
+        .expect_mclt_s = (uint32_t)(s->mclt_ns / NS_PER_S),
+        .packets_per_s_max = s->packets_milli_per_s / 1000,
+        .run_time_max_ns = s->time_ns,
+    };
+    memcpy(out->run_id, run_id, PLAN_RUN_ID_BYTES);
+    (void)snprintf(out->run_name, sizeof(out->run_name), "%s", run_name);
+    memcpy(out->scenario, s->name, sizeof(out->scenario));
+    memcpy(out->vendor_class, s->vendor_class, sizeof(out->vendor_class));
+    put_servers(s, out);
+    put_relays(s, out);
+    put_stages(s, out);
+    return true;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* The way back: the effective scenario in the shape of the file. */
+#include "coordinator/plan/scenario.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/plan/scenario_rows.h"
+
+#define COPY_TEXT(to, from)                                                                        \
+    do {                                                                                           \
+        static_assert(sizeof(to) >= sizeof(from), "text would be cut");                            \
+        memcpy((to), (from), sizeof(from));                                                        \
+    } while (0)
+
+/* The coarsest unit that loses nothing. */
+static void print_duration(uint64_t ns, char out[RAW_WORD_BYTES])
+{
+    static const struct {
+        uint64_t ns;
+        const char *unit;
+    } units[] = {
+        { 3600 * NS_PER_S, "h" }, { 60 * NS_PER_S, "m" }, { NS_PER_S, "s" },
+        { NS_PER_MS, "ms" },      { NS_PER_US, "us" },
+    };
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(units) && ns % units[i].ns != 0) {
+        i++;
+    }
+    (void)snprintf(out, RAW_WORD_BYTES, "%" PRIu64 "%s", ns / units[i].ns, units[i].unit);
+}
+
+static void put_servers(const struct scenario *s, struct raw_server *to)
+{
+    const struct scenario_server *from = s->servers.items;
+    for (size_t i = 0; i < s->servers.count; i++) {
+        COPY_TEXT(to[i].name, from[i].name);
+        to[i].address = from[i].address;
+    }
+}
+
+/* Borrows the lists of server names. */
+static void put_relays(const struct scenario *s, struct raw_relay *to)
+{
+    const struct scenario_relay *from = s->relays.items;
+    for (size_t i = 0; i < s->relays.count; i++) {
+        COPY_TEXT(to[i].name, from[i].name);
+        COPY_TEXT(to[i].agent, from[i].agent);
+        COPY_TEXT(to[i].option82.circuit_id, from[i].circuit_id);
+        COPY_TEXT(to[i].option82.remote_id, from[i].remote_id);
+        to[i].has_option82 = from[i].circuit_id[0] != '\0' || from[i].remote_id[0] != '\0';
+        to[i].giaddr = from[i].giaddr;
+        to[i].via = from[i].via;
+        to[i].has_via = true;
+        to[i].subnet = from[i].subnet;
+        to[i].clients = from[i].clients;
+        to[i].to = from[i].to;
+    }
+}
+
+static void put_stages(const struct scenario *s, struct raw_stage *to)
+{
+    const struct scenario_stage *from = s->stages.items;
+    for (size_t i = 0; i < s->stages.count; i++) {
+        COPY_TEXT(to[i].name, from[i].name);
+        to[i].is_given[from[i].kind] = true;
+        if (from[i].kind == PLAN_HOLD) {
+            print_duration(from[i].duration_ns, to[i].hold);
+        }
+        to[i].pace[from[i].kind] = (struct raw_pace){
+            .batch = from[i].batch,
+            .rate_milli_per_s = from[i].rate_milli_per_s,
+            .arrivals = from[i].is_poisson ? 1 : 0,
+            .tries = from[i].tries,
+            .deadline_ns = from[i].deadline_ns,
+        };
+        to[i].warmup_ns = from[i].warmup_ns;
+        to[i].timeout_ns = from[i].timeout_ns;
+    }
+}
+
+static void put_scalars(const struct scenario *s, struct raw_scenario *raw)
+{
+    raw->version = s->version;
+    COPY_TEXT(raw->name, s->name);
+    raw->network.block = s->block;
+    raw->network.client_path = (int)s->client_path;
+    raw->clients.seed = s->seed;
+    (void)snprintf(raw->clients.identity, sizeof(raw->clients.identity), "%s",
+                   s->identity == IDENTITY_FIXED ? "fixed" : "fresh");
+    COPY_TEXT(raw->clients.profile, s->profile);
+    COPY_TEXT(raw->clients.vendor_class, s->vendor_class);
+    raw->clients.renew_retry_ns = s->renew_retry_ns;
+    raw->clients.fuzz_percent = s->fuzz_percent;
+    raw->expect = (struct raw_expect){ .lease_ns = s->lease_ns,
+                                       .production_lease_ns = s->production_lease_ns,
+                                       .mclt_ns = s->mclt_ns,
+                                       .detection_ns = s->detection_ns };
+    raw->limits = (struct raw_limits){ .packets_milli_per_s = s->packets_milli_per_s,
+                                       .time_ns = s->time_ns };
+    raw->has_cleanup = s->release_milli_per_s > 0;
+    raw->cleanup = (struct raw_cleanup){ .release_milli_per_s = s->release_milli_per_s,
+                                         .on = s->cleanup_on };
+    (void)snprintf(raw->on_agent_loss, sizeof(raw->on_agent_loss), "%s",
+                   scenario_loss_words[s->on_agent_loss]);
+}
+
+/* calloc() of nothing may be NULL; one item too many never is. */
+static bool room_for(struct schema_array *array, size_t count, size_t item_bytes)
+{
+    array->items = calloc(count + 1, item_bytes);
+    array->count = count;
+    return array->items != NULL;
+}
+
+char *scenario_print(const struct scenario *s)
+{
+    struct raw_scenario raw = { 0 };
+    char *text = NULL;
+    put_scalars(s, &raw);
+    if (room_for(&raw.servers, s->servers.count, sizeof(struct raw_server)) &&
+        room_for(&raw.network.relays, s->relays.count, sizeof(struct raw_relay)) &&
+        room_for(&raw.stages, s->stages.count, sizeof(struct raw_stage))) {
+        put_servers(s, raw.servers.items);
+        put_relays(s, raw.network.relays.items);
+        put_stages(s, raw.stages.items);
+        raw.judgements = s->judgements; /* borrowed */
+        text = schema_print(scenario_rows, &raw);
+    }
+    free(raw.servers.items);
+    free(raw.network.relays.items);
+    free(raw.stages.items);
+    return text;
+}

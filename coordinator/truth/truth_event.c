@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* The way of one event into everything that counts it. */
+#include <assert.h>
+
+#include "coordinator/truth/truth_state.h"
+
+static bool is_lease_kind(const struct event *e)
+{
+    return e->kind == EVENT_ACQUIRE || e->kind == EVENT_RENEW || e->kind == EVENT_REBIND ||
+           e->kind == EVENT_REBOOT;
+}
+
+static bool has_lease(const struct event *e)
+{
+    return is_lease_kind(e) && (e->result == EVENT_ACK || e->result == EVENT_CHANGED);
+}
+
+static int64_t span_us(uint32_t span)
+{
+    return span == EVENT_SPAN_NONE ? 0 : span;
+}
+
+/* When the first packet of the exchange left. */
+static int64_t begin_us(const struct event *e, int64_t run_us)
+{
+    return run_us - span_us(e->took_us);
+}
+
+/* A lease counts from the REQUEST that was answered, RFC 2131 4.4.1. */
+static int64_t lease_until_us(const struct event *e, int64_t run_us)
+{
+    int64_t requested_us = begin_us(e, run_us);
+    if (e->kind == EVENT_ACQUIRE) {
+        requested_us += span_us(e->offer_us);
+    }
+    requested_us = requested_us > run_us ? run_us : requested_us;
+    return requested_us + (int64_t)e->lease_s * 1000000;
+}
+
+static void track_address(struct truth *t, uint32_t agent, const struct event *e, int64_t run_us,
+                          uint64_t uncertainty_us)
+{
+    live_addresses_uncertainty(t->live, agent, uncertainty_us);
+    if (has_lease(e)) {
+        struct live_holder who = {.client = e->client, .agent = agent};
+        live_addresses_lease(t->live, e->addr, who, run_us, lease_until_us(e, run_us));
+        if ((e->flags & EVENT_ADDRESS_CHANGED) != 0) {
+            live_addresses_moved(t->live, e->client);
+        }
+        return;
+    }
+    bool is_over = e->kind == EVENT_RELEASE || e->kind == EVENT_DECLINE ||
+                   e->kind == EVENT_EXPIRE || (is_lease_kind(e) && e->result == EVENT_NAK);
+    if (is_over) {
+        live_addresses_end(t->live, e->addr, e->client, run_us);
+    }
+}
+
+static void track_outage(struct truth *t, const struct event *e, int64_t run_us)
+{
+    bool is_held_nak = e->result == EVENT_NAK && is_lease_kind(e) && e->kind != EVENT_ACQUIRE;
+    if (has_lease(e)) {
+        outage_end(&t->outage, e->client, run_us);
+    } else if (e->kind == EVENT_EXPIRE || is_held_nak || (e->flags & EVENT_DEADLINE) != 0) {
+        outage_begin(&t->outage, e->client, run_us);
+    }
+    bool is_past_t2 =
+        e->kind == EVENT_REBIND || (e->kind == EVENT_RENEW && e->result == EVENT_GAVE_UP);
+    if (is_past_t2) {
+        outage_at_risk(&t->outage, e->client);
+    }
+    if (e->kind == EVENT_REBIND && has_lease(e)) {
+        outage_first_answer(&t->outage, (uint64_t)span_us(e->offer_us));
+    }
+}
+
+static void track_relay(struct truth_relay *r, uint32_t agent, const struct result_leases *amount)
+{
+    r->agent = agent;
+    r->acquired += amount->acquired;
+    r->renewed += amount->renewed;
+    r->rebound += amount->rebound;
+    r->expired += amount->expired;
+    r->failed += amount->failed;
+    r->naks += amount->nak;
+}
+
+/*
+ * DISCOVERs nobody answered. From an empty pool nobody who comes later gets an
+ * address either; a lossy or slow server serves later clients before earlier ones.
+ */
+static void note_starved(struct truth_evidence *v, const struct event *e, int64_t run_us)
+{
+    enum { RACE_US = 1000000, TRIES_MIN = 3 };
+    if (e->tries < TRIES_MIN || (e->flags & EVENT_DEADLINE) != 0) {
+        return; /* the deadline's event is followed by that of the exchange */
+    }
+    int64_t begun_us = begin_us(e, run_us);
+    v->starved++;
+    if (v->last_acquired_begin_us > begun_us + RACE_US) {
+        v->starved_overtaken++;
+    } else if (begun_us < v->first_starved_begin_us) {
+        v->first_starved_begin_us = begun_us;
+    }
+}
+
+static void note_first_burst(struct truth *t, const struct event *e, int64_t run_us)
+{
+    enum { BURST_US = 1000000, TRIES_WITHOUT_LOSS = 2 };
+    if (e->stage >= t->plan->stage_count || !t->stages[e->stage].was_begun) {
+        return;
+    }
+    int64_t since_begin_us =
+        begin_us(e, run_us) - (int64_t)(t->stages[e->stage].begin_s * 1e6);
+    if (since_begin_us <= BURST_US) {
+        t->evidence.first_burst_starts++;
+        t->evidence.first_burst_retries += e->tries > TRIES_WITHOUT_LOSS;
+    }
+}
+
+static void note_evidence(struct truth *t, const struct event *e, int64_t run_us)
+{
+    struct truth_evidence *v = &t->evidence;
+    bool is_answer = e->result == EVENT_ACK || e->result == EVENT_CHANGED || e->result == EVENT_NAK;
+    if (is_answer && run_us > v->last_answer_us) {
+        v->last_answer_us = run_us;
+    }
+    v->wrong_port_acks += is_answer && (e->flags & EVENT_WRONG_PORT) != 0;
+    if (e->kind == EVENT_ACQUIRE) {
+        v->acquire_acks += has_lease(e);
+        if (has_lease(e) && begin_us(e, run_us) > v->last_acquired_begin_us) {
+            v->last_acquired_begin_us = begin_us(e, run_us);
+        }
+        v->acquire_naks += e->result == EVENT_NAK;
+        if (has_lease(e) && (e->flags & EVENT_FIRST_LEASE) != 0) {
+            note_first_burst(t, e, run_us);
+        }
+        if (e->result == EVENT_GAVE_UP && (e->flags & EVENT_OFFER_SEEN) == 0) {
+            note_starved(v, e, run_us);
+        } else if (e->result == EVENT_GAVE_UP && (e->flags & EVENT_DEADLINE) == 0) {
+            v->gave_up_with_offer++;
+        }
+        return;
+    }
+    v->held_naks += is_lease_kind(e) && e->result == EVENT_NAK;
+    v->renew_gave_up += e->kind == EVENT_RENEW && e->result == EVENT_GAVE_UP;
+    v->rebind_gave_up += e->kind == EVENT_REBIND && e->result == EVENT_GAVE_UP;
+}
+
+static void draw_mean(struct truth *t, const struct event *e, int64_t run_us)
+{
+    if (!has_lease(e) || e->wait_us == EVENT_SPAN_NONE) {
+        return;
+    }
+    if (e->kind == EVENT_ACQUIRE) {
+        timeline_sample(t->timeline, TIMELINE_acquire_mean, run_us, e->wait_us);
+    } else if (e->kind == EVENT_RENEW) {
+        timeline_sample(t->timeline, TIMELINE_renew_mean, run_us, e->wait_us);
+    }
+}
+
+static void draw(struct truth *t, const struct event *e, int64_t run_us,
+                 const struct result_leases *amount)
+{
+    const struct {
+        enum timeline_series series;
+        uint64_t amount;
+    } counts[] = {
+        {TIMELINE_acquired, amount->acquired}, {TIMELINE_reacquired, amount->reacquired},
+        {TIMELINE_renewed, amount->renewed},   {TIMELINE_rebound, amount->rebound},
+        {TIMELINE_released, amount->released}, {TIMELINE_expired, amount->expired},
+        {TIMELINE_failed, amount->failed},     {TIMELINE_nak, amount->nak},
+        {TIMELINE_retried, e->kind == EVENT_RENEW && has_lease(e) && e->tries > 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        if (counts[i].amount > 0) {
+            timeline_count(t->timeline, counts[i].series, run_us, (double)counts[i].amount);
+        }
+    }
+    draw_mean(t, e, run_us);
+    size_t server = truth_server_of(t, e->server);
+    if (has_lease(e) && server != SIZE_MAX) {
+        t->server_acks[server]++;
+        timeline_ack(t->timeline, (uint32_t)server, run_us);
+    }
+}
+
+static void note_rate(struct truth *t, int64_t run_us, const struct result_leases *amount)
+{
+    if (run_us < 0) {
+        return;
+    }
+    int64_t second = run_us / 1000000;
+    size_t slot = (size_t)(second % TRUTH_RATE_SECONDS);
+    if (t->rate[slot].second != second) {
+        t->rate[slot].second = second;
+        t->rate[slot].acquired = t->rate[slot].renewed = 0;
+    }
+    t->rate[slot].acquired += amount->acquired + amount->reacquired;
+    t->rate[slot].renewed += amount->renewed + amount->rebound;
+}
+
+/* Due after its stage's warm-up; always where there is none. */
+static bool is_in_window(const struct truth *t, const struct event *e, int64_t run_us)
+{
+    if (e->stage >= t->plan->stage_count) {
+        return false;
+    }
+    uint64_t warmup_ns = t->plan->stages[e->stage].warmup_ns;
+    int64_t due_us = run_us - span_us(e->wait_us);
+    int64_t begin_us_of_stage = (int64_t)(t->stages[e->stage].begin_s * 1e6);
+    return warmup_ns == 0 || due_us >= begin_us_of_stage + (int64_t)(warmup_ns / NS_PER_US);
+}
+
+void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t run_us,
+                 uint64_t uncertainty_us)
+{
+    assert(agent < t->agent_count);
+    bool is_judged = is_in_window(t, e, run_us);
+    accounting_event(&t->accounting, agent, e, is_judged);
+    t->agents[agent].has_offset = true;
+    t->agents[agent].offset_us = run_us - (int64_t)e->t_us;
+
+    bool is_preflight = (e->flags & EVENT_PREFLIGHT) != 0;
+    if (e->client >= t->plan->client_count ||
+        (!is_preflight && e->stage >= t->plan->stage_count)) {
+        t->evidence.strange_events++;
+        return;
+    }
+    struct truth_relay *relay = &t->relays[plan_relay_of(t->plan, e->client)];
+    struct result_leases amount;
+    bool is_counted = accounting_leases_of(e, &amount);
+    track_relay(relay, (uint32_t)agent, &amount);
+    track_address(t, (uint32_t)agent, e, run_us, uncertainty_us);
+    if (!is_counted) {
+        return;
+    }
+    if (is_judged && t->plan->stages[e->stage].warmup_ns > 0) {
+        window_event(&t->window, e);
+    }
+    track_outage(t, e, run_us);
+    note_evidence(t, e, run_us);
+    draw(t, e, run_us, &amount);
+    note_rate(t, run_us, &amount);
+}

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/* From everything gathered to one struct result. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/plan/forecast.h"
+#include "coordinator/truth/findings.h"
+#include "coordinator/truth/judge.h"
+#include "coordinator/truth/statistics.h"
+#include "coordinator/truth/truth_state.h"
+#include "coordinator/truth/verdict.h"
+#include "proto/lease_names.h"
+
+static void *array_of(size_t count, size_t size)
+{
+    return calloc(count + 1, size); /* never zero bytes, so that NULL means out of memory */
+}
+
+static uint64_t total_or_unknown(const struct truth *t, enum snapshot_counter c)
+{
+    for (size_t i = 0; i < t->agent_count; i++) {
+        if (merge_latest(t->merge, i) != NULL) {
+            return merge_total(t->merge, c);
+        }
+    }
+    return RESULT_UNKNOWN;
+}
+
+static bool fill_run(const struct truth *t, const struct truth_closing *closing, struct result *out)
+{
+    (void)snprintf(out->run.id, sizeof(out->run.id), "%s", t->plan->run_name);
+    (void)snprintf(out->run.scenario, sizeof(out->run.scenario), "%s", t->plan->scenario);
+    out->run.seed = t->plan->seed;
+    out->run.identity = t->scenario->identity == IDENTITY_FIXED ? "fixed" : "fresh";
+    out->run.version = LEASEHERD_VERSION;
+    out->run.started_at_s = closing->started_at_s;
+    out->run.duration_s = (double)closing->run_us / 1e6;
+    out->run.stages = array_of(t->plan->stage_count, sizeof(*out->run.stages));
+    if (out->run.stages == NULL) {
+        return false;
+    }
+    out->run.stage_count = t->plan->stage_count;
+    memcpy(out->run.stages, t->stages, t->plan->stage_count * sizeof(*out->run.stages));
+    out->path = closing->path;
+    out->path_is_known = closing->path_is_known;
+    forecast_compression(t->scenario, out->compression, sizeof(out->compression));
+    return true;
+}
+
+static void fill_messages(const struct truth *t, struct result *out)
+{
+    out->messages.is_known = total_or_unknown(t, COUNTER_sent_discover) != RESULT_UNKNOWN;
+#define TAKE(name) out->messages.name = total_or_unknown(t, COUNTER_##name)
+    TAKE(sent_discover);
+    TAKE(sent_request);
+    TAKE(sent_renew);
+    TAKE(sent_rebind);
+    TAKE(sent_reboot);
+    TAKE(sent_decline);
+    TAKE(sent_release);
+    TAKE(sent_inform);
+    TAKE(received_offer);
+    TAKE(received_ack);
+    TAKE(received_nak);
+    TAKE(received_other);
+    TAKE(received_malformed);
+    TAKE(fate_answer);
+    TAKE(fate_late);
+    TAKE(fate_duplicate);
+    TAKE(fate_alien);
+    TAKE(fate_misrouted);
+    TAKE(fate_malformed);
+    TAKE(wrong_source_port);
+#undef TAKE
+    out->leases = t->accounting.total;
+    out->renew_retried = total_or_unknown(t, COUNTER_renew_retried);
+}
+
+static void fill_outage(struct truth *t, const struct truth_closing *closing, struct result *out)
+{
+    struct outage_figures figures = outage_finish(&t->outage, closing->run_us);
+    const uint64_t needed_p50 = statistics_samples_needed(50);
+    const uint64_t needed_p99 = statistics_samples_needed(99);
+    uint64_t n = figures.spans->count;
+    out->outage.clients = figures.clients;
+    out->outage.at_risk = figures.at_risk;
+    out->outage.client_seconds = (double)figures.total_us / 1e6;
+    out->outage.longest_s = (double)figures.longest_us / 1e6;
+    out->outage.p50_s =
+        n < needed_p50 ? NAN : (double)histogram_percentile_ns(figures.spans, 50) / 1e9;
+    out->outage.p99_s =
+        n < needed_p99 ? NAN : (double)histogram_percentile_ns(figures.spans, 99) / 1e9;
+    out->outage.first_answer_s =
+        figures.first_answer_us == 0 ? NAN : (double)figures.first_answer_us / 1e6;
+}
+
+uint64_t truth_unfinished(const struct truth *t, uint8_t stage)
+{
+    if (stage != JUDGE_ALL_STAGES) {
+        const struct result_leases *l = &t->accounting.judged[stage];
+        return l->failed > l->late_bound ? l->failed - l->late_bound : 0;
+    }
+    uint64_t by_events = 0, by_counters = 0;
+    for (uint32_t i = 0; i < t->plan->stage_count; i++) {
+        by_events += truth_unfinished(t, (uint8_t)i);
+    }
+    for (size_t i = 0; i < t->agent_count; i++) {
+        by_counters += t->is_lost[i] ? 0 : merge_counter(t->merge, i, COUNTER_clients_failed);
+    }
+    /* Clients the end of the run cut off have no event of their own. */
+    uint64_t unfinished = by_events > by_counters ? by_events : by_counters;
+    uint64_t planned = merge_total(t->merge, COUNTER_planned_starts);
+    uint64_t actual = merge_total(t->merge, COUNTER_actual_starts);
+    return unfinished + (planned > actual ? planned - actual : 0);
+}
+
+static void fill_latencies(const struct truth *t, struct result *out)
+{
+    for (unsigned clock = 0; clock < LATENCY_CLOCK_COUNT; clock++) {
+        for (unsigned metric = 0; metric < LATENCY_METRIC_COUNT; metric++) {
+            struct merge_query query = {.metric = (enum latency_metric)metric,
+                                        .clock = (enum latency_clock)clock,
+                                        .stage = MERGE_ANY,
+                                        .agent = SIZE_MAX};
+            struct histogram h;
+            truth_latency(t, &query, &h);
+            bool counts_starts = metric == LATENCY_ACQUIRE && clock == LATENCY_INTENDED;
+            uint64_t unfinished = counts_starts ? truth_unfinished(t, JUDGE_ALL_STAGES) : 0;
+            statistics_latency(&h, unfinished, &out->latency[clock][metric]);
+        }
+    }
+}
+
+static double stage_seconds(const struct result_stage *s, const struct truth_closing *closing)
+{
+    if (!s->was_begun) {
+        return 0;
+    }
+    double end_s = s->has_ended ? s->end_s : (double)closing->run_us / 1e6;
+    return end_s > s->begin_s ? end_s - s->begin_s : 0;
+}
+
+static void fill_rates(const struct truth *t, const struct truth_closing *closing,
+                       struct result *out)
+{
+    double acquire_s = 0, paced_s = 0, slot_s = 0;
+    uint64_t acquired = 0;
+    bool is_open = false;
+    for (uint32_t i = 0; i < t->plan->stage_count; i++) {
+        const struct plan_stage *stage = &t->plan->stages[i];
+        double seconds = stage_seconds(&t->stages[i], closing);
+        if (stage->kind == PLAN_ACQUIRE) {
+            acquire_s += seconds;
+            acquired += t->accounting.stage[i].acquired;
+        }
+        paced_s += stage->kind == PLAN_HOLD ? 0 : seconds;
+        slot_s += seconds * stage->batch;
+        is_open = is_open || stage->rate_milli_per_s > 0;
+    }
+    uint64_t waited_ns = merge_total(t->merge, COUNTER_slot_wait_ns);
+    out->rates.is_closed_model = !is_open;
+    out->rates.planned_starts = total_or_unknown(t, COUNTER_planned_starts);
+    out->rates.actual_starts = total_or_unknown(t, COUNTER_actual_starts);
+    bool is_known = paced_s > 0 && out->rates.actual_starts != RESULT_UNKNOWN;
+    out->rates.planned_per_s =
+        is_known && is_open ? (double)out->rates.planned_starts / paced_s : NAN;
+    out->rates.sent_per_s = is_known ? (double)out->rates.actual_starts / paced_s : NAN;
+    out->rates.acquired_per_s_mean = acquire_s > 0 ? (double)acquired / acquire_s : NAN;
+    out->rates.acquired_per_s_peak = timeline_peak_per_s(t->timeline, TIMELINE_acquired);
+    out->rates.retransmission_wait_percent =
+        slot_s > 0 ? 100 * (double)waited_ns / 1e9 / slot_s : NAN;
+}
+
+static void fill_addresses(const struct truth *t, struct result *out)
+{
+    live_addresses_decide_all(t->live);
+    struct live_figures figures = live_addresses_figures(t->live);
+    out->addresses.distinct = figures.distinct;
+    out->addresses.duplicate = figures.duplicates;
+    out->addresses.outside_subnet = t->accounting.outside_subnet;
+    out->addresses.changed_on_renew = t->accounting.changed_on_renew;
+}
+
+static bool fill_servers(const struct truth *t, struct result *out)
+{
+    out->servers = array_of(t->plan->server_count, sizeof(*out->servers));
+    if (out->servers == NULL) {
+        return false;
+    }
+    out->server_count = t->plan->server_count;
+    uint64_t answered = 0;
+    for (size_t i = 0; i < out->server_count; i++) {
+        answered += t->server_acks[i];
+    }
+    for (uint32_t i = 0; i < t->plan->server_count; i++) {
+        struct result_server *s = &out->servers[i];
+        struct snapshot_server counted = merge_server(t->merge, i);
+        (void)snprintf(s->name, sizeof(s->name), "%s", t->plan->servers[i].name);
+        s->server_id = t->plan->servers[i].address;
+        s->offers = counted.offers;
+        s->acks = counted.acks;
+        s->naks = counted.naks;
+        s->share_percent =
+            answered == 0 ? NAN : 100 * (double)t->server_acks[i] / (double)answered;
+    }
+    return true;
+}
+
+static bool fill_relays(const struct truth *t, struct result *out)
+{
+    out->relays = array_of(t->plan->relay_count, sizeof(*out->relays));
+    if (out->relays == NULL) {
+        return false;
+    }
+    out->relay_count = t->plan->relay_count;
+    for (uint32_t i = 0; i < t->plan->relay_count; i++) {
+        const struct plan_relay *from = &t->plan->relays[i];
+        const struct truth_relay *seen = &t->relays[i];
+        struct result_relay *r = &out->relays[i];
+        *r = (struct result_relay){
+            .giaddr = from->giaddr,
+            .via = from->via,
+            .subnet = from->subnet,
+            .clients = from->client_count,
+            .acquired = seen->acquired,
+            .renewed = seen->renewed,
+            .rebound = seen->rebound,
+            .expired = seen->expired,
+            .failed = seen->failed,
+            .naks = seen->naks,
+        };
+        (void)snprintf(r->name, sizeof(r->name), "%s", from->name);
+        if (seen->agent != TRUTH_NO_AGENT) {
+            (void)snprintf(r->agent, sizeof(r->agent), "%s", t->agents[seen->agent].name);
+        }
+    }
+    return true;
+}
+
+static uint64_t agent_latency_us(const struct truth *t, size_t agent, enum latency_metric metric,
+                                 double percent)
+{
+    struct merge_query query = {
+        .metric = metric, .clock = LATENCY_INTENDED, .stage = MERGE_ANY, .agent = agent};
+    struct histogram h;
+    merge_latency(t->merge, &query, &h);
+    return h.count == 0 ? RESULT_UNKNOWN : statistics_us(histogram_percentile_ns(&h, percent));
+}
+
+static void fill_agent(const struct truth *t, size_t i, struct result_agent *out)
+{
+    const struct truth_agent_state *a = &t->agents[i];
+    const struct snapshot *s = merge_latest(t->merge, i);
+    (void)snprintf(out->name, sizeof(out->name), "%s", a->name);
+    out->is_lost = t->is_lost[i];
+    out->clients = t->clients[i];
+    out->has_clock = a->has_clock;
+    out->clock_offset_us = a->clock_offset_us;
+    out->clock_uncertainty_us = a->clock_uncertainty_us;
+    out->send_lag_us = agent_latency_us(t, i, LATENCY_SEND_LAG, 99);
+    out->start_lateness_us = agent_latency_us(t, i, LATENCY_START_LATENESS, 100);
+    out->cpu_percent = NAN;
+    out->has_snapshot = s != NULL;
+    if (s == NULL) {
+        return;
+    }
+    for (unsigned c = COUNTER_sent_discover; c <= COUNTER_sent_inform; c++) {
+        out->sent += s->counter[c];
+    }
+    for (unsigned c = COUNTER_received_offer; c <= COUNTER_received_malformed; c++) {
+        out->received += s->counter[c];
+    }
+    out->send_errors = s->counter[COUNTER_send_errors];
+    out->rx_drops = s->counter[COUNTER_rx_drops];
+    if (s->counter[COUNTER_elapsed_ns] > 0) {
+        out->cpu_percent =
+            100 * (double)s->counter[COUNTER_cpu_ns] / (double)s->counter[COUNTER_elapsed_ns];
+    }
+}
+
+static bool fill_agents(const struct truth *t, struct result *out)
+{
+    out->agents = array_of(t->agent_count, sizeof(*out->agents));
+    if (out->agents == NULL) {
+        return false;
+    }
+    out->agent_count = t->agent_count;
+    for (size_t i = 0; i < t->agent_count; i++) {
+        fill_agent(t, i, &out->agents[i]);
+    }
+    return true;
+}
+
+static bool fill_unexpected(const struct truth *t, struct result *out)
+{
+    uint64_t counts[LEASE_STATE_COUNT][LEASE_EVENT_COUNT] = {0};
+    size_t pairs = 0;
+    for (size_t i = 0; i < t->agent_count; i++) {
+        const struct snapshot *s = merge_latest(t->merge, i);
+        for (uint32_t k = 0; s != NULL && k < s->unexpected_count; k++) {
+            const struct snapshot_unexpected *u = &s->unexpected[k];
+            if (u->state < LEASE_STATE_COUNT && u->event < LEASE_EVENT_COUNT) {
+                pairs += counts[u->state][u->event] == 0 && u->count > 0;
+                counts[u->state][u->event] += u->count;
+            }
+        }
+    }
+    out->unexpected = array_of(pairs, sizeof(*out->unexpected));
+    if (out->unexpected == NULL) {
+        return false;
+    }
+    for (int state = 0; state < LEASE_STATE_COUNT; state++) {
+        for (int event = 0; event < LEASE_EVENT_COUNT; event++) {
+            if (counts[state][event] > 0) {
+                out->unexpected[out->unexpected_count++] = (struct result_unexpected){
+                    .state = lease_state_name((enum lease_state)state),
+                    .event = lease_event_name((enum lease_event)event),
+                    .count = counts[state][event]};
+            }
+        }
+    }
+    return true;
+}
+
+static bool fill_preflight(const struct truth *t, struct result *out)
+{
+    out->preflight.relays = array_of(t->preflight_count, sizeof(*out->preflight.relays));
+    if (out->preflight.relays == NULL) {
+        return false;
+    }
+    out->preflight.relay_count = t->preflight_count;
+    if (t->preflight_count > 0) {
+        memcpy(out->preflight.relays, t->preflight, t->preflight_count * sizeof(*t->preflight));
+    }
+    out->preflight.was_run = t->preflight_count > 0;
+    out->preflight.sent = total_or_unknown(t, COUNTER_preflight_sent);
+    out->preflight.received = total_or_unknown(t, COUNTER_preflight_received);
+    out->preflight.events = 0;
+    for (size_t i = 0; i < t->agent_count; i++) {
+        out->preflight.events += t->accounting.agents[i].preflight_events;
+    }
+    return true;
+}
+
+static bool fill_timeline(const struct truth *t, const struct truth_closing *closing,
+                          struct result *out)
+{
+    out->timeline.marks = array_of(t->mark_count, sizeof(*out->timeline.marks));
+    if (out->timeline.marks == NULL) {
+        return false;
+    }
+    out->timeline.mark_count = t->mark_count;
+    if (t->mark_count > 0) {
+        memcpy(out->timeline.marks, t->marks, t->mark_count * sizeof(*t->marks));
+    }
+    return timeline_fill(t->timeline, closing->run_us, &out->timeline);
+}
+
+/* --- judgements --- */
+
+struct judge_context {
+    const struct truth *truth;
+    struct histogram scratch;
+};
+
+static const struct histogram *judged_latency(void *context, enum latency_metric metric,
+                                              uint8_t stage)
+{
+    struct judge_context *c = context;
+    struct merge_query query = {.metric = metric,
+                                .clock = LATENCY_INTENDED,
+                                .stage = stage == JUDGE_ALL_STAGES ? MERGE_ANY : stage,
+                                .agent = SIZE_MAX};
+    truth_latency(c->truth, &query, &c->scratch);
+    return &c->scratch;
+}
+
+static uint64_t judged_unfinished(void *context, uint8_t stage)
+{
+    const struct judge_context *c = context;
+    return truth_unfinished(c->truth, stage);
+}
+
+static const struct result_leases *judged_leases(void *context, uint8_t stage)
+{
+    const struct judge_context *c = context;
+    return stage == JUDGE_ALL_STAGES ? &c->truth->accounting.total
+                                     : &c->truth->accounting.judged[stage];
+}
+
+static bool fill_judgements(const struct truth *t, struct result *out)
+{
+    const struct scenario_judgement *texts = t->scenario->judgements.items;
+    size_t count = t->scenario->judgements.count;
+    out->judgements = array_of(count, sizeof(*out->judgements));
+    if (out->judgements == NULL) {
+        return false;
+    }
+    out->judgement_count = count;
+    struct judge_context context = {.truth = t};
+    const struct judge_facts facts = {.result = out,
+                                      .scenario = t->scenario,
+                                      .context = &context,
+                                      .latency = judged_latency,
+                                      .unfinished = judged_unfinished,
+                                      .leases = judged_leases};
+    for (size_t i = 0; i < count; i++) {
+        struct result_judgement *j = &out->judgements[i];
+        judge_evaluate(texts[i].text, &facts, j);
+        if (!t->is_any_stage_begun) {
+            j->result = JUDGEMENT_NOT_JUDGED;
+            j->value = NAN;
+            (void)snprintf(j->note, sizeof(j->note), "no stage was begun");
+        }
+    }
+    return true;
+}
+
+static void fill_accounting(const struct truth *t, const struct truth_closing *closing,
+                            struct result *out)
+{
+    const struct accounting_facts facts = {
+        .merge = t->merge,
+        .clients = t->clients,
+        .is_lost = t->is_lost,
+        .client_count = t->plan->client_count,
+        .ledger_events = closing->ledger_events,
+        .duplicates_dropped = closing->duplicates_dropped,
+        .missing_batches = closing->missing_batches,
+    };
+    (void)accounting_prove(&t->accounting, &facts, out); /* the verdict reads the checks */
+}
+
+bool truth_finish(struct truth *t, const struct truth_closing *closing, struct result *out)
+{
+    *out = (struct result){0};
+    fill_accounting(t, closing, out);
+    fill_messages(t, out);
+    fill_outage(t, closing, out);
+    fill_latencies(t, out);
+    fill_rates(t, closing, out);
+    fill_addresses(t, out);
+    bool is_good = fill_run(t, closing, out) && fill_servers(t, out) && fill_relays(t, out) &&
+                   fill_agents(t, out) && fill_unexpected(t, out) && fill_preflight(t, out) &&
+                   fill_timeline(t, closing, out) && fill_judgements(t, out) &&
+                   findings_make(t, out);
+    is_good = is_good && !t->is_out_of_memory && !t->window.is_out_of_memory && !t->outage.is_out_of_memory &&
+              !live_addresses_figures(t->live).is_out_of_memory;
+    if (!is_good) {
+        result_free(out);
+        return false;
+    }
+    verdict_decide(t, out);
+    return true;
+}

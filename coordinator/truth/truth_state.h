@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What truth.c gathers and truth_finish.c and the findings read; nobody else
+ * includes it. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "coordinator/report/result.h"
+#include "coordinator/truth/accounting.h"
+#include "coordinator/truth/live_addresses.h"
+#include "coordinator/truth/merge.h"
+#include "coordinator/truth/outage.h"
+#include "coordinator/truth/timeline.h"
+#include "coordinator/truth/truth.h"
+#include "coordinator/truth/window.h"
+
+enum { TRUTH_RATE_SECONDS = 8, TRUTH_NO_AGENT = UINT32_MAX };
+
+struct truth_agent_state {
+    char name[PLAN_NAME_BYTES];
+    bool has_clock, has_offset, has_snapshot_time;
+    int64_t clock_offset_us;
+    uint64_t clock_uncertainty_us;
+    int64_t offset_us; /* agent's t_us to run time, as the latest event was mapped */
+    int64_t snapshot_at_us;
+    uint64_t snapshot_sent, snapshot_received;
+    uint32_t shortfall_streak; /* snapshots in a row in which starts were behind the plan */
+};
+
+/* What only the events can tell about what went wrong. */
+struct truth_evidence {
+    uint64_t acquire_acks, acquire_naks, held_naks;
+    uint64_t gave_up_with_offer;
+    /*
+     * Gave up, or were cut off, after at least two unanswered retransmissions of
+     * DISCOVER; of these, overtaken: somebody who began later got a lease.
+     */
+    uint64_t starved, starved_overtaken;
+    int64_t first_starved_begin_us; /* of those not overtaken */
+    int64_t last_acquired_begin_us; /* begin of the latest-begun exchange that got a lease */
+    int64_t last_answer_us;
+    uint64_t renew_gave_up, rebind_gave_up;
+    uint64_t first_burst_retries, first_burst_starts;
+    uint64_t wrong_port_acks;
+    uint64_t shortfall_agents; /* agents that stayed behind their open-model schedule */
+    uint64_t strange_events;   /* of clients or stages the plan does not have */
+    double worst_shortfall_percent;
+};
+
+struct truth_relay {
+    uint32_t agent; /* TRUTH_NO_AGENT */
+    uint64_t acquired, renewed, rebound, expired, failed, naks;
+};
+
+struct truth {
+    const struct scenario *scenario;
+    const struct plan *plan;
+    size_t agent_count;
+    struct truth_agent_state *agents;
+    uint64_t *clients; /* per agent */
+    bool *is_lost;     /* per agent */
+
+    struct merge *merge;
+    struct accounting accounting;
+    struct live_addresses *live;
+    struct outage outage;
+    struct timeline *timeline;
+    struct window window;
+    struct truth_evidence evidence;
+    struct truth_relay *relays; /* of the plan */
+    uint64_t server_acks[PLAN_SERVERS_MAX]; /* answered exchanges */
+
+    struct result_stage stages[PLAN_STAGES_MAX];
+    uint32_t stage; /* the latest begun */
+    bool is_any_stage_begun;
+
+    struct {
+        int64_t second;
+        uint64_t acquired, renewed;
+    } rate[TRUTH_RATE_SECONDS];
+
+    struct result_preflight_relay *preflight;
+    size_t preflight_count, preflight_capacity;
+    struct result_mark *marks;
+    size_t mark_count, mark_capacity;
+    struct result_finding findings[RESULT_FINDINGS_MAX];
+    size_t finding_count;
+    char lost_text[RESULT_TEXT_BYTES]; /* "a2 at 12.3 s, ..." */
+
+    enum run_outcome outcome;
+    char reasons[RESULT_RUN_REASONS_MAX][RESULT_TEXT_BYTES];
+    size_t reason_count;
+    bool is_out_of_memory;
+};
+
+/* Agent that plays a client, as its events have shown; 0 when none has come yet. */
+uint32_t truth_agent_of(const void *truth, uint32_t client);
+/* Index of a server in the plan; SIZE_MAX: unknown. */
+size_t truth_server_of(const struct truth *truth, struct ipv4 address);
+/* Clients that started in an acquire stage (or all, JUDGE_ALL_STAGES) and never got a lease. */
+uint64_t truth_unfinished(const struct truth *truth, uint8_t stage);
+/* Merged latencies: of one agent as it counted them, of all agents without warm-ups. */
+void truth_latency(const struct truth *truth, const struct merge_query *query,
+                   struct histogram *out);
+uint64_t truth_sent_total(const struct truth *truth);
+uint64_t truth_received_total(const struct truth *truth);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/truth/verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void because(struct result *out, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void because(struct result *out, const char *format, ...)
+{
+    if (out->verdict.reason_count == RESULT_RUN_REASONS_MAX) {
+        return;
+    }
+    char *to = out->verdict.reasons[out->verdict.reason_count++];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(to, RESULT_TEXT_BYTES, format, arguments);
+    va_end(arguments);
+}
+
+static bool has_error_of(const struct result_finding *f, const char *side)
+{
+    return strcmp(f->severity, "error") == 0 && strcmp(f->side, side) == 0;
+}
+
+static bool is_finding(const struct result *r, const char *id)
+{
+    for (size_t i = 0; i < r->finding_count; i++) {
+        if (strcmp(r->findings[i].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the run said when it stopped; a cause that was recognised better since is left out. */
+static void reasons_of_run(const struct truth *t, struct result *out)
+{
+    bool is_silence_explained =
+        is_finding(out, "pool-exhausted") && !is_finding(out, "server-silent");
+    for (size_t i = 0; i < t->reason_count; i++) {
+        if (!(is_silence_explained && strncmp(t->reasons[i], "server-silent", 13) == 0)) {
+            because(out, "%s", t->reasons[i]);
+        }
+    }
+}
+
+static bool reasons_of_findings(struct result *out, const char *side)
+{
+    bool is_any = false;
+    for (size_t i = 0; i < out->finding_count; i++) {
+        const struct result_finding *f = &out->findings[i];
+        if (has_error_of(f, side)) {
+            because(out, "%s: %s", f->id, f->summary);
+            is_any = true;
+        }
+    }
+    return is_any;
+}
+
+static bool reasons_of_accounting(struct result *out)
+{
+    bool is_any = false;
+    for (size_t i = 0; i < out->accounting.check_count; i++) {
+        const struct result_check *c = &out->accounting.checks[i];
+        if (!c->is_passed) {
+            because(out, "accounting does not add up (%s): %s", c->name, c->text);
+            is_any = true;
+        }
+    }
+    return is_any;
+}
+
+static bool reasons_of_judgements(struct result *out, enum judgement_result result)
+{
+    bool is_any = false;
+    for (size_t i = 0; i < out->judgement_count; i++) {
+        const struct result_judgement *j = &out->judgements[i];
+        if (j->result == result) {
+            because(out, "%s: %s%s%s", judgement_result_name(result), j->expression,
+                    j->note[0] == '\0' ? "" : ": ", j->note);
+            is_any = true;
+        }
+    }
+    return is_any;
+}
+
+static enum verdict of_completed(const struct truth *t, struct result *out)
+{
+    bool is_invalid = t->outcome == OUTCOME_INVALID;
+    is_invalid |= reasons_of_findings(out, "tester");
+    is_invalid |= reasons_of_accounting(out);
+    bool is_failed = t->outcome == OUTCOME_FAILED;
+    is_failed |= reasons_of_findings(out, "server");
+    is_failed |= reasons_of_judgements(out, JUDGEMENT_MISS);
+    bool is_unjudged = reasons_of_judgements(out, JUDGEMENT_NOT_JUDGED);
+    if (is_invalid) {
+        return VERDICT_INVALID;
+    }
+    if (is_failed) {
+        return VERDICT_FAIL;
+    }
+    return is_unjudged ? VERDICT_INVALID : VERDICT_PASS;
+}
+
+void verdict_decide(const struct truth *t, struct result *out)
+{
+    reasons_of_run(t, out);
+    switch (t->outcome) {
+    case OUTCOME_INTERNAL:
+        out->verdict.result = VERDICT_INTERNAL;
+        return;
+    case OUTCOME_ABORTED:
+        out->verdict.result = VERDICT_ABORTED;
+        return;
+    case OUTCOME_PREFLIGHT:
+        out->verdict.result = VERDICT_PREFLIGHT;
+        return;
+    case OUTCOME_COMPLETED:
+    case OUTCOME_FAILED:
+    case OUTCOME_INVALID:
+        break;
+    }
+    out->verdict.result = of_completed(t, out);
+    if (out->verdict.result == VERDICT_PASS) {
+        if (out->judgement_count > 0) {
+            because(out, "all %zu judgements are met and the accounting adds up",
+                    out->judgement_count);
+        } else {
+            because(out, "nothing is judged in this scenario; the accounting adds up");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support/testing.h"
+
+#include <string.h>
+
+#include "coordinator/run/roster.h"
+
+#define AT_S(s) ((uint64_t)(s)*NS_PER_S)
+
+static struct control_hello hello_of(uint64_t epoch)
+{
+    static const struct ipv4 addresses[1] = {{1}};
+    struct control_hello hello = {
+        .proto_min = 1, .proto_max = 1, .epoch = epoch, .addresses = addresses, .address_count = 1};
+    return hello;
+}
+
+static int setup(void **state)
+{
+    static struct roster roster;
+    assert_true(roster_init(&roster, 2));
+    *state = &roster;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    roster_fini(*state);
+    return 0;
+}
+
+static void a_second_process_with_the_same_key_is_refused_while_the_first_may_send(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL, *untouched = NULL;
+    struct control_hello first = hello_of(1), second = hello_of(2);
+    assert_int_equal(roster_hello(r, "a1", &first, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "a1", &second, true, 11, AT_S(2), &untouched),
+                     ROSTER_DUPLICATE);
+    assert_null(untouched);
+    assert_ptr_equal(roster_find(r, "a1", 10), a);
+    /* 5.5 s after it was last heard, its run lease is over and a successor may come. */
+    assert_int_equal(roster_hello(r, "a1", &second, true, 12, AT_S(1) + RUN_LEASE_ENDED_NS, &a),
+                     ROSTER_WELCOME);
+    assert_int_equal(r->count, 1);
+    assert_null(roster_find(r, "a1", 10));
+}
+
+static void once_the_run_began_nobody_new_joins_but_the_same_process_returns(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL;
+    struct control_hello hello = hello_of(1), other = hello_of(2);
+    assert_int_equal(roster_hello(r, "a1", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "a2", &other, false, 11, AT_S(2), &a), ROSTER_BUSY);
+    assert_int_equal(roster_hello(r, "a1", &hello, false, 12, AT_S(2), &a), ROSTER_WELCOME);
+    assert_ptr_equal(roster_find(r, "a1", 12), a);
+    assert_null(roster_find(r, "a1", 10));
+    a->is_lost = true;
+    assert_int_equal(roster_hello(r, "a1", &hello, false, 13, AT_S(3), &a), ROSTER_BUSY);
+}
+
+static void more_agents_than_wanted_wait_for_the_next_run(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_int_equal(roster_hello(r, "b", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "a", &hello, true, 11, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "c", &hello, true, 12, AT_S(1), &a), ROSTER_BUSY);
+    roster_seal(r);
+    assert_string_equal(r->agents[0].name, "a");
+    assert_int_equal(roster_index(r, roster_find(r, "b", 10)), 1);
+}
+
+static void a_step_is_done_when_every_live_agent_says_so(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL, *b = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_false(roster_step_is_done(r, 0, 0)); /* nobody there: nothing is done */
+    assert_int_equal(roster_hello(r, "a", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "b", &hello, true, 11, AT_S(1), &b), ROSTER_WELCOME);
+    a->progress = (struct control_progress){.stage = 1, .step = 2, .is_step_done = true};
+    b->progress = (struct control_progress){.stage = 1, .step = 1, .is_step_done = true};
+    assert_false(roster_step_is_done(r, 1, 2));
+    b->progress.step = 2;
+    assert_true(roster_step_is_done(r, 1, 2));
+    b->progress.is_step_done = false;
+    assert_false(roster_step_is_done(r, 1, 2));
+    b->is_lost = true;
+    assert_true(roster_step_is_done(r, 1, 2));
+    a->is_lost = true;
+    assert_false(roster_step_is_done(r, 1, 2));
+}
+
+static void silence_of_one_agent_is_not_silence_of_the_servers(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL, *b = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_int_equal(roster_hello(r, "a", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "b", &hello, true, 11, AT_S(1), &b), ROSTER_WELCOME);
+    a->progress = (struct control_progress){.started = 200, .silent_streak = 150};
+    b->progress = (struct control_progress){.started = 200, .silent_streak = 0};
+    assert_int_equal(roster_silent_streak(r), 0);
+    b->progress.finished = 200; /* waits for nothing: has no say */
+    assert_int_equal(roster_silent_streak(r), 150);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(a_second_process_with_the_same_key_is_refused_while_the_first_may_send),
+        CASE(once_the_run_began_nobody_new_joins_but_the_same_process_returns),
+        CASE(more_agents_than_wanted_wait_for_the_next_run),
+        CASE(a_step_is_done_when_every_live_agent_says_so),
+        CASE(silence_of_one_agent_is_not_silence_of_the_servers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

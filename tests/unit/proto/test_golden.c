@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of every message kind, and of a plan, as they were when they were
+ * first released. They must decode for ever, and what we pack must be them. To
+ * accept a deliberate change: LEASEHERD_WRITE_GOLDEN=1 in the environment of this
+ * test; the files then show in the diff.
+ */
+#include "tests/support/testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/control_samples.h"
+
+static uint8_t packed[65536], golden[65536];
+
+static size_t read_golden(const char *name)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/tests/unit/proto/golden/%s.bin", SOURCE_DIR, name);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        fail_msg("%s is missing; LEASEHERD_WRITE_GOLDEN=1 writes it", path);
+        return 0;
+    }
+    size_t size = fread(golden, 1, sizeof(golden), file);
+    (void)fclose(file);
+    return size;
+}
+
+static void write_golden(const char *name, size_t size)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/tests/unit/proto/golden/%s.bin", SOURCE_DIR, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    if (file != NULL) {
+        assert_int_equal(fwrite(packed, 1, size, file), size);
+        assert_int_equal(fclose(file), 0);
+    }
+}
+
+static void expect_golden(const char *name, size_t size)
+{
+    if (getenv("LEASEHERD_WRITE_GOLDEN") != NULL) {
+        write_golden(name, size);
+    }
+    size_t golden_size = read_golden(name);
+    if (golden_size != size || memcmp(golden, packed, size) != 0) {
+        fail_msg("%s is packed differently from its golden file", name);
+    }
+}
+
+static void every_kind_is_packed_as_its_golden_file_and_decodes(void **state)
+{
+    struct control_arena *arena = control_arena_new(CONTROL_ARENA_UP_BYTES);
+
+    (void)state;
+    assert_non_null(arena);
+    for (int i = CONTROL_NONE + 1; i < CONTROL_KIND_COUNT; i++) {
+        enum control_kind kind = (enum control_kind)i;
+        struct control_message m;
+        char why[CONTROL_WHY_BYTES];
+        sample_message(kind, &m);
+        size_t size = control_encode(&m, packed, sizeof(packed));
+        assert_in_range(size, 1, sizeof(packed));
+        expect_golden(control_kind_name(kind), size);
+        assert_true(control_decode(arena, golden, size, &m, why));
+        assert_int_equal(m.kind, kind);
+    }
+    control_arena_free(arena);
+}
+
+static void the_plan_is_packed_as_its_golden_file_and_decodes(void **state)
+{
+    struct plan plan;
+    char why[PLAN_WHY_BYTES];
+
+    (void)state;
+    sample_plan(&plan);
+    size_t size = plan_encode(&plan, packed, sizeof(packed));
+    assert_in_range(size, 1, sizeof(packed));
+    plan_free(&plan);
+    expect_golden("plan", size);
+    assert_true(plan_decode(golden, size, &plan, why));
+    plan_free(&plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_is_packed_as_its_golden_file_and_decodes),
+        cmocka_unit_test(the_plan_is_packed_as_its_golden_file_and_decodes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
