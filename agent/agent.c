@@ -65,7 +65,7 @@ bool agent_parse_coordinator(const char *text, struct agent_options *out, char w
     const char *end = end_of_host(text);
     size_t size = end == NULL ? 0 : (size_t)(end - text);
     uint16_t port = AGENT_PORT;
-    bool is_good = size > 0 && size < sizeof(out->host) &&
+    bool is_good = size > (text[0] == '[' ? 2 : 0) && size < sizeof(out->host) &&
                    (*end == '\0' || (*end == ':' && parse_port(end + 1, &port)));
     if (!is_good) {
         (void)snprintf(why, AGENT_WHY_BYTES,
@@ -74,7 +74,9 @@ bool agent_parse_coordinator(const char *text, struct agent_options *out, char w
                        text);
         return false;
     }
-    memcpy(out->host, text, size);
+    bool is_bracketed = text[0] == '[';
+    size -= is_bracketed ? 2 : 0;
+    memcpy(out->host, text + is_bracketed, size);
     out->host[size] = '\0';
     out->port = port;
     return true;
@@ -175,8 +177,7 @@ enum agent_exit agent_run(const struct agent_options *options)
     agent.lock_fd = -1;
     agent.signal_fd = -1;
     enum agent_exit code = AGENT_USAGE;
-    if (read_policy(&agent, options->policy_file) && read_keys(&agent, options) &&
-        settle(&agent)) {
+    if (read_policy(&agent, options->policy_file) && read_keys(&agent, options) && settle(&agent)) {
         code = serve(&agent, options);
     }
     policy_free(&agent.policy);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MILLI UINT64_C(1000)
+#define MILLI   UINT64_C(1000)
 #define HOUR_NS (UINT64_C(3600) * NS_PER_S)
 
 enum { SHORTEST_PREFIX_BITS = 8 };

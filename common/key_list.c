@@ -128,7 +128,8 @@ static int add_line(char *line, const char *path, unsigned number, struct key_li
         return 0;
     }
     if (count != LINE_WORDS) {
-        return key_refuse(why, -EBADMSG, "%s:%u: expected 'NAME ROLE KEY ADDED EXPIRES'", path, number);
+        return key_refuse(why, -EBADMSG, "%s:%u: expected 'NAME ROLE KEY ADDED EXPIRES'", path,
+                          number);
     }
     memset(&entry, 0, sizeof(entry));
     const char *wrong = parse_entry(words, &entry);
@@ -137,7 +138,7 @@ static int add_line(char *line, const char *path, unsigned number, struct key_li
     }
     if (key_list_find(list, entry.public_key) != NULL) {
         return key_refuse(why, -EBADMSG, "%s:%u: this key is listed twice; remove one line", path,
-                      number);
+                          number);
     }
     if (list->count == LIST_ENTRIES_MAX) {
         return key_refuse(why, -EFBIG, "%s:%u: more than %d keys", path, number, LIST_ENTRIES_MAX);

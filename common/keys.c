@@ -15,10 +15,7 @@
 #include "common/key_list.h"
 #include "common/z85.h"
 
-enum {
-    KEY_FILE_BYTES_MAX = 4096,
-    LIST_FILE_BYTES_MAX = 4 * 1024 * 1024
-};
+enum { KEY_FILE_BYTES_MAX = 4096, LIST_FILE_BYTES_MAX = 4 * 1024 * 1024 };
 
 static const char secret_heading[] = "leaseherd-curve-secret 1";
 static const char public_heading[] = "leaseherd-curve-public 1";
@@ -87,8 +84,7 @@ static int write_and_close(int fd, const char *text, size_t size)
     return rc;
 }
 
-static int write_new_file(const char *path, mode_t mode, const char *text,
-                          char why[KEY_WHY_BYTES])
+static int write_new_file(const char *path, mode_t mode, const char *text, char why[KEY_WHY_BYTES])
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 
@@ -96,10 +92,11 @@ static int write_new_file(const char *path, mode_t mode, const char *text,
         int error = errno;
         if (error == EEXIST) {
             return key_refuse(why, -error,
-                          "%s exists and is not overwritten; remove it or name another file", path);
+                              "%s exists and is not overwritten; remove it or name another file",
+                              path);
         }
         return key_refuse(why, -error, "cannot create %s: %s; check the directory", path,
-                      strerror(error));
+                          strerror(error));
     }
     /* The umask may only have narrowed it; the mode is part of the format. */
     int rc = fchmod(fd, mode) == 0 ? 0 : -errno;
@@ -150,8 +147,8 @@ struct file_rule {
 static const struct file_rule secret_rule = {
     0077, "others may read or change it", "chmod 600 it, and make a new key if that was not meant",
     true, O_NOFOLLOW};
-static const struct file_rule public_rule = {
-    0022, "others may change it", "chmod 644 it after checking what it holds", false, 0};
+static const struct file_rule public_rule = {0022, "others may change it",
+                                             "chmod 644 it after checking what it holds", false, 0};
 
 static int check_file(int fd, const char *path, const struct file_rule *rule,
                       char why[KEY_WHY_BYTES])
@@ -166,11 +163,11 @@ static int check_file(int fd, const char *path, const struct file_rule *rule,
     }
     if (status.st_uid != geteuid() && (rule->must_be_ours || status.st_uid != 0)) {
         return key_refuse(why, -EPERM, "%s belongs to user %u and not to user %u; chown it", path,
-                      (unsigned)status.st_uid, (unsigned)geteuid());
+                          (unsigned)status.st_uid, (unsigned)geteuid());
     }
     if ((status.st_mode & rule->forbidden_mode) != 0) {
         return key_refuse(why, -EPERM, "%s has mode %04o: %s; %s", path,
-                      (unsigned)status.st_mode & 07777, rule->trouble, rule->remedy);
+                          (unsigned)status.st_mode & 07777, rule->trouble, rule->remedy);
     }
     return 0;
 }
@@ -250,7 +247,7 @@ static int parse_pair(char *text, const char *path, struct key_pair *out, char w
 
     if (!take_heading(&text, secret_heading)) {
         return key_refuse(why, -EBADMSG, "%s:1: expected '%s'; make the file with keygen", path,
-                      secret_heading);
+                          secret_heading);
     }
     if (!take_key_line(&text, "public", out->public_key)) {
         return key_refuse(why, -EBADMSG, "%s:2: expected 'public' and 40 characters of Z85", path);
@@ -264,7 +261,7 @@ static int parse_pair(char *text, const char *path, struct key_pair *out, char w
     if (crypto_scalarmult_base(expected, out->secret_key) != 0 ||
         memcmp(expected, out->public_key, KEY_BYTES) != 0) {
         return key_refuse(why, -EBADMSG, "%s: the two keys do not belong together; make a new pair",
-                      path);
+                          path);
     }
     return 0;
 }
@@ -298,16 +295,18 @@ int key_public_read(const char *path, uint8_t out[KEY_BYTES], char why[KEY_WHY_B
     }
     if (strncmp(text, secret_heading, strlen(secret_heading)) == 0) {
         sodium_memzero(text, sizeof(text));
-        return key_refuse(why, -EBADMSG, "%s is a secret key; a public one is wanted, do not carry "
-                                     "secrets around", path);
+        return key_refuse(why, -EBADMSG,
+                          "%s is a secret key; a public one is wanted, do not carry "
+                          "secrets around",
+                          path);
     }
     if (!take_heading(&rest, public_heading)) {
-        return key_refuse(why, -EBADMSG, "%s:1: expected '%s'; copy the coordinator's .pub file", path,
-                      public_heading);
+        return key_refuse(why, -EBADMSG, "%s:1: expected '%s'; copy the coordinator's .pub file",
+                          path, public_heading);
     }
     if (!take_key_line(&rest, "public", key) || !is_at_end(rest)) {
-        return key_refuse(why, -EBADMSG, "%s:2: expected 'public' and 40 characters of Z85, no more",
-                      path);
+        return key_refuse(why, -EBADMSG,
+                          "%s:2: expected 'public' and 40 characters of Z85, no more", path);
     }
     memcpy(out, key, KEY_BYTES);
     return 0;
@@ -362,8 +361,8 @@ int key_list_write(const char *path, const struct key_list *list, char why[KEY_W
     }
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0) {
-        return key_refuse(why, -errno, "cannot create a file beside %s: %s; check the directory", path,
-                      strerror(errno));
+        return key_refuse(why, -errno, "cannot create a file beside %s: %s; check the directory",
+                          path, strerror(errno));
     }
     int rc = fchmod(fd, 0644) == 0 ? 0 : -errno;
     int write_rc = write_entries(fd, list);

@@ -53,7 +53,8 @@ void key_to_z85(const uint8_t key[KEY_BYTES], char out[KEY_Z85_BYTES]);
 NODISCARD bool key_from_z85(const char *text, uint8_t out[KEY_BYTES]);
 
 /* 0 or -errno; `why` says more. An existing file is never overwritten (-EEXIST). */
-NODISCARD int key_pair_write(const char *path, const struct key_pair *pair, char why[KEY_WHY_BYTES]);
+NODISCARD int key_pair_write(const char *path, const struct key_pair *pair,
+                             char why[KEY_WHY_BYTES]);
 NODISCARD int key_pair_read(const char *path, struct key_pair *out, char why[KEY_WHY_BYTES]);
 NODISCARD int key_public_write(const char *path, const uint8_t key[KEY_BYTES],
                                char why[KEY_WHY_BYTES]);

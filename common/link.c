@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,81 +14,21 @@
 #include <zmq.h>
 
 #include "common/clock.h"
+#include "common/link_socket.h"
 #include "common/zap.h"
 
-/* A draft option of the header, but not of the library: 4.3.4 as Debian builds it obeys it. */
-#ifndef ZMQ_ZAP_ENFORCE_DOMAIN
-#define ZMQ_ZAP_ENFORCE_DOMAIN 93
-#endif
-
 enum {
-    CURVE_OVERHEAD_BYTES = 33, /* MAXMSGSIZE counts ciphertext */
-    AUTO_ROUTE_BYTES = 5,      /* a zero and a 32 bit counter */
+    AUTO_ROUTE_BYTES = 5, /* a zero and a 32 bit counter */
     ENDPOINT_BYTES = 320,
     HOST_BYTES_MAX = 255,
     DROPS_PER_CALL_MAX = 256,
-    SELF_TEST_MS = 2000,
-    RECONNECT_MS = 200, /* plus up to as much again, so that agents do not come back in step */
-    RECONNECT_MAX_MS = 5000,
-    SERVER_LINGER_MS = 1000
+    SELF_TEST_MS = 2000
 };
 
 struct link_context {
     void *zmq;
-    struct zap *zap; /* NULL before link_allow */
-    _Atomic unsigned monitor_count;
-};
-
-struct link_socket {
-    struct link_context *context;
-    void *zmq;
-    void *monitor;
-    bool is_server;
-    bool has_message; /* `message` is what the caller may still be looking at */
-    zmq_msg_t message;
-    uint64_t dropped;
-    unsigned trouble; /* bits not fetched yet */
-    bool was_connected;
-    bool is_disconnected; /* since the last attempt to connect */
-};
-
-struct option {
-    int name, value;
-};
-
-static const struct option common_options[] = {
-    {ZMQ_HANDSHAKE_IVL, 3000},
-    /* Detects a dead peer in 6 s. Safe only while unread messages stay below the high water. */
-    {ZMQ_HEARTBEAT_IVL, 2000},
-    {ZMQ_HEARTBEAT_TIMEOUT, 6000},
-    {ZMQ_HEARTBEAT_TTL, 8000},
-    {ZMQ_SNDHWM, LINK_HIGH_WATER_MESSAGES},
-    {ZMQ_RCVHWM, LINK_HIGH_WATER_MESSAGES},
-    {ZMQ_TCP_KEEPALIVE, 1},
-    {ZMQ_TCP_KEEPALIVE_IDLE, 60},
-    {ZMQ_TCP_KEEPALIVE_CNT, 3},
-    {ZMQ_TCP_KEEPALIVE_INTVL, 10},
-    {ZMQ_TCP_MAXRT, 10000},
-};
-
-static const struct option server_options[] = {
-    {ZMQ_CURVE_SERVER, 1},        {ZMQ_ZAP_ENFORCE_DOMAIN, 1}, {ZMQ_ROUTER_MANDATORY, 1},
-    {ZMQ_ROUTER_HANDOVER, 0},     {ZMQ_BACKLOG, 1024},         {ZMQ_LINGER, SERVER_LINGER_MS},
-};
-
-static const struct option client_options[] = {
-    {ZMQ_IMMEDIATE, 1}, /* queue nothing for a connection that is not there */
-    {ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS},
-    {ZMQ_CONNECT_TIMEOUT, 3000},
-    {ZMQ_PROBE_ROUTER, 0},
-    {ZMQ_LINGER, 0}, /* what matters is acknowledged */
-};
-
-static const struct {
-    int64_t up, down;
-} frame_bytes_max[] = {
-    [LINK_CTRL] = {LINK_CTRL_UP_BYTES, LINK_CTRL_DOWN_BYTES},
-    [LINK_DATA] = {LINK_DATA_UP_BYTES, LINK_DATA_DOWN_BYTES},
+    struct zap *zap;                /* NULL before link_allow */
+    _Atomic unsigned monitor_count; /* names monitors apart */
 };
 
 static int refuse(char why[LINK_WHY_BYTES], int error, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -154,78 +95,6 @@ bool link_last_refusal(struct link_context *context, struct link_refusal *out)
     return true;
 }
 
-static bool set_option(void *socket, int name, int value)
-{
-    return zmq_setsockopt(socket, name, &value, sizeof(value)) == 0;
-}
-
-static bool set_options(void *socket, const struct option *options, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!set_option(socket, options[i].name, options[i].value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool set_bytes(void *socket, int name, const void *bytes, size_t size)
-{
-    return zmq_setsockopt(socket, name, bytes, size) == 0;
-}
-
-static bool set_frame_max(void *socket, int64_t bytes)
-{
-    int64_t ciphertext = bytes + CURVE_OVERHEAD_BYTES;
-
-    return set_bytes(socket, ZMQ_MAXMSGSIZE, &ciphertext, sizeof(ciphertext));
-}
-
-/* Every return code counts: with one of these missing the server may admit anybody. */
-static bool configure_server(void *socket, enum link_kind kind, const struct key_pair *own)
-{
-    return set_options(socket, common_options, ARRAY_LEN(common_options)) &&
-           set_bytes(socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, sizeof(ZAP_DOMAIN) - 1) &&
-           set_options(socket, server_options, ARRAY_LEN(server_options)) &&
-           set_bytes(socket, ZMQ_CURVE_SECRETKEY, own->secret_key, KEY_BYTES) &&
-           set_frame_max(socket, frame_bytes_max[kind].up);
-}
-
-static bool configure_client(void *socket, enum link_kind kind, const uint8_t *server_key,
-                             const struct key_pair *own)
-{
-    int reconnect_ms = RECONNECT_MS + (int)randombytes_uniform(RECONNECT_MS);
-
-    return set_options(socket, common_options, ARRAY_LEN(common_options)) &&
-           set_options(socket, client_options, ARRAY_LEN(client_options)) &&
-           set_option(socket, ZMQ_RECONNECT_IVL, reconnect_ms) &&
-           set_bytes(socket, ZMQ_CURVE_SERVERKEY, server_key, KEY_BYTES) &&
-           set_bytes(socket, ZMQ_CURVE_PUBLICKEY, own->public_key, KEY_BYTES) &&
-           set_bytes(socket, ZMQ_CURVE_SECRETKEY, own->secret_key, KEY_BYTES) &&
-           set_frame_max(socket, frame_bytes_max[kind].down);
-}
-
-/*
- * The monitor's messages pile up here without bound rather than block libzmq's
- * I/O thread; every call on the socket drains them.
- */
-static int open_monitor(struct link_socket *s, int events)
-{
-    char endpoint[64];
-
-    (void)snprintf(endpoint, sizeof(endpoint), "inproc://monitor-%u",
-                   atomic_fetch_add(&s->context->monitor_count, 1));
-    if (zmq_socket_monitor(s->zmq, endpoint, events) != 0) {
-        return -zmq_errno();
-    }
-    s->monitor = zmq_socket(s->context->zmq, ZMQ_PAIR);
-    if (s->monitor == NULL || !set_option(s->monitor, ZMQ_RCVHWM, 0) ||
-        !set_option(s->monitor, ZMQ_LINGER, 0) || zmq_connect(s->monitor, endpoint) != 0) {
-        return -zmq_errno();
-    }
-    return 0;
-}
-
 static int new_socket(struct link_context *context, bool is_server, struct link_socket **out)
 {
     struct link_socket *s = calloc(1, sizeof(*s));
@@ -271,103 +140,35 @@ static int put_endpoint(struct link_socket *s, const char *host, const char *por
         return refuse(why, -EINVAL, "'%.64s' is not a host name or address", host);
     }
     bool is_ipv6 = strchr(host, ':') != NULL;
-    if (is_ipv6 && !set_option(s->zmq, ZMQ_IPV6, 1)) {
+    if (is_ipv6 && !link_set_option(s->zmq, ZMQ_IPV6, 1)) {
         return refuse(why, -zmq_errno(), "this libzmq cannot do IPv6");
     }
     (void)snprintf(out, ENDPOINT_BYTES, is_ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
     return 0;
 }
 
-/* Event number and value of the next monitor message; false when there is none. */
-static bool next_event(void *monitor, uint16_t *event, uint32_t *value)
-{
-    uint8_t facts[6];
-    char address[256];
-
-    if (zmq_recv(monitor, facts, sizeof(facts), ZMQ_DONTWAIT) != (int)sizeof(facts)) {
-        return false;
-    }
-    memcpy(event, facts, sizeof(*event));
-    memcpy(value, facts + sizeof(*event), sizeof(*value));
-    (void)zmq_recv(monitor, address, sizeof(address), ZMQ_DONTWAIT); /* second frame, always */
-    return true;
-}
-
-static unsigned trouble_of_auth(uint32_t status)
-{
-    return status == 400 ? LINK_KEY_REFUSED : LINK_TRY_LATER;
-}
-
-/*
- * What libzmq 4.3.4 tells a client of each failure, measured: a wrong server key
- * makes the server hang up (EPIPE, or ECONNRESET), silence ends at HANDSHAKE_IVL with
- * another errno, and a connect that fails is retried without having been connected.
- */
-static unsigned trouble_of_client(struct link_socket *s, uint16_t event, uint32_t value)
-{
-    switch (event) {
-    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-        s->was_connected = true;
-        return LINK_CONNECTED;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-        return trouble_of_auth(value);
-    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-        return value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC ? LINK_WRONG_SERVER_KEY
-                                                              : LINK_NOT_CURVE;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        return value == EPIPE || value == ECONNRESET ? LINK_WRONG_SERVER_KEY : LINK_NO_LISTENER;
-    case ZMQ_EVENT_CONNECT_RETRIED: {
-        unsigned trouble = s->is_disconnected ? 0 : LINK_NO_LISTENER;
-        s->is_disconnected = false;
-        return trouble;
-    }
-    case ZMQ_EVENT_DISCONNECTED: {
-        unsigned trouble = s->was_connected ? LINK_DISCONNECTED : 0;
-        s->was_connected = false;
-        s->is_disconnected = true;
-        return trouble;
-    }
-    default:
-        return 0;
-    }
-}
-
-static void drain_monitor(struct link_socket *s)
-{
-    uint16_t event = 0;
-    uint32_t value = 0;
-
-    while (next_event(s->monitor, &event, &value)) {
-        s->trouble |= s->is_server ? LINK_PEER_REFUSED : trouble_of_client(s, event, value);
-    }
-}
-
 unsigned link_trouble(struct link_socket *socket)
 {
-    drain_monitor(socket);
+    link_drain_monitor(socket);
     unsigned trouble = socket->trouble;
 
     socket->trouble = 0;
     return trouble;
 }
 
-enum {
-    CLIENT_EVENTS = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                    ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED,
-    SERVER_EVENTS = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
-};
-
-static int connect_client(struct link_context *context, enum link_kind kind,
-                          const uint8_t server_key[KEY_BYTES], const struct key_pair *own,
-                          const char *endpoint, struct link_socket *s)
+static int open_monitor(struct link_socket *s)
 {
-    (void)context;
-    if (!configure_client(s->zmq, kind, server_key, own)) {
+    return link_open_monitor(s, s->context->zmq, atomic_fetch_add(&s->context->monitor_count, 1));
+}
+
+static int connect_client(struct link_socket *s, enum link_kind kind,
+                          const uint8_t server_key[KEY_BYTES], const struct key_pair *own,
+                          const char *endpoint)
+{
+    if (!link_configure_client(s->zmq, kind, server_key, own)) {
         return -zmq_errno();
     }
-    int rc = open_monitor(s, CLIENT_EVENTS);
+    int rc = open_monitor(s);
     if (rc == 0 && zmq_connect(s->zmq, endpoint) != 0) {
         rc = -zmq_errno();
     }
@@ -375,9 +176,8 @@ static int connect_client(struct link_context *context, enum link_kind kind,
 }
 
 int link_client_open(struct link_context *context, enum link_kind kind, const char *host,
-                     uint16_t port, const uint8_t server_key[KEY_BYTES],
-                     const struct key_pair *own, struct link_socket **out,
-                     char why[LINK_WHY_BYTES])
+                     uint16_t port, const uint8_t server_key[KEY_BYTES], const struct key_pair *own,
+                     struct link_socket **out, char why[LINK_WHY_BYTES])
 {
     struct link_socket *s = NULL;
     char endpoint[ENDPOINT_BYTES];
@@ -390,7 +190,7 @@ int link_client_open(struct link_context *context, enum link_kind kind, const ch
     (void)snprintf(port_text, sizeof(port_text), "%u", (unsigned)port);
     rc = put_endpoint(s, host, port_text, endpoint, why);
     if (rc == 0) {
-        rc = connect_client(context, kind, server_key, own, endpoint, s);
+        rc = connect_client(s, kind, server_key, own, endpoint);
         if (rc != 0) {
             rc = refuse(why, rc, "cannot connect to %s: %s; check host, port and key", endpoint,
                         zmq_strerror(-rc));
@@ -411,7 +211,8 @@ static unsigned await_verdict(struct link_socket *probe)
     unsigned verdict = 0;
 
     while (verdict == 0 && clock_monotonic_ns() < end_ns) {
-        (void)link_poll(&probe, 1, NULL, 0, 50);
+        int rc = link_poll(&probe, 1, NULL, 0, 50);
+        (void)rc; /* the deadline ends it */
         verdict = link_trouble(probe) & (LINK_CONNECTED | LINK_KEY_REFUSED | LINK_TRY_LATER |
                                          LINK_WRONG_SERVER_KEY | LINK_NOT_CURVE);
     }
@@ -429,7 +230,7 @@ static int probe_with_strange_key(struct link_socket *server, const uint8_t serv
         return refuse(why, rc, "no socket for the self-test: %s", strerror(-rc));
     }
     key_pair_make(&stranger);
-    rc = connect_client(server->context, LINK_CTRL, server_key, &stranger, endpoint, probe);
+    rc = connect_client(probe, LINK_CTRL, server_key, &stranger, endpoint);
     unsigned verdict = rc == 0 ? await_verdict(probe) : 0;
     link_close(probe);
     key_pair_wipe(&stranger);
@@ -437,8 +238,9 @@ static int probe_with_strange_key(struct link_socket *server, const uint8_t serv
         return 0;
     }
     if ((verdict & LINK_CONNECTED) != 0) {
-        return refuse(why, -EPERM,
-                      "self-test: a key that is not on the allow-list was let in; nothing is served");
+        return refuse(
+            why, -EPERM,
+            "self-test: a key that is not on the allow-list was let in; nothing is served");
     }
     return refuse(why, rc != 0 ? rc : -EPROTO,
                   "self-test: a key that is not on the allow-list was not refused as it should be "
@@ -460,8 +262,7 @@ static int self_test(struct link_socket *s, const struct key_pair *own, char *wh
                    (int)getpid(), nonce[0], nonce[1]);
     if (zmq_bind(s->zmq, endpoint) != 0) {
         int error = zmq_errno();
-        return refuse(why, -error, "self-test: cannot bind a Unix socket: %s",
-                      zmq_strerror(error));
+        return refuse(why, -error, "self-test: cannot bind a Unix socket: %s", zmq_strerror(error));
     }
     int rc = probe_with_strange_key(s, own->public_key, endpoint, why);
     if (zmq_unbind(s->zmq, endpoint) != 0 && rc == 0) {
@@ -502,7 +303,7 @@ static int bind_server(struct link_socket *s, const char *host, uint16_t port, u
 static int start_server(struct link_socket *s, enum link_kind kind, const struct key_pair *own,
                         char *why)
 {
-    if (!configure_server(s->zmq, kind, own)) {
+    if (!link_configure_server(s->zmq, kind, own)) {
         return refuse(why, -zmq_errno(),
                       "this libzmq lacks an option that keeps strangers out (%s); use 4.3.4 or "
                       "later as Debian builds it",
@@ -510,7 +311,7 @@ static int start_server(struct link_socket *s, enum link_kind kind, const struct
     }
     int rc = self_test(s, own, why);
     if (rc == 0) {
-        rc = open_monitor(s, SERVER_EVENTS);
+        rc = open_monitor(s);
         if (rc != 0) {
             rc = refuse(why, rc, "cannot monitor the socket: %s", zmq_strerror(-rc));
         }
@@ -604,8 +405,7 @@ static int receive_one(struct link_socket *s, struct link_peer *from)
     }
     if (s->is_server) {
         has_route = take_route(&s->message, from);
-        if (!zmq_msg_more(&s->message) ||
-            zmq_msg_recv(&s->message, s->zmq, ZMQ_DONTWAIT) < 0) {
+        if (!zmq_msg_more(&s->message) || zmq_msg_recv(&s->message, s->zmq, ZMQ_DONTWAIT) < 0) {
             return 0;
         }
     }
@@ -626,7 +426,7 @@ int link_receive(struct link_socket *socket, struct link_peer *from, const uint8
     }
     (void)zmq_msg_init(&socket->message); /* always 0 */
     socket->has_message = true;
-    drain_monitor(socket);
+    link_drain_monitor(socket);
     memset(&peer, 0, sizeof(peer));
     for (int i = 0; i < DROPS_PER_CALL_MAX; i++) {
         int rc = receive_one(socket, &peer);
@@ -678,8 +478,7 @@ int link_poll(struct link_socket *const *sockets, size_t socket_count, struct po
         items[count++] = (zmq_pollitem_t){.socket = sockets[i]->monitor, .events = ZMQ_POLLIN};
     }
     for (size_t i = 0; i < fd_count; i++) {
-        items[count++] =
-            (zmq_pollitem_t){.fd = fds[i].fd, .events = to_zmq_events(fds[i].events)};
+        items[count++] = (zmq_pollitem_t){.fd = fds[i].fd, .events = to_zmq_events(fds[i].events)};
     }
     if (zmq_poll(items, (int)count, timeout_ms) < 0) {
         return -zmq_errno();
@@ -687,7 +486,7 @@ int link_poll(struct link_socket *const *sockets, size_t socket_count, struct po
     for (size_t i = 0; i < socket_count; i++) {
         readable |= items[2 * i].revents & ZMQ_POLLIN ? 1 << i : 0;
         if (items[2 * i + 1].revents != 0) {
-            drain_monitor(sockets[i]); /* also where the caller forgets link_trouble() */
+            link_drain_monitor(sockets[i]); /* also where the caller forgets link_trouble() */
         }
     }
     for (size_t i = 0; i < fd_count; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only includer of zmq.h beside common/zap.c: authenticated message sockets. Edge.
+ * Authenticated message sockets; link*.c and zap.c are the only includers of zmq.h. Edge.
  *
  * CURVE is always on. A server socket (ROUTER) answers only peers whose public
  * key the ZAP handler (common/zap.c) finds in the allow-list; the peer's identity is
@@ -37,7 +37,7 @@ enum {
 enum link_kind { LINK_CTRL, LINK_DATA };
 
 enum {
-    LINK_CTRL_UP_BYTES = 64 * 1024,       /* agent -> coordinator, one message */
+    LINK_CTRL_UP_BYTES = 64 * 1024,         /* agent -> coordinator, one message */
     LINK_CTRL_DOWN_BYTES = 4 * 1024 * 1024, /* plans */
     LINK_DATA_UP_BYTES = 64 * 1024,
     LINK_DATA_DOWN_BYTES = 4 * 1024,
@@ -63,9 +63,9 @@ enum link_trouble {
     LINK_TRY_LATER = 1 << 3,   /* ZAP 300 or 500; retried by itself */
     LINK_WRONG_SERVER_KEY = 1 << 4, /* handshake broke as it does with a wrong --server-key; retried
                                        by itself, in vain unless the server dies just then */
-    LINK_NOT_CURVE = 1 << 5,    /* the other side does not speak CURVE; as LINK_KEY_REFUSED */
-    LINK_DISCONNECTED = 1 << 6, /* a connection that had succeeded ended; retried by itself */
-    LINK_PEER_REFUSED = 1 << 7     /* server side: a peer failed authentication */
+    LINK_NOT_CURVE = 1 << 5,        /* the other side does not speak CURVE; as LINK_KEY_REFUSED */
+    LINK_DISCONNECTED = 1 << 6,     /* a connection that had succeeded ended; retried by itself */
+    LINK_PEER_REFUSED = 1 << 7      /* server side: a peer failed authentication */
 };
 
 NODISCARD int link_context_new(struct link_context **out);
@@ -82,9 +82,8 @@ NODISCARD int link_allow(struct link_context *context, const struct key_list *li
  * self-test first. `why` is set on failure: one sentence.
  */
 NODISCARD int link_server_open(struct link_context *context, enum link_kind kind, const char *host,
-                               uint16_t port, const struct key_pair *own,
-                               struct link_socket **out, uint16_t *out_port,
-                               char why[LINK_WHY_BYTES]);
+                               uint16_t port, const struct key_pair *own, struct link_socket **out,
+                               uint16_t *out_port, char why[LINK_WHY_BYTES]);
 
 /* Connects; returns at once, success is seen by link_trouble(). Host may be a name or address. */
 NODISCARD int link_client_open(struct link_context *context, enum link_kind kind, const char *host,
@@ -107,8 +106,8 @@ NODISCARD int link_send(struct link_socket *socket, const struct link_peer *to, 
  * key that is not on the list any more are dropped and counted; the connection
  * of a revoked key stays, but nothing comes through it. `from` may be NULL on a client.
  */
-NODISCARD int link_receive(struct link_socket *socket, struct link_peer *from, const uint8_t **bytes,
-                           size_t *size);
+NODISCARD int link_receive(struct link_socket *socket, struct link_peer *from,
+                           const uint8_t **bytes, size_t *size);
 uint64_t link_dropped_count(const struct link_socket *socket);
 
 /* Drains the monitor; returns a set of enum link_trouble. */

@@ -140,8 +140,7 @@ static bool frame_is(const struct zap_request *request, size_t index, const char
 static bool is_curve_request(const struct zap_request *request)
 {
     return request->count == REQUEST_FRAMES && !request->is_cut &&
-           frame_is(request, FRAME_VERSION, "1.0") &&
-           frame_is(request, FRAME_DOMAIN, ZAP_DOMAIN) &&
+           frame_is(request, FRAME_VERSION, "1.0") && frame_is(request, FRAME_DOMAIN, ZAP_DOMAIN) &&
            frame_is(request, FRAME_MECHANISM, "CURVE") && request->size[FRAME_KEY] == KEY_BYTES;
 }
 
@@ -196,8 +195,7 @@ static void answer(struct zap *zap, const struct zap_request *request)
     struct key_entry entry;
     uint8_t metadata[128];
     size_t metadata_bytes = 0;
-    bool is_listed =
-        is_curve_request(request) && zap_find(zap, request->frame[FRAME_KEY], &entry);
+    bool is_listed = is_curve_request(request) && zap_find(zap, request->frame[FRAME_KEY], &entry);
 
     if (is_listed) {
         char z85[KEY_Z85_BYTES];
@@ -228,8 +226,7 @@ static int receive(struct zap *zap, struct zap_request *out)
     while (has_more != 0) {
         uint8_t spare[FRAME_BYTES];
         bool is_kept = out->count < REQUEST_FRAMES;
-        int size =
-            zmq_recv(zap->socket, is_kept ? out->frame[out->count] : spare, FRAME_BYTES, 0);
+        int size = zmq_recv(zap->socket, is_kept ? out->frame[out->count] : spare, FRAME_BYTES, 0);
         if (size < 0 && zmq_errno() == EINTR) {
             continue;
         }

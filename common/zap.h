@@ -18,7 +18,7 @@
 #include "common/attrs.h"
 #include "common/keys.h"
 
-#define ZAP_DOMAIN "leaseherd"
+#define ZAP_DOMAIN       "leaseherd"
 #define ZAP_KEY_PROPERTY "X-Leaseherd-Key"
 
 enum { ZAP_ADDRESS_BYTES = 64 };

@@ -11,12 +11,12 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
-    { "run", cmd_run, "play a scenario with a fleet of agents, judge and report" },
-    { "check", cmd_check, "show what a scenario would do; sends nothing" },
-    { "report", cmd_report, "print the report of a run again" },
-    { "export", cmd_export, "the results of a run as CSV" },
-    { "testbed", cmd_testbed, "what the test bed scripts need to know of a scenario" },
-    { "keys", cmd_keys, "make, list and revoke the keys of coordinator and agents" },
+    {"run", cmd_run, "play a scenario with a fleet of agents, judge and report"},
+    {"check", cmd_check, "show what a scenario would do; sends nothing"},
+    {"report", cmd_report, "print the report of a run again"},
+    {"export", cmd_export, "the results of a run as CSV"},
+    {"testbed", cmd_testbed, "what the test bed scripts need to know of a scenario"},
+    {"keys", cmd_keys, "make, list and revoke the keys of coordinator and agents"},
 };
 
 static void print_help(FILE *to)
@@ -36,7 +36,7 @@ static void print_help(FILE *to)
 
 static int unknown_command(const char *word)
 {
-    const char *words[ARRAY_LEN(commands) + 3] = { NULL };
+    const char *words[ARRAY_LEN(commands) + 3] = {NULL};
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         words[count++] = commands[i].name;

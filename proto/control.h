@@ -32,7 +32,7 @@ enum {
     CONTROL_PREFLIGHT_RELAYS_MAX = 256, /* in one report */
     CONTROL_WHY_BYTES = 200,
     /* Budgets that hold every legal message; what needs more is refused. */
-    CONTROL_ARENA_UP_BYTES = 256 * 1024,          /* agent -> coordinator */
+    CONTROL_ARENA_UP_BYTES = 256 * 1024,        /* agent -> coordinator */
     CONTROL_ARENA_DOWN_BYTES = 5 * 1024 * 1024, /* coordinator -> agent: PREPARE */
     CONTROL_SESSION_UNKNOWN = 0
 };
@@ -88,7 +88,7 @@ struct control_hello {
     char build[PLAN_NAME_BYTES];
     char host[PLAN_NAME_BYTES];
     uint32_t cores;
-    uint64_t epoch; /* random per agent process: names its result stream */
+    uint64_t epoch;               /* random per agent process: names its result stream */
     const struct ipv4 *addresses; /* it may use: interfaces narrowed by the policy */
     size_t address_count;
 };
@@ -129,11 +129,11 @@ struct control_grant {
     uint64_t duration_ns; /* RUN_LEASE_NS; a longer one is refused */
 };
 
-#define RUN_LEASE_NS UINT64_C(5000000000)
+#define RUN_LEASE_NS       UINT64_C(5000000000)
 #define RUN_LEASE_ENDED_NS UINT64_C(5500000000) /* coordinator: since the last grant left */
 
 struct control_share {
-    uint32_t relay; /* index in the plan */
+    uint32_t relay;                      /* index in the plan */
     uint32_t first_client, client_count; /* inside the relay's range */
 };
 
@@ -141,7 +141,7 @@ struct control_prepare {
     const uint8_t *plan;
     size_t plan_bytes;
     uint8_t plan_hash[PLAN_HASH_BYTES];
-    uint64_t assignment_epoch; /* 1; +1 with each reassignment */
+    uint64_t assignment_epoch;          /* 1; +1 with each reassignment */
     const struct control_share *shares; /* >= 1, ascending by first_client, disjoint */
     size_t share_count;
     /* Exact share of fleet-wide limits: this agent's part of the plan's packets/s. */
@@ -209,10 +209,10 @@ struct control_go {
 /* Sent every 100 ms while anything changed, at least every second, and at once when a step ends. */
 struct control_progress {
     uint32_t stage, step;
-    bool is_step_done;     /* all clients allowed have finished (hold: duration passed) */
+    bool is_step_done; /* all clients allowed have finished (hold: duration passed) */
     uint32_t started, finished, bound, failed; /* of this stage; bound: now */
-    uint64_t foreign_offers; /* since READY */
-    uint64_t received;       /* packets since READY */
+    uint64_t foreign_offers;                   /* since READY */
+    uint64_t received;                         /* packets since READY */
     uint64_t silent_streak;
     struct ipv4 foreign_offer_addr, foreign_offer_server; /* the latest one */
 };

@@ -42,8 +42,8 @@ struct control_arena *control_arena_new(size_t budget_bytes)
         free(arena);
         return NULL;
     }
-    arena->allocator = (ProtobufCAllocator){
-        .alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
+    arena->allocator =
+        (ProtobufCAllocator){.alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
     return arena;
 }
 

@@ -78,9 +78,9 @@ void control_put_batch(const struct control_batch *from, struct control_batch_sc
 static bool shape_is_good(const Leaseherd__Batch *from, char *why)
 {
     const size_t lengths[] = {
-        from->n_client_step, from->n_xid,     from->n_kind,     from->n_result,  from->n_stage,
-        from->n_tries,       from->n_flags,   from->n_lease_s,  from->n_offer_us, from->n_took_us,
-        from->n_wait_us,     from->n_addr,    from->n_server,
+        from->n_client_step, from->n_xid,   from->n_kind,    from->n_result,   from->n_stage,
+        from->n_tries,       from->n_flags, from->n_lease_s, from->n_offer_us, from->n_took_us,
+        from->n_wait_us,     from->n_addr,  from->n_server,
     };
     size_t rows = from->n_t_step_us;
 
@@ -101,8 +101,7 @@ static bool shape_is_good(const Leaseherd__Batch *from, char *why)
 static bool narrow_is_good(const Leaseherd__Batch *from, size_t i, char *why)
 {
     if ((int)from->kind[i] < 1 || (int)from->kind[i] > EVENT_KIND_COUNT) {
-        return wire_refuse(why, "batch: event %zu is of no known kind (%d)", i,
-                           (int)from->kind[i]);
+        return wire_refuse(why, "batch: event %zu is of no known kind (%d)", i, (int)from->kind[i]);
     }
     if ((int)from->result[i] < 1 || (int)from->result[i] > EVENT_RESULT_COUNT) {
         return wire_refuse(why, "batch: event %zu has no known result (%d)", i,
@@ -143,8 +142,8 @@ static void take_event(const Leaseherd__Batch *from, size_t i, struct event *e)
     e->flags = (uint16_t)from->flags[i];
     e->kind = (uint8_t)((int)from->kind[i] - 1);
     e->result = (uint8_t)((int)from->result[i] - 1);
-    e->stage = from->stage[i] == 0 ? (uint8_t)SNAPSHOT_STAGE_PREFLIGHT
-                                   : (uint8_t)(from->stage[i] - 1);
+    e->stage =
+        from->stage[i] == 0 ? (uint8_t)SNAPSHOT_STAGE_PREFLIGHT : (uint8_t)(from->stage[i] - 1);
 }
 
 bool control_take_batch(struct control_arena *arena, const Leaseherd__Batch *from,

@@ -13,13 +13,12 @@ bool control_no_memory(const char *message, char *why)
     return wire_refuse(why, "%s: needs more memory than the decoder's budget", message);
 }
 
-bool control_columns_match(const size_t *lengths, size_t count, size_t wanted,
-                           const char *message, char *why)
+bool control_columns_match(const size_t *lengths, size_t count, size_t wanted, const char *message,
+                           char *why)
 {
     for (size_t i = 0; i < count; i++) {
         if (lengths[i] != wanted) {
-            return wire_refuse(why, "%s: columns of %zu and %zu rows", message, wanted,
-                               lengths[i]);
+            return wire_refuse(why, "%s: columns of %zu and %zu rows", message, wanted, lengths[i]);
         }
     }
     return true;
@@ -154,8 +153,7 @@ static bool take_prepare(struct control_arena *arena, const Leaseherd__Envelope 
     size_t rows = from->n_share_relay;
 
     if (rows > PLAN_RELAYS_MAX) {
-        return wire_refuse(why, "prepare: %zu shares; 1 to %d are possible", rows,
-                           PLAN_RELAYS_MAX);
+        return wire_refuse(why, "prepare: %zu shares; 1 to %d are possible", rows, PLAN_RELAYS_MAX);
     }
     if (!control_columns_match(lengths, ARRAY_LEN(lengths), rows, "prepare", why)) {
         return false;
@@ -342,7 +340,10 @@ static const struct body {
     enum control_kind kind;
     take_fn *take;
 } bodies[] = {
-#define BODY(CASE, lower) {LEASEHERD__ENVELOPE__BODY_##CASE, CONTROL_##CASE, take_##lower}
+#define BODY(CASE, lower)                                                                          \
+    {                                                                                              \
+        LEASEHERD__ENVELOPE__BODY_##CASE, CONTROL_##CASE, take_##lower                             \
+    }
     BODY(HELLO, hello),
     BODY(WELCOME, welcome),
     BODY(REFUSE, refuse),
@@ -398,9 +399,8 @@ bool control_decode(struct control_arena *arena, const uint8_t *bytes, size_t si
     const Leaseherd__Envelope *e = leaseherd__envelope__unpack(&arena->allocator, size, bytes);
 
     if (e == NULL) {
-        return arena->is_exhausted
-                   ? control_no_memory("an envelope", why)
-                   : wire_refuse(why, "the %zu bytes are not an envelope", size);
+        return arena->is_exhausted ? control_no_memory("an envelope", why)
+                                   : wire_refuse(why, "the %zu bytes are not an envelope", size);
     }
     memset(&m, 0, sizeof(m)); /* also the padding: equal messages are equal bytes */
     m.session = e->session;

@@ -249,8 +249,7 @@ static bool put_armed(const struct control_message *m, Leaseherd__Envelope *e,
     return true;
 }
 
-static bool put_go(const struct control_message *m, Leaseherd__Envelope *e,
-                   union encode_scratch *s)
+static bool put_go(const struct control_message *m, Leaseherd__Envelope *e, union encode_scratch *s)
 {
     const struct control_go *from = &m->u.go;
 

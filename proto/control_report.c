@@ -18,8 +18,8 @@ static void put_path(const struct control_preflight_path *from, struct control_r
     to->path_send_errno[row] = from->send_errno;
 }
 
-static void put_relay(const struct control_preflight_relay *from,
-                      struct control_report_scratch *to, size_t row)
+static void put_relay(const struct control_preflight_relay *from, struct control_report_scratch *to,
+                      size_t row)
 {
     to->relay[row] = from->relay;
     to->clients[row] = from->clients;

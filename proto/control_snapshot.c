@@ -182,16 +182,15 @@ void control_put_histogram(const struct control_histogram *from,
 
 static bool take_key(const Leaseherd__Histogram *from, struct histogram_key *out, char *why)
 {
-    if ((int)from->metric < 1 || (int)from->metric > LATENCY_METRIC_COUNT ||
-        (int)from->clock < 1 || (int)from->clock > LATENCY_CLOCK_COUNT ||
-        from->server > PLAN_SERVERS_MAX || from->stage > PLAN_STAGES_MAX) {
+    if ((int)from->metric < 1 || (int)from->metric > LATENCY_METRIC_COUNT || (int)from->clock < 1 ||
+        (int)from->clock > LATENCY_CLOCK_COUNT || from->server > PLAN_SERVERS_MAX ||
+        from->stage > PLAN_STAGES_MAX) {
         return wire_refuse(why, "histogram: the key names no metric, clock, server or stage");
     }
     out->metric = (uint8_t)((int)from->metric - 1);
     out->clock = (uint8_t)((int)from->clock - 1);
     out->server = from->server == 0 ? (uint8_t)SNAPSHOT_NO_SERVER : (uint8_t)(from->server - 1);
-    out->stage =
-        from->stage == 0 ? (uint8_t)SNAPSHOT_STAGE_PREFLIGHT : (uint8_t)(from->stage - 1);
+    out->stage = from->stage == 0 ? (uint8_t)SNAPSHOT_STAGE_PREFLIGHT : (uint8_t)(from->stage - 1);
     return true;
 }
 
@@ -217,8 +216,8 @@ bool control_take_histogram(struct control_arena *arena, const Leaseherd__Histog
                             struct control_histogram *out, char *why)
 {
     if (from->n_bucket_skip > HISTOGRAM_BUCKETS) {
-        return wire_refuse(why, "histogram: %zu rows; at most %d are possible",
-                           from->n_bucket_skip, HISTOGRAM_BUCKETS);
+        return wire_refuse(why, "histogram: %zu rows; at most %d are possible", from->n_bucket_skip,
+                           HISTOGRAM_BUCKETS);
     }
     if (!control_columns_match(&from->n_bucket_count, 1, from->n_bucket_skip, "histogram", why) ||
         !take_key(from, &out->key, why)) {

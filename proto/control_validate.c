@@ -165,8 +165,8 @@ static bool preflight_is_valid(const struct control_message *m, char *why)
     unsigned seen = 0;
 
     if (p->path_count < 1 || p->path_count > PLAN_PATH_COUNT) {
-        return wire_refuse(why, "preflight: %" PRIu32 " paths; 1 to %d are possible",
-                           p->path_count, PLAN_PATH_COUNT);
+        return wire_refuse(why, "preflight: %" PRIu32 " paths; 1 to %d are possible", p->path_count,
+                           PLAN_PATH_COUNT);
     }
     for (uint32_t i = 0; i < p->path_count; i++) {
         if (p->path[i] >= PLAN_PATH_COUNT) {
@@ -215,8 +215,7 @@ static bool preflight_report_is_valid(const struct control_message *m, char *why
             return wire_refuse(why, "preflight_report: a server answered that cannot exist");
         }
         if (r->send_errno > ERRNO_MAX) {
-            return wire_refuse(why, "preflight_report: %" PRIu32 " is not an errno",
-                               r->send_errno);
+            return wire_refuse(why, "preflight_report: %" PRIu32 " is not an errno", r->send_errno);
         }
         if (r->path_count > PLAN_PATH_COUNT) {
             return wire_refuse(why, "preflight_report: %" PRIu32 " paths; at most %d are possible",

@@ -84,8 +84,7 @@ NODISCARD bool control_take_batch(struct control_arena *arena, const Leaseherd__
 /* The result is in the arena; NULL on failure. */
 NODISCARD const struct snapshot *control_take_snapshot(struct control_arena *arena,
                                                        const Leaseherd__Snapshot *from, char *why);
-NODISCARD bool control_take_histogram(struct control_arena *arena,
-                                      const Leaseherd__Histogram *from,
+NODISCARD bool control_take_histogram(struct control_arena *arena, const Leaseherd__Histogram *from,
                                       struct control_histogram *out, char *why);
 NODISCARD bool control_take_report(struct control_arena *arena,
                                    const Leaseherd__PreflightReport *from,

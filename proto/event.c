@@ -8,8 +8,8 @@
 #include "proto/snapshot.h"
 
 static const char *const kind_names[EVENT_KIND_COUNT] = {
-    [EVENT_ACQUIRE] = "acquire", [EVENT_RENEW] = "renew",     [EVENT_REBIND] = "rebind",
-    [EVENT_REBOOT] = "reboot",   [EVENT_INFORM] = "inform",   [EVENT_RELEASE] = "release",
+    [EVENT_ACQUIRE] = "acquire", [EVENT_RENEW] = "renew",   [EVENT_REBIND] = "rebind",
+    [EVENT_REBOOT] = "reboot",   [EVENT_INFORM] = "inform", [EVENT_RELEASE] = "release",
     [EVENT_DECLINE] = "decline", [EVENT_EXPIRE] = "expire",
 };
 

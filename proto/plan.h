@@ -44,7 +44,8 @@ enum plan_stage_kind {
     PLAN_STAGE_KIND_COUNT
 };
 
-/* How ACKs to ciaddr:68 come back; what the agent does on the wire. DNAT looks like egress to it. */
+/* How ACKs to ciaddr:68 come back; what the agent does on the wire. DNAT looks like egress to it.
+ */
 enum plan_path { PLAN_PATH_ROUTED, PLAN_PATH_EGRESS, PLAN_PATH_RELAYED, PLAN_PATH_COUNT };
 
 struct plan_server {
@@ -61,7 +62,7 @@ struct plan_relay {
     uint32_t client_count;
     uint8_t xid_slot; /* first byte of every xid: 1 + position mod 255 */
     uint8_t to_count;
-    uint8_t to[PLAN_SERVERS_MAX]; /* indices into servers */
+    uint8_t to[PLAN_SERVERS_MAX];              /* indices into servers */
     uint8_t circuit_id_bytes, remote_id_bytes; /* option 82 sub-options; 0: absent */
     uint8_t circuit_id[PLAN_OPTION82_BYTES], remote_id[PLAN_OPTION82_BYTES];
 };
@@ -79,7 +80,7 @@ struct plan_stage {
 
 struct plan {
     uint8_t run_id[PLAN_RUN_ID_BYTES];
-    char run_name[PLAN_TEXT_BYTES];    /* run id as text; option 60 is "leaseherd/<run_name>" */
+    char run_name[PLAN_TEXT_BYTES]; /* run id as text; option 60 is "leaseherd/<run_name>" */
     char scenario[PLAN_NAME_BYTES];
     uint64_t seed;          /* as the scenario gives it */
     uint64_t identity_seed; /* seed, mixed with the run id unless identity is fixed */
@@ -97,10 +98,10 @@ struct plan {
     char vendor_class[PLAN_TEXT_BYTES]; /* option 60; empty: the run's mark */
     uint32_t acquire_tries;             /* transmissions per acquire stage */
     uint64_t acquire_deadline_ns;
-    uint64_t renew_retry_ns;            /* 0: RFC 2131 4.4.5 */
-    uint32_t fuzz_permille;             /* of T1 and T2 */
-    uint32_t expect_lease_s;            /* 0: not checked */
-    uint32_t expect_mclt_s;             /* an ACK between this and expect_lease_s passes */
+    uint64_t renew_retry_ns; /* 0: RFC 2131 4.4.5 */
+    uint32_t fuzz_permille;  /* of T1 and T2 */
+    uint32_t expect_lease_s; /* 0: not checked */
+    uint32_t expect_mclt_s;  /* an ACK between this and expect_lease_s passes */
 
     uint64_t packets_per_s_max; /* over the fleet */
     uint64_t run_time_max_ns;

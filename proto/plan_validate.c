@@ -8,7 +8,7 @@
 enum { BLOCK_BITS_MIN = 8, ACQUIRE_TRIES_MAX = 100, FUZZ_PERMILLE_MAX = 500, XID_SLOTS = 255 };
 
 /* Bounds that keep later arithmetic away from overflow: a year, and 10 million per second. */
-#define PLAN_SPAN_NS_MAX (UINT64_C(366) * 24 * 3600 * NS_PER_S)
+#define PLAN_SPAN_NS_MAX    (UINT64_C(366) * 24 * 3600 * NS_PER_S)
 #define PLAN_RATE_MILLI_MAX UINT64_C(10000000000)
 
 static bool is_name_character(char c)
@@ -47,8 +47,8 @@ static bool net_is_valid(struct ipv4_net net)
 static bool servers_are_valid(const struct plan *plan, char *why)
 {
     if (plan->server_count < 1 || plan->server_count > PLAN_SERVERS_MAX) {
-        return wire_refuse(why, "the plan has %u servers; 1 to %d are possible",
-                           plan->server_count, PLAN_SERVERS_MAX);
+        return wire_refuse(why, "the plan has %u servers; 1 to %d are possible", plan->server_count,
+                           PLAN_SERVERS_MAX);
     }
     for (uint32_t i = 0; i < plan->server_count; i++) {
         const struct plan_server *server = &plan->servers[i];
@@ -103,8 +103,7 @@ static bool relay_is_valid(const struct plan *plan, uint32_t index, char *why)
         return wire_refuse(why, "the name of relay %u is not a valid name", index);
     }
     if (!wire_is_unicast(relay->giaddr) || !wire_is_unicast(relay->via)) {
-        return wire_refuse(why, "relay %s: giaddr and via must be unicast addresses",
-                           relay->name);
+        return wire_refuse(why, "relay %s: giaddr and via must be unicast addresses", relay->name);
     }
     if (!net_is_valid(relay->subnet)) {
         return wire_refuse(why, "relay %s: the subnet is not a network", relay->name);
@@ -121,8 +120,8 @@ static bool relay_is_valid(const struct plan *plan, uint32_t index, char *why)
     }
     if (relay->circuit_id_bytes > PLAN_OPTION82_BYTES ||
         relay->remote_id_bytes > PLAN_OPTION82_BYTES) {
-        return wire_refuse(why, "relay %s: an option 82 value is longer than %d bytes",
-                           relay->name, PLAN_OPTION82_BYTES);
+        return wire_refuse(why, "relay %s: an option 82 value is longer than %d bytes", relay->name,
+                           PLAN_OPTION82_BYTES);
     }
     return relay_targets_are_valid(plan, relay, why);
 }

@@ -36,7 +36,8 @@ int addresses_list(const struct policy *policy, struct ipv4 *out, size_t room, s
         return -errno;
     }
     size_t count = 0;
-    for (const struct ifaddrs *entry = all; entry != NULL && count < room; entry = entry->ifa_next) {
+    for (const struct ifaddrs *entry = all; entry != NULL && count < room;
+         entry = entry->ifa_next) {
         struct ipv4 address;
         if (address_of(entry, &address) && policy_owns_address(policy, address) &&
             !is_listed(out, count, address)) {

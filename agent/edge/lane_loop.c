@@ -17,11 +17,11 @@ enum {
 };
 
 #define WAIT_LONGEST_NS (50 * NS_PER_MS)
-#define WAIT_SHORT_NS NS_PER_MS /* something is kept back that time alone sets free */
-#define RETRY_AFTER_NS NS_PER_MS
+#define WAIT_SHORT_NS   NS_PER_MS /* something is kept back that time alone sets free */
+#define RETRY_AFTER_NS  NS_PER_MS
 /* A full send queue empties by itself; ENOBUFS may also be a filter that drops for ever. */
-#define PATIENCE_AGAIN_NS (20 * NS_PER_MS)
-#define PATIENCE_NOBUFS_NS (2 * NS_PER_MS)
+#define PATIENCE_AGAIN_NS   (20 * NS_PER_MS)
+#define PATIENCE_NOBUFS_NS  (2 * NS_PER_MS)
 #define PROGRESS_CHANGED_NS (100 * NS_PER_MS)
 #define PROGRESS_LONGEST_NS NS_PER_S
 
@@ -92,6 +92,18 @@ static void obey_preflight(struct lane_thread *t, const struct control_preflight
     lane_preflight(t->lane, preflight, t->now_ns);
 }
 
+/* Step 0 is the first of every stage; later ones only widen it. */
+static void obey_go(struct lane_thread *t, const struct control_go *go)
+{
+    if (go->step == 0 && !(t->has_started && t->start_stage == go->stage)) {
+        t->has_started = true;
+        t->is_start_awaited = true;
+        t->start_stage = go->stage;
+        t->start_at_ns = go->start_at_ns;
+    }
+    lane_go(t->lane, go, t->now_ns);
+}
+
 static void obey(struct lane_thread *t, const struct lane_command *command)
 {
     switch (command->kind) {
@@ -103,7 +115,7 @@ static void obey(struct lane_thread *t, const struct lane_command *command)
         lane_arm(t->lane, command->u.path);
         break;
     case LANE_DO_GO:
-        lane_go(t->lane, &command->u.go, t->now_ns);
+        obey_go(t, &command->u.go);
         break;
     case LANE_DO_DRAIN:
         lane_drain(t->lane, &command->u.drain, t->now_ns);
@@ -180,6 +192,15 @@ static void send_outbox(struct lane_thread *t)
     if (t->outbox_at == count && count > 0) {
         lane_outbox_clear(t->lane);
         t->outbox_at = 0;
+    }
+}
+
+/* How late the stage's first packets were on their way; one sample per stage. */
+static void record_start(struct lane_thread *t)
+{
+    if (t->is_start_awaited && t->may_send && t->now_ns >= t->start_at_ns) {
+        t->is_start_awaited = false;
+        lane_record_lateness(t->lane, t->start_stage, clock_monotonic_ns() - t->start_at_ns);
     }
 }
 
@@ -321,8 +342,7 @@ static uint64_t wait_ns(const struct lane_thread *t)
     uint64_t next_ns = lane_next_ns(t->lane);
     uint64_t wait = next_ns > now_ns ? next_ns - now_ns : 0;
     const struct event *events = NULL;
-    bool is_blocked =
-        !t->may_send || t->retry_at_ns != 0 || lane_events(t->lane, &events) > 0;
+    bool is_blocked = !t->may_send || t->retry_at_ns != 0 || lane_events(t->lane, &events) > 0;
     if (is_blocked && wait < WAIT_SHORT_NS) {
         wait = WAIT_SHORT_NS; /* the lane is due, but cannot go on */
     }
@@ -350,6 +370,7 @@ static void turn(struct lane_thread *t)
     t->now_ns = clock_monotonic_ns();
     lane_turn(t->lane, t->now_ns);
     send_outbox(t);
+    record_start(t);
     report(t);
 }
 

@@ -20,8 +20,7 @@ static int make_shared(struct lane_thread *t, size_t relay_count)
     if (t->preflight == NULL || t->histogram_version == NULL || t->copy == NULL ||
         spsc_init(&t->commands, LANE_THREAD_COMMANDS, sizeof(struct lane_command)) < 0 ||
         spsc_init(&t->events, LANE_THREAD_EVENTS, sizeof(struct event)) < 0 ||
-        spsc_init(&t->histograms, LANE_THREAD_HISTOGRAMS, sizeof(struct lane_histogram_copy)) <
-            0) {
+        spsc_init(&t->histograms, LANE_THREAD_HISTOGRAMS, sizeof(struct lane_histogram_copy)) < 0) {
         return -ENOMEM;
     }
     t->wake_lane_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

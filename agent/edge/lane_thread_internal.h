@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by lane_thread.c (the link's side) and lane_loop.c (the thread); nobody else includes it. */
+/* Shared by lane_thread.c (the link's side) and lane_loop.c (the thread); nobody else includes it.
+ */
 #pragma once
 
 #include <pthread.h>
@@ -32,14 +33,18 @@ struct lane_thread {
     uint64_t ready_ns, cpu_at_ready_ns;
     uint64_t now_ns; /* of this turn */
     bool may_send, is_drain_asked, is_preflight_told;
-    size_t outbox_at;           /* packets before it are dealt with */
-    uint64_t retry_at_ns;       /* 0: nothing is kept back */
-    uint64_t patience_until_ns; /* of the congestion that began; 0: none */
+    size_t outbox_at;      /* packets before it are dealt with */
+    bool has_started;      /* `start_stage` is a stage that was let loose */
+    bool is_start_awaited; /* ... and has not begun */
+    uint32_t start_stage;
+    uint64_t start_at_ns;
+    uint64_t retry_at_ns;         /* 0: nothing is kept back */
+    uint64_t patience_until_ns;   /* of the congestion that began; 0: none */
     struct control_progress told; /* the last progress handed over */
     uint64_t told_ns;
     bool is_snapshot_asked;
     struct lane_snapshot_request request;
-    size_t histogram_at; /* next slot to look at */
+    size_t histogram_at;         /* next slot to look at */
     uint64_t *histogram_version; /* per slot, as last handed over */
     struct lane_histogram_copy *copy;
 };

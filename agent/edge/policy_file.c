@@ -22,8 +22,7 @@ static bool is_trustworthy(int fd, struct diag *why)
                  "to root",
                  st.st_uid);
     } else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        diag_add(why, 0,
-                 "the policy can be written by others (mode %04o); chmod go-w it",
+        diag_add(why, 0, "the policy can be written by others (mode %04o); chmod go-w it",
                  (unsigned)(st.st_mode & 07777));
     } else if (st.st_size > POLICY_FILE_BYTES_MAX) {
         diag_add(why, 0, "the policy is larger than 1 MiB; it cannot be the right file");

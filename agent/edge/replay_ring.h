@@ -23,11 +23,11 @@
 enum { REPLAY_RING_BYTES = 64 * 1024 * 1024, REPLAY_RECORD_BYTES_MAX = 64 * 1024 };
 
 struct replay_ring {
-    uint8_t *region; /* borrowed, 8-byte aligned */
-    size_t bytes;    /* multiple of 8 */
-    size_t oldest;   /* offset of the oldest record kept */
-    size_t end;      /* offset behind the newest */
-    size_t used;     /* bytes taken, skipped ends included */
+    uint8_t *region;   /* borrowed, 8-byte aligned */
+    size_t bytes;      /* multiple of 8 */
+    size_t oldest;     /* offset of the oldest record kept */
+    size_t end;        /* offset behind the newest */
+    size_t used;       /* bytes taken, skipped ends included */
     uint64_t next_seq; /* of the next append */
     uint64_t acked_seq;
     uint32_t crc_table[256];
@@ -58,7 +58,6 @@ enum replay_read { REPLAY_RECORD, REPLAY_END, REPLAY_CORRUPT };
  * acknowledged. A cursor behind an acknowledgement is moved up to the oldest record.
  */
 enum replay_read replay_ring_read(const struct replay_ring *ring, struct replay_cursor *cursor,
-                                  uint64_t *out_seq, const uint8_t **out_payload,
-                                  size_t *out_size);
+                                  uint64_t *out_seq, const uint8_t **out_payload, size_t *out_size);
 
 uint32_t replay_ring_used_permille(const struct replay_ring *ring);

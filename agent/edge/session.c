@@ -14,10 +14,10 @@
 
 enum { ARENA_BYTES = 4 * LINK_CTRL_DOWN_BYTES, WAIT_LONGEST_MS = 1000 };
 
-#define BACKOFF_FIRST_NS NS_PER_S
+#define BACKOFF_FIRST_NS   NS_PER_S
 #define BACKOFF_LONGEST_NS (30 * NS_PER_S)
 /* Three heartbeats of the link; the coordinator answers every beat. */
-#define SILENCE_NS (6 * NS_PER_S)
+#define SILENCE_NS   (6 * NS_PER_S)
 #define AFTER_RUN_NS NS_PER_S
 
 int session_send(struct session *s, struct control_message *m)
@@ -89,10 +89,8 @@ static enum session_trouble worst_of(unsigned trouble)
         unsigned bit;
         enum session_trouble trouble;
     } order[] = {
-        {LINK_KEY_REFUSED, TROUBLE_KEY_REFUSED},
-        {LINK_NOT_CURVE, TROUBLE_NOT_CURVE},
-        {LINK_WRONG_SERVER_KEY, TROUBLE_WRONG_SERVER_KEY},
-        {LINK_TRY_LATER, TROUBLE_TRY_LATER},
+        {LINK_KEY_REFUSED, TROUBLE_KEY_REFUSED},           {LINK_NOT_CURVE, TROUBLE_NOT_CURVE},
+        {LINK_WRONG_SERVER_KEY, TROUBLE_WRONG_SERVER_KEY}, {LINK_TRY_LATER, TROUBLE_TRY_LATER},
         {LINK_NO_LISTENER, TROUBLE_NO_LISTENER},
     };
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
@@ -114,6 +112,7 @@ static void control_trouble(struct session *s, unsigned trouble)
     }
     if ((trouble & LINK_CONNECTED) != 0) {
         s->is_connected = true;
+        s->broken_handshakes = 0;
         if (s->state == SESSION_CALLING) {
             session_call_again(s, 0);
         }
@@ -123,7 +122,11 @@ static void control_trouble(struct session *s, unsigned trouble)
     if (worst == TROUBLE_NONE) {
         return;
     }
-    session_say(s, worst);
+    /* A coordinator that ends during the handshake looks the same: once is no proof. */
+    s->broken_handshakes = worst == TROUBLE_WRONG_SERVER_KEY ? s->broken_handshakes + 1 : 0;
+    if (s->broken_handshakes != 1) {
+        session_say(s, worst);
+    }
     if (worst == TROUBLE_NO_LISTENER) {
         session_call_again(s, 0); /* the socket connects again by itself */
     } else {
@@ -176,8 +179,8 @@ static void wait_for_something(struct session *s)
     struct pollfd fds[2] = {{.fd = s->setup->stop_fd, .events = POLLIN}};
     size_t fd_count = 1;
     if (s->assignment != NULL) {
-        fds[fd_count++] = (struct pollfd){.fd = lane_thread_fd(s->assignment->lane),
-                                          .events = POLLIN};
+        fds[fd_count++] =
+            (struct pollfd){.fd = lane_thread_fd(s->assignment->lane), .events = POLLIN};
     }
     int rc = link_poll(sockets, socket_count, fds, fd_count, timeout_ms(s));
     if (rc < 0 && rc != -EINTR) {

@@ -20,8 +20,8 @@
 
 /* What the process exits with. */
 enum session_end {
-    SESSION_STOPPED = 0,  /* asked to, or one run was served and no more are wanted */
-    SESSION_REFUSED = 3,  /* for good: version, or another agent has this name */
+    SESSION_STOPPED = 0, /* asked to, or one run was served and no more are wanted */
+    SESSION_REFUSED = 3, /* for good: version, or another agent has this name */
     SESSION_INTERNAL = 6
 };
 

@@ -292,8 +292,8 @@ void session_resume(struct session *s)
         return;
     }
     replay_ring_ack(&a->ring, s->committed_batch);
-    static const unsigned answer_of[] = {[PHASE_READY] = OWES_READY, [PHASE_ARMED] = OWES_ARMED,
-                                         [PHASE_DONE] = OWES_DONE};
+    static const unsigned answer_of[] = {
+        [PHASE_READY] = OWES_READY, [PHASE_ARMED] = OWES_ARMED, [PHASE_DONE] = OWES_DONE};
     if (a->phase == PHASE_PREFLIGHT) {
         a->owes |= a->preflight != NULL ? OWES_REPORT : 0;
         a->preflight_at = 0;
@@ -318,10 +318,8 @@ static bool send_report(struct session *s, struct assignment *a)
         size_t count = left < REPORT_RELAYS_MAX ? left : REPORT_RELAYS_MAX;
         is_last = count == left;
         struct control_message m = {.kind = CONTROL_PREFLIGHT_REPORT};
-        m.u.preflight_report =
-            (struct control_preflight_report){.relays = a->preflight + a->preflight_at,
-                                              .relay_count = count,
-                                              .is_last = is_last};
+        m.u.preflight_report = (struct control_preflight_report){
+            .relays = a->preflight + a->preflight_at, .relay_count = count, .is_last = is_last};
         if (session_send(s, &m) < 0) {
             return false; /* goes on there */
         }

@@ -12,9 +12,9 @@
 
 enum { MESSAGES_PER_TURN = 256 };
 
-#define HELLO_EVERY_NS (500 * NS_PER_MS)
-#define BEAT_EVERY_NS NS_PER_S
-#define BUSY_AGAIN_NS (2 * NS_PER_S)
+#define HELLO_EVERY_NS   (500 * NS_PER_MS)
+#define BEAT_EVERY_NS    NS_PER_S
+#define BUSY_AGAIN_NS    (2 * NS_PER_S)
 #define REFUSED_AGAIN_NS (5 * NS_PER_S)
 
 /* --- HELLO --- */
@@ -34,8 +34,8 @@ static void say_hello(struct session *s, struct ipv4 *addresses)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     hello->cores = cores > 0 ? (uint32_t)cores : 1;
     hello->epoch = s->epoch;
-    int rc = addresses_list(s->setup->policy, addresses, CONTROL_ADDRESSES_MAX,
-                            &hello->address_count);
+    int rc =
+        addresses_list(s->setup->policy, addresses, CONTROL_ADDRESSES_MAX, &hello->address_count);
     if (rc < 0) {
         log_warn("what=addresses_unknown errno=%d why=\"%s\" continuing", -rc, strerror(-rc));
         hello->address_count = 0;
@@ -86,8 +86,7 @@ static void welcomed(struct session *s, const struct control_welcome *welcome)
 
 static void refused(struct session *s, const struct control_refuse *refuse)
 {
-    bool is_for_good =
-        refuse->code == REFUSAL_VERSION || refuse->code == REFUSAL_DUPLICATE_AGENT;
+    bool is_for_good = refuse->code == REFUSAL_VERSION || refuse->code == REFUSAL_DUPLICATE_AGENT;
     if (is_for_good) {
         log_error("what=refused code=%s why=\"%s\"", control_refusal_name(refuse->code),
                   refuse->text);

@@ -8,9 +8,9 @@
 
 enum { MESSAGES_PER_TURN = 256, RECORDS_PER_TURN = 64 };
 
-#define FLUSH_EVERY_NS (50 * NS_PER_MS)
-#define SNAPSHOT_EVERY_NS NS_PER_S
-#define FINAL_AGAIN_NS (100 * NS_PER_MS)
+#define FLUSH_EVERY_NS      (50 * NS_PER_MS)
+#define SNAPSHOT_EVERY_NS   NS_PER_S
+#define FINAL_AGAIN_NS      (100 * NS_PER_MS)
 #define DATA_HELLO_EVERY_NS (500 * NS_PER_MS)
 /* The coordinator acknowledges after its COMMIT, which takes some time on a busy disk. */
 #define ACK_STALLED_NS (5 * NS_PER_S)
@@ -125,10 +125,8 @@ static bool keep_batch(struct assignment *a)
 static void encode_batch(struct session *s, struct assignment *a, size_t count)
 {
     struct control_message m = {.kind = CONTROL_BATCH, .session = s->id};
-    m.u.batch = (struct control_batch){.epoch = s->epoch,
-                                       .seq = a->ring.next_seq,
-                                       .events = a->events,
-                                       .event_count = count};
+    m.u.batch = (struct control_batch){
+        .epoch = s->epoch, .seq = a->ring.next_seq, .events = a->events, .event_count = count};
     a->batch_bytes = control_encode(&m, a->batch, LINK_DATA_UP_BYTES);
     assert(a->batch_bytes > 0 && a->batch_bytes <= LINK_DATA_UP_BYTES);
     a->event_count += count;
@@ -207,12 +205,11 @@ static void watch_acks(struct session *s, struct assignment *a)
 
 static void ask_snapshot(struct session *s, struct assignment *a)
 {
-    struct lane_command command = {
-        .kind = LANE_DO_SNAPSHOT,
-        .u.snapshot = {.seq = a->snapshot_seq + 1,
-                       .last_batch_seq = a->ring.next_seq - 1,
-                       .is_final = a->phase == PHASE_FINAL,
-                       .is_complete = a->needs_all_histograms}};
+    struct lane_command command = {.kind = LANE_DO_SNAPSHOT,
+                                   .u.snapshot = {.seq = a->snapshot_seq + 1,
+                                                  .last_batch_seq = a->ring.next_seq - 1,
+                                                  .is_final = a->phase == PHASE_FINAL,
+                                                  .is_complete = a->needs_all_histograms}};
     if (!lane_thread_command(a->lane, &command)) {
         return;
     }

@@ -69,10 +69,10 @@ struct assignment {
     size_t batch_bytes;
 
     uint64_t snapshot_seq, snapshot_at_ns; /* next: when it is due */
-    bool is_snapshot_open;      /* asked the lane, not back yet */
-    bool is_snapshot_broken;    /* a part could not be sent: all of it again */
+    bool is_snapshot_open;                 /* asked the lane, not back yet */
+    bool is_snapshot_broken;               /* a part could not be sent: all of it again */
     bool needs_all_histograms;
-    struct snapshot snapshot;   /* scratch */
+    struct snapshot snapshot;             /* scratch */
     struct lane_histogram_copy histogram; /* scratch */
 };
 
@@ -93,7 +93,7 @@ enum session_trouble {
 struct session {
     const struct session_setup *setup;
     enum session_state state;
-    int end; /* enum session_end; -1: goes on */
+    int end;         /* enum session_end; -1: goes on */
     uint64_t now_ns; /* of this turn of the loop */
 
     struct link_socket *ctrl, *data;
@@ -108,6 +108,7 @@ struct session {
     uint64_t open_at_ns, hello_at_ns, heard_ns, opened_ns;
     uint64_t backoff_ns;
     uint64_t attempts;
+    unsigned broken_handshakes; /* in a row */
     uint64_t beat_at_ns;
     uint64_t grant_boottime_ns; /* newest beat that was answered */
     uint64_t lease_until_ns;    /* CLOCK_BOOTTIME */

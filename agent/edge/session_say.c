@@ -3,16 +3,17 @@
 
 #include "common/log.h"
 
-#define SAY_AGAIN_NS (30 * NS_PER_S)
+#define SAY_AGAIN_NS      (30 * NS_PER_S)
 #define COMPLAIN_EVERY_NS NS_PER_S
 
 static void say_key_refused(const struct session *s, const char *host, unsigned port)
 {
     char public_key[KEY_Z85_BYTES];
     key_to_z85(s->setup->own->public_key, public_key);
-    log_error("what=key_refused coordinator=%s:%u why=\"the coordinator at %s:%u does not list this "
-              "agent's key; enrol it there: leaseherd keys agent NAME --public '%s'\" trying again",
-              host, port, host, port, public_key);
+    log_error(
+        "what=key_refused coordinator=%s:%u why=\"the coordinator at %s:%u does not list this "
+        "agent's key; enrol it there: leaseherd keys agent NAME --public '%s'\" trying again",
+        host, port, host, port, public_key);
 }
 
 static void say_it(const struct session *s, enum session_trouble trouble, const char *host,
@@ -20,9 +21,10 @@ static void say_it(const struct session *s, enum session_trouble trouble, const 
 {
     switch (trouble) {
     case TROUBLE_NO_LISTENER:
-        log_warn("what=no_listener coordinator=%s:%u why=\"nobody listens at %s:%u; start `leaseherd "
-                 "run` there or correct --coordinator\" trying again",
-                 host, port, host, port);
+        log_warn(
+            "what=no_listener coordinator=%s:%u why=\"nobody listens at %s:%u; start `leaseherd "
+            "run` there or correct --coordinator\" trying again",
+            host, port, host, port);
         break;
     case TROUBLE_KEY_REFUSED:
         say_key_refused(s, host, port);
@@ -44,9 +46,10 @@ static void say_it(const struct session *s, enum session_trouble trouble, const 
                   host, port, host, port);
         break;
     case TROUBLE_SILENT:
-        log_warn("what=coordinator_silent coordinator=%s:%u why=\"connected to %s:%u, but no answer "
-                 "came\" trying again",
-                 host, port, host, port);
+        log_warn(
+            "what=coordinator_silent coordinator=%s:%u why=\"connected to %s:%u, but no answer "
+            "came\" trying again",
+            host, port, host, port);
         break;
     case TROUBLE_LOST:
         log_warn("what=coordinator_lost coordinator=%s:%u why=\"the connection to %s:%u broke\" "
@@ -66,8 +69,8 @@ static void say_it(const struct session *s, enum session_trouble trouble, const 
 
 void session_say(struct session *s, enum session_trouble trouble)
 {
-    bool is_repeated = trouble == s->said && (trouble != TROUBLE_NO_LISTENER ||
-                                              s->now_ns - s->said_ns < SAY_AGAIN_NS);
+    bool is_repeated = trouble == s->said &&
+                       (trouble != TROUBLE_NO_LISTENER || s->now_ns - s->said_ns < SAY_AGAIN_NS);
     if (is_repeated) {
         return;
     }

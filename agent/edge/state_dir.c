@@ -30,10 +30,11 @@ static int open_directory(const char *path, int *out_fd, char why[STATE_DIR_WHY_
         return rc;
     }
     if (st.st_uid != geteuid() || (st.st_mode & 077) != 0) {
-        (void)snprintf(why, STATE_DIR_WHY_BYTES,
-                       "the state directory %s is open to others (owner %u, mode %04o); chown it to "
-                       "the agent's user and chmod it to 0700",
-                       path, st.st_uid, (unsigned)(st.st_mode & 07777));
+        (void)snprintf(
+            why, STATE_DIR_WHY_BYTES,
+            "the state directory %s is open to others (owner %u, mode %04o); chown it to "
+            "the agent's user and chmod it to 0700",
+            path, st.st_uid, (unsigned)(st.st_mode & 07777));
         (void)close(fd);
         return -EPERM;
     }

@@ -69,7 +69,7 @@ size_t udp_receive(struct udp *udp, struct lane_packet out[UDP_BATCH]);
 
 /* What only the edge can know about reception, since the last call. */
 struct udp_rx_facts {
-    uint64_t drops;           /* at our sockets, as the kernel counts them */
+    uint64_t drops; /* at our sockets, as the kernel counts them */
     uint64_t stamps_replaced;
     uint64_t truncated;
 };

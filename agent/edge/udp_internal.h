@@ -9,11 +9,11 @@
 #include "agent/edge/udp.h"
 
 struct udp_socket {
-    int fd; /* -1: not open */
+    int fd;         /* -1: not open */
     size_t carrier; /* SIZE_MAX: the wildcard */
     enum lane_port port;
-    uint32_t drops_seen;    /* the kernel's own counter, which wraps */
-    uint64_t empty_at_ns;   /* when it was last known to be empty */
+    uint32_t drops_seen;  /* the kernel's own counter, which wraps */
+    uint64_t empty_at_ns; /* when it was last known to be empty */
 };
 
 /* Room for SO_TIMESTAMPNS, SO_RXQ_OVFL and IP_PKTINFO. */

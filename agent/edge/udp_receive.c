@@ -113,8 +113,7 @@ static void prepare_slots(struct udp *udp)
 }
 
 /* A full batch leaves the socket in its place: there may be more. */
-static size_t receive_from(struct udp *udp, struct udp_socket *s,
-                           struct lane_packet out[UDP_BATCH])
+static size_t receive_from(struct udp *udp, struct udp_socket *s, struct lane_packet out[UDP_BATCH])
 {
     prepare_slots(udp);
     uint64_t before_ns = clock_monotonic_ns();

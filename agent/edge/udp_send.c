@@ -20,15 +20,14 @@ static size_t leaves_from(const struct udp *udp, const struct lane_out *out)
 /* Its source is the client's own address, or the carrier's where the socket does not say it. */
 static bool needs_source(const struct udp *udp, const struct lane_out *out)
 {
-    return !inet_is_zero(out->source) ||
-           (udp->uses_wildcard && out->port == LANE_PORT_CLIENT && out->carrier < udp->carrier_count);
+    return !inet_is_zero(out->source) || (udp->uses_wildcard && out->port == LANE_PORT_CLIENT &&
+                                          out->carrier < udp->carrier_count);
 }
 
 static void set_source(const struct udp *udp, const struct lane_out *out, struct udp_slot *slot,
                        struct msghdr *header)
 {
-    struct ipv4 source =
-        inet_is_zero(out->source) ? udp->carriers[out->carrier] : out->source;
+    struct ipv4 source = inet_is_zero(out->source) ? udp->carriers[out->carrier] : out->source;
     header->msg_control = slot->control;
     header->msg_controllen = CMSG_SPACE(sizeof(struct in_pktinfo));
     memset(slot->control, 0, sizeof(slot->control));

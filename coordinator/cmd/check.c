@@ -15,25 +15,25 @@ enum { ROW_REFERENCE, ROW_EFFECTIVE, ROW_COUNT };
 enum { COMPRESSION_BYTES = 4096, COLUMNS = 98 };
 
 static const struct option_row flags[ROW_COUNT] = {
-    [ROW_REFERENCE] = { .name = "--reference",
-                        .help = "describe every key of the scenario file" },
-    [ROW_EFFECTIVE] = { .name = "--effective", .help = "print the scenario with all defaults" },
+    [ROW_REFERENCE] = {.name = "--reference", .help = "describe every key of the scenario file"},
+    [ROW_EFFECTIVE] = {.name = "--effective", .help = "print the scenario with all defaults"},
 };
 
 static void print_help(void)
 {
-    (void)puts("usage: leaseherd check SCENARIO [--effective]\n"
-               "       leaseherd check --reference\n"
-               "\n"
-               "Reads the scenario and shows the plan: which address carries which relay, clients,\n"
-               "packet rates, memory, and what the load equals at the production lease time. Sends\n"
-               "nothing. With errors: all of them, each with its line, and exit code 2.\n");
+    (void)puts(
+        "usage: leaseherd check SCENARIO [--effective]\n"
+        "       leaseherd check --reference\n"
+        "\n"
+        "Reads the scenario and shows the plan: which address carries which relay, clients,\n"
+        "packet rates, memory, and what the load equals at the production lease time. Sends\n"
+        "nothing. With errors: all of them, each with its line, and exit code 2.\n");
     options_print(stdout, flags, ROW_COUNT);
 }
 
 static void print_heading(const struct scenario *s, const struct forecast *f)
 {
-    static const char *const paths[] = { "auto", "routed", "egress", "relayed", "dnat" };
+    static const char *const paths[] = {"auto", "routed", "egress", "relayed", "dnat"};
     char text[IPV4_NET_TEXT_BYTES];
     (void)printf("scenario %s: %" PRIu64 " clients, %zu relay%s, %zu server%s\n", s->name,
                  f->clients, s->relays.count, s->relays.count == 1 ? "" : "s", s->servers.count,
@@ -99,16 +99,14 @@ static void print_stages(const struct scenario *s, const struct forecast *f)
         if (stages[i].batch > 0) {
             (void)snprintf(pace, sizeof(pace), "batch %" PRIu64, stages[i].batch);
         } else if (stages[i].rate_milli_per_s > 0) {
-            (void)snprintf(pace, sizeof(pace), "%g/s%s",
-                           (double)stages[i].rate_milli_per_s / 1000,
+            (void)snprintf(pace, sizeof(pace), "%g/s%s", (double)stages[i].rate_milli_per_s / 1000,
                            stages[i].is_poisson ? " poisson" : "");
         }
         print_rate(made->exchanges_per_s, made->is_upper_bound, rate, sizeof(rate));
         print_rate(made->packets_sent_per_s, made->is_upper_bound, packets, sizeof(packets));
         (void)printf("  %-20s %-8s %-16s %12" PRIu64 " %12s %14s %10" PRIu64 " s %8" PRIu64 " s\n",
                      stages[i].name, plan_stage_kind_name(stages[i].kind), pace, made->exchanges,
-                     rate, packets, made->at_least_ns / NS_PER_S,
-                     stages[i].timeout_ns / NS_PER_S);
+                     rate, packets, made->at_least_ns / NS_PER_S, stages[i].timeout_ns / NS_PER_S);
     }
     (void)printf("  A batch has no rate of its own: its figures are bounds, from limits.packets. A "
                  "hold renews at\n  T1 (half the lease), a packet out and one back each; what was "
@@ -241,8 +239,7 @@ int cmd_check(int argc, char **argv)
                                             args[0]);
     }
     if (count == 0) {
-        return cmd_usage_error("check",
-                               "which scenario? write leaseherd check SCENARIO.yaml");
+        return cmd_usage_error("check", "which scenario? write leaseherd check SCENARIO.yaml");
     }
     struct scenario s;
     int code = cmd_load_scenario("check", args[0], &s);

@@ -18,10 +18,10 @@
 enum { ROW_KEYS, ROW_PUBLIC, ROW_COUNT };
 
 static const struct option_row flags[ROW_COUNT] = {
-    [ROW_KEYS] = { .name = "--keys", .value = "DIR", .help = "directory of the keys" },
-    [ROW_PUBLIC] = { .name = "--public",
-                     .value = "Z85",
-                     .help = "public key made by `leaseherd-agent keygen`" },
+    [ROW_KEYS] = {.name = "--keys", .value = "DIR", .help = "directory of the keys"},
+    [ROW_PUBLIC] = {.name = "--public",
+                    .value = "Z85",
+                    .help = "public key made by `leaseherd-agent keygen`"},
 };
 
 /* What a verb works on. */
@@ -87,7 +87,7 @@ static int do_init(const struct keys_job *job)
     }
     key_pair_wipe(&pair);
     if (error == 0) {
-        const struct key_list nobody = { 0 };
+        const struct key_list nobody = {0};
         error = key_list_write(allow, &nobody, why);
     }
     if (error != 0) {
@@ -164,7 +164,7 @@ static bool enrol(struct key_list *list, const char *name, const uint8_t public_
     }
     list->entries = grown;
     struct key_entry *entry = &grown[list->count++];
-    *entry = (struct key_entry){ .role = KEY_ROLE_AGENT, .expires = "-" };
+    *entry = (struct key_entry){.role = KEY_ROLE_AGENT, .expires = "-"};
     (void)snprintf(entry->name, sizeof(entry->name), "%s", name);
     memcpy(entry->public_key, public_key, KEY_BYTES);
     today(entry->added);
@@ -186,9 +186,8 @@ static int add_agent(const struct keys_job *job, const char *path, struct key_li
     }
     const struct key_entry *same = key_list_find(list, public_key);
     if (same != NULL) {
-        return cmd_usage_error("keys",
-                               "this key already belongs to agent '%s'; each agent needs its own",
-                               same->name);
+        return cmd_usage_error(
+            "keys", "this key already belongs to agent '%s'; each agent needs its own", same->name);
     }
     if (!enrol(list, job->name, public_key)) {
         return failed(-ENOMEM, "out of memory");
@@ -205,7 +204,7 @@ static int add_agent(const struct keys_job *job, const char *path, struct key_li
 static int do_agent(const struct keys_job *job)
 {
     char path[PATH_MAX];
-    struct key_list list = { 0 };
+    struct key_list list = {0};
     int code = read_list(job, path, &list);
     if (code == CMD_PASS) {
         code = add_agent(job, path, &list);
@@ -217,7 +216,7 @@ static int do_agent(const struct keys_job *job)
 static int do_list(const struct keys_job *job)
 {
     char path[PATH_MAX], now[11];
-    struct key_list list = { 0 };
+    struct key_list list = {0};
     int code = read_list(job, path, &list);
     if (code != CMD_PASS) {
         return code;
@@ -238,15 +237,17 @@ static int do_list(const struct keys_job *job)
 static int do_revoke(const struct keys_job *job)
 {
     char path[PATH_MAX], why[KEY_WHY_BYTES];
-    struct key_list list = { 0 };
+    struct key_list list = {0};
     int code = read_list(job, path, &list);
     if (code != CMD_PASS) {
         return code;
     }
     struct key_entry *entry = entry_named(&list, job->name);
     if (entry == NULL) {
-        code = cmd_usage_error("keys", "there is no agent '%s' in %s; leaseherd keys list shows who "
-                               "is", job->name, path);
+        code = cmd_usage_error("keys",
+                               "there is no agent '%s' in %s; leaseherd keys list shows who "
+                               "is",
+                               job->name, path);
     } else {
         *entry = list.entries[--list.count];
         int error = key_list_write(path, &list, why);
@@ -264,10 +265,10 @@ static const struct verb {
     bool needs_name;
     int (*run)(const struct keys_job *job);
 } verbs[] = {
-    { "init", false, do_init },
-    { "agent", true, do_agent },
-    { "list", false, do_list },
-    { "revoke", true, do_revoke },
+    {"init", false, do_init},
+    {"agent", true, do_agent},
+    {"list", false, do_list},
+    {"revoke", true, do_revoke},
 };
 
 static const struct verb *verb_named(const char *word)
@@ -282,7 +283,7 @@ static const struct verb *verb_named(const char *word)
 
 static int unknown_verb(const char *word)
 {
-    const char *words[ARRAY_LEN(verbs) + 1] = { NULL };
+    const char *words[ARRAY_LEN(verbs) + 1] = {NULL};
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         words[i] = verbs[i].word;
     }
@@ -295,7 +296,7 @@ static int unknown_verb(const char *word)
 int cmd_keys(int argc, char **argv)
 {
     struct option_row rows[ROW_COUNT];
-    const char *args[2] = { NULL, NULL };
+    const char *args[2] = {NULL, NULL};
     size_t count = 0;
     char why[OPTIONS_WHY_BYTES];
 
@@ -314,17 +315,17 @@ int cmd_keys(int argc, char **argv)
     if (verb == NULL) {
         return unknown_verb(args[0]);
     }
-    const struct keys_job job = { .dir = rows[ROW_KEYS].text,
-                                  .name = args[1],
-                                  .public_z85 = rows[ROW_PUBLIC].text };
+    const struct keys_job job = {
+        .dir = rows[ROW_KEYS].text, .name = args[1], .public_z85 = rows[ROW_PUBLIC].text};
     if (job.dir == NULL) {
         return cmd_usage_error("keys", "where are the keys? add --keys DIR");
     }
     if (verb->needs_name != (job.name != NULL)) {
-        return cmd_usage_error("keys", verb->needs_name
-                                           ? "%s needs the name of an agent; write leaseherd keys "
-                                             "%s NAME --keys DIR"
-                                           : "%s takes no name; write leaseherd keys %s --keys DIR",
+        return cmd_usage_error("keys",
+                               verb->needs_name
+                                   ? "%s needs the name of an agent; write leaseherd keys "
+                                     "%s NAME --keys DIR"
+                                   : "%s takes no name; write leaseherd keys %s --keys DIR",
                                verb->word, verb->word);
     }
     if (job.public_z85 != NULL && verb->run != do_agent) {

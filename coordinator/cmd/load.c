@@ -87,8 +87,10 @@ int cmd_load_scenario(const char *command, const char *path, struct scenario *ou
         return CMD_INTERNAL;
     }
     if (error != 0) {
-        return cmd_usage_error(command, "cannot read scenario %s: %s; give the path of a scenario "
-                               "file", path, strerror(-error));
+        return cmd_usage_error(command,
+                               "cannot read scenario %s: %s; give the path of a scenario "
+                               "file",
+                               path, strerror(-error));
     }
     struct diag *why = malloc(sizeof(*why));
     if (why == NULL) {

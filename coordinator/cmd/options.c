@@ -39,10 +39,27 @@ static void explain_unknown(const struct option_row *rows, size_t row_count, con
     }
 }
 
-/* Takes the value of `row` from "--x=V" or from the next argument. */
-static bool take_value(struct option_row *row, const char *flag, const char *equals, int argc,
-                       char **argv, int *at, char why[OPTIONS_WHY_BYTES])
+/* A value may begin with "--" (a Z85 key can); only a known flag is surely not one. */
+static bool is_flag(struct option_row *rows, size_t row_count, const char *word)
 {
+    const char *equals = strchr(word, '=');
+    size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    return row_of(rows, row_count, word, length) != NULL;
+}
+
+struct words {
+    int argc;
+    char **argv;
+    int at;
+    struct option_row *rows;
+    size_t row_count;
+};
+
+/* Takes the value of `row` from "--x=V" or from the next argument. */
+static bool take_value(struct words *w, struct option_row *row, const char *equals,
+                       char why[OPTIONS_WHY_BYTES])
+{
+    const char *flag = w->argv[w->at];
     if (row->is_given) {
         (void)snprintf(why, OPTIONS_WHY_BYTES, "%s is given twice; give it once", row->name);
         return false;
@@ -58,9 +75,9 @@ static bool take_value(struct option_row *row, const char *flag, const char *equ
     }
     if (equals != NULL) {
         row->text = equals + 1;
-    } else if (*at + 1 < argc && strncmp(argv[*at + 1], "--", 2) != 0) {
-        *at += 1;
-        row->text = argv[*at];
+    } else if (w->at + 1 < w->argc && !is_flag(w->rows, w->row_count, w->argv[w->at + 1])) {
+        w->at += 1;
+        row->text = w->argv[w->at];
     }
     if (row->text == NULL || row->text[0] == '\0') {
         (void)snprintf(why, OPTIONS_WHY_BYTES, "%.80s needs a value; write %s %s", flag, row->name,
@@ -76,15 +93,14 @@ bool options_parse(int argc, char **argv, struct option_row *rows, size_t row_co
 {
     assert(row_count <= OPTIONS_MAX);
 
+    struct words w = {.argc = argc, .argv = argv, .rows = rows, .row_count = row_count};
     size_t count = 0;
     bool flags_ended = false;
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
+    for (w.at = 1; w.at < argc; w.at++) {
+        const char *word = argv[w.at];
         if (!flags_ended && strcmp(word, "--") == 0) {
             flags_ended = true;
-            continue;
-        }
-        if (!flags_ended && word[0] == '-' && word[1] != '\0') {
+        } else if (!flags_ended && word[0] == '-' && word[1] != '\0') {
             const char *equals = strchr(word, '=');
             size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
             struct option_row *row = row_of(rows, row_count, word, length);
@@ -92,17 +108,16 @@ bool options_parse(int argc, char **argv, struct option_row *rows, size_t row_co
                 explain_unknown(rows, row_count, word, why);
                 return false;
             }
-            if (!take_value(row, word, equals, argc, argv, &i, why)) {
+            if (!take_value(&w, row, equals, why)) {
                 return false;
             }
-            continue;
-        }
-        if (count == args_max) {
+        } else if (count == args_max) {
             (void)snprintf(why, OPTIONS_WHY_BYTES, "'%.80s' is one argument too many; see --help",
                            word);
             return false;
+        } else {
+            args[count++] = word;
         }
-        args[count++] = word;
     }
     *out_arg_count = count;
     return true;

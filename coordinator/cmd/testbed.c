@@ -11,11 +11,12 @@
 
 static void print_help(void)
 {
-    (void)puts("usage: leaseherd testbed SCENARIO show\n"
-               "\n"
-               "Prints what the scripts of deploy/testbed need to know of the scenario: the block,\n"
-               "and each relay with its addresses, subnet and xid slot. Changes nothing; apply and\n"
-               "undo are the scripts', on the server, the router or the agent host.");
+    (void)puts(
+        "usage: leaseherd testbed SCENARIO show\n"
+        "\n"
+        "Prints what the scripts of deploy/testbed need to know of the scenario: the block,\n"
+        "and each relay with its addresses, subnet and xid slot. Changes nothing; apply and\n"
+        "undo are the scripts', on the server, the router or the agent host.");
 }
 
 static int show(const char *path)
@@ -38,7 +39,7 @@ static int show(const char *path)
 
 int cmd_testbed(int argc, char **argv)
 {
-    static const char *const verbs[] = { "show", NULL };
+    static const char *const verbs[] = {"show", NULL};
     const char *args[2];
     size_t count = 0;
     char why[OPTIONS_WHY_BYTES];
@@ -55,8 +56,10 @@ int cmd_testbed(int argc, char **argv)
                                           "testbed SCENARIO show");
     }
     if (strcmp(args[1], verbs[0]) != 0) {
-        return cmd_usage_error("testbed", "unknown verb '%.80s'; write leaseherd testbed SCENARIO "
-                               "show (apply and undo are in deploy/testbed)", args[1]);
+        return cmd_usage_error("testbed",
+                               "unknown verb '%.80s'; write leaseherd testbed SCENARIO "
+                               "show (apply and undo are in deploy/testbed)",
+                               args[1]);
     }
     return show(args[0]);
 }

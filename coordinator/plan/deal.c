@@ -7,8 +7,6 @@
 
 #include "common/schema.h"
 
-__extension__ typedef unsigned __int128 wide;
-
 /* An address and one agent that has it; sorted by address, then by the agent's name. */
 struct holder {
     uint32_t address;
@@ -134,7 +132,7 @@ static void apply_pin(struct group *g)
 static void explain_nobody(const struct deal *d, const struct group *g, size_t before_pin)
 {
     const struct scenario_relay *r = relay_of(d, d->order[g->first]);
-    const char *names[2] = { NULL, NULL };
+    const char *names[2] = {NULL, NULL};
     char via[IPV4_TEXT_BYTES];
     (void)inet_text(r->via, via);
 
@@ -146,8 +144,8 @@ static void explain_nobody(const struct deal *d, const struct group *g, size_t b
         near = near == NULL ? schema_nearest(g->pin, names) : near;
     }
     if (g->pin[0] != '\0' && pinned == NULL) {
-        diag_add(d->why, r->line,
-                 "relay %s is pinned to agent '%s', which is not here; %s%s%s", r->name, g->pin,
+        diag_add(d->why, r->line, "relay %s is pinned to agent '%s', which is not here; %s%s%s",
+                 r->name, g->pin,
                  near != NULL ? "did you mean '" : "start that agent or remove `agent`",
                  near != NULL ? near : "", near != NULL ? "'?" : "");
     } else if (g->pin[0] != '\0' && before_pin > 0) {
@@ -191,7 +189,7 @@ static void make_groups(struct deal *d)
     for (uint32_t i = 0; i < d->plan->relay_count; i++) {
         uint32_t relay = d->order[i];
         if (i == 0 || !inet_equal(relays[relay].via, relays[d->order[i - 1]].via)) {
-            d->groups[d->group_count++] = (struct group){ .first = i, .pin = "" };
+            d->groups[d->group_count++] = (struct group){.first = i, .pin = ""};
         }
         struct group *g = &d->groups[d->group_count - 1];
         g->count++;
@@ -293,8 +291,8 @@ static bool deal_new(struct deal *d)
 bool deal_relays(const struct scenario *s, const struct plan *plan, const struct deal_agent *agents,
                  size_t agent_count, struct deal_hand *hands, struct diag *why)
 {
-    struct deal d = { .s = s, .plan = plan, .agents = agents, .agent_count = agent_count,
-                      .why = why };
+    struct deal d = {
+        .s = s, .plan = plan, .agents = agents, .agent_count = agent_count, .why = why};
     assert(s->relays.count == plan->relay_count);
     memset(hands, 0, agent_count * sizeof(*hands));
 
@@ -321,83 +319,6 @@ void deal_free(struct deal_hand *hands, size_t agent_count)
 {
     for (size_t i = 0; i < agent_count; i++) {
         free(hands[i].shares);
-        hands[i] = (struct deal_hand){ 0 };
+        hands[i] = (struct deal_hand){0};
     }
-}
-
-void deal_split(uint64_t total, const uint64_t *weights, size_t count, uint64_t *out)
-{
-    wide sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += weights[i];
-    }
-    assert(sum > 0 || total == 0);
-    if (sum == 0) {
-        memset(out, 0, count * sizeof(*out));
-        return;
-    }
-    uint64_t given = 0;
-    for (size_t i = 0; i < count; i++) {
-        out[i] = (uint64_t)((wide)total * weights[i] / sum);
-        given += out[i];
-    }
-    /* Fewer than `count` units are left; each goes to the largest remainder not served yet. */
-    for (; given < total; given++) {
-        size_t best = count;
-        wide best_rest = 0;
-        for (size_t i = 0; i < count; i++) {
-            wide product = (wide)total * weights[i];
-            bool is_served = out[i] > (uint64_t)(product / sum);
-            if (!is_served && product % sum > best_rest) {
-                best = i;
-                best_rest = product % sum;
-            }
-        }
-        assert(best < count);
-        out[best]++;
-    }
-}
-
-/* A subnet and who carries it, to be swept wide ones first. */
-struct lot {
-    struct ipv4_net net;
-    size_t agent;
-};
-
-static int by_subnet(const void *a, const void *b)
-{
-    const struct lot *x = a, *y = b;
-    uint32_t left = inet_host(x->net.base), right = inet_host(y->net.base);
-    if (left != right) {
-        return left < right ? -1 : 1;
-    }
-    return (x->net.prefix_bits > y->net.prefix_bits) - (x->net.prefix_bits < y->net.prefix_bits);
-}
-
-bool deal_subnets_are_whole(const struct plan *plan, const struct deal_hand *hands,
-                            size_t agent_count)
-{
-    struct lot *lots = calloc((size_t)plan->relay_count + 1, sizeof(*lots));
-    if (lots == NULL) {
-        return false; /* the careful answer: paths that need whole subnets are not taken */
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < agent_count; i++) {
-        for (size_t j = 0; j < hands[i].share_count && count < plan->relay_count; j++) {
-            lots[count++] =
-                (struct lot){ .net = plan->relays[hands[i].shares[j].relay].subnet, .agent = i };
-        }
-    }
-    qsort(lots, count, sizeof(*lots), by_subnet);
-    bool is_whole = true;
-    const struct lot *widest = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (widest != NULL && inet_net_covers(widest->net, lots[i].net)) {
-            is_whole = is_whole && widest->agent == lots[i].agent;
-        } else {
-            widest = &lots[i];
-        }
-    }
-    free(lots);
-    return is_whole;
 }

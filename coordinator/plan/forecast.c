@@ -10,7 +10,7 @@
 
 #define SPAN_NS_MAX (UINT64_C(30) * 86400 * NS_PER_S)
 /* Beyond the time the work takes: canaries, retransmissions, slow starts. */
-#define GRACE_NS (300 * NS_PER_S)
+#define GRACE_NS      (300 * NS_PER_S)
 #define HOLD_GRACE_NS (30 * NS_PER_S)
 /* A closed stage is given the time a server needs that commits every lease to a slow disk. */
 enum { CLOSED_RATE_PER_S = 40 };
@@ -74,8 +74,8 @@ uint64_t forecast_default_timeout_ns(const struct scenario *s, const struct scen
     if (stage->kind == PLAN_HOLD) {
         return stage->duration_ns + HOLD_GRACE_NS;
     }
-    double rate_per_s = stage->rate_milli_per_s > 0 ? (double)stage->rate_milli_per_s / 1000
-                                                    : CLOSED_RATE_PER_S;
+    double rate_per_s =
+        stage->rate_milli_per_s > 0 ? (double)stage->rate_milli_per_s / 1000 : CLOSED_RATE_PER_S;
     double seconds = (double)scenario_client_count(s) / rate_per_s;
     uint64_t whole_s = ns_of(seconds) / NS_PER_S;
     return GRACE_NS + whole_s * NS_PER_S;
@@ -215,17 +215,18 @@ static void warn_of_compression(const struct scenario *s, struct forecast *f)
              lease_s, (double)s->mclt_ns / (double)NS_PER_S);
     }
     if (s->detection_ns > 0 && forecast_rebind_window_ns(s) < s->detection_ns) {
-        warn(f,
-             "from T2 to expiry there are %.1f s and a dead partner is noticed after %.1f s: leases "
-             "of its clients expire before the other server answers for it; take a longer lease, "
-             "or let the pair notice sooner",
-             window_s, (double)s->detection_ns / (double)NS_PER_S);
+        warn(
+            f,
+            "from T2 to expiry there are %.1f s and a dead partner is noticed after %.1f s: leases "
+            "of its clients expire before the other server answers for it; take a longer lease, "
+            "or let the pair notice sooner",
+            window_s, (double)s->detection_ns / (double)NS_PER_S);
     }
 }
 
 void forecast_make(const struct scenario *s, struct forecast *out)
 {
-    *out = (struct forecast){ .clients = scenario_client_count(s), .stage_count = s->stages.count };
+    *out = (struct forecast){.clients = scenario_client_count(s), .stage_count = s->stages.count};
     assert(s->stages.count <= PLAN_STAGES_MAX);
 
     const struct scenario_stage *stages = s->stages.items;

@@ -36,13 +36,10 @@ static const char *span_text(uint64_t ns, char out[SPAN_TEXT_BYTES])
     static const struct {
         uint64_t ns;
         const char *unit;
-    } units[] = {
-        { 86400 * NS_PER_S, "d" }, { 3600 * NS_PER_S, "h" }, { 60 * NS_PER_S, "min" }
-    };
+    } units[] = {{86400 * NS_PER_S, "d"}, {3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "min"}};
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (ns >= 2 * units[i].ns && ns % units[i].ns == 0) {
-            (void)snprintf(out, SPAN_TEXT_BYTES, "%" PRIu64 " %s", ns / units[i].ns,
-                           units[i].unit);
+            (void)snprintf(out, SPAN_TEXT_BYTES, "%" PRIu64 " %s", ns / units[i].ns, units[i].unit);
             return out;
         }
     }
@@ -98,17 +95,20 @@ static void say_detection(const struct scenario *s, struct text *t)
     (void)span_text(s->production_lease_ns / 8, production);
 
     if (s->detection_ns == 0) {
-        say(t, "- failover detection: not given (expect.detection). If the pair takes longer than "
-               "%s (from T2 to expiry) to notice a dead partner, leases expire before.\n",
+        say(t,
+            "- failover detection: not given (expect.detection). If the pair takes longer than "
+            "%s (from T2 to expiry) to notice a dead partner, leases expire before.\n",
             window);
     } else if (window_ns < s->detection_ns) {
-        say(t, "- failover detection: %s. WARNING: from T2 to expiry there are only %s, so leases "
-               "of a dead server's clients expire before its partner takes over (Kea with "
-               "max-unacked-clients above 0 waits for that many clients to retry).\n",
+        say(t,
+            "- failover detection: %s. WARNING: from T2 to expiry there are only %s, so leases "
+            "of a dead server's clients expire before its partner takes over (Kea with "
+            "max-unacked-clients above 0 waits for that many clients to retry).\n",
             detection, window);
     } else {
-        say(t, "- failover detection: %s, and %s from T2 to expiry: the partner can take over in "
-               "time.\n",
+        say(t,
+            "- failover detection: %s, and %s from T2 to expiry: the partner can take over in "
+            "time.\n",
             detection, window);
     }
     if (s->production_lease_ns > 0) {
@@ -122,14 +122,17 @@ static void say_mclt(const struct scenario *s, struct text *t)
     (void)span_text(s->mclt_ns, mclt);
     (void)span_text(s->lease_ns, lease);
     if (s->mclt_ns == 0) {
-        say(t, "- MCLT: not given (expect.mclt). A pair that has lost its partner extends leases by "
-               "no more than that.\n");
+        say(t,
+            "- MCLT: not given (expect.mclt). A pair that has lost its partner extends leases by "
+            "no more than that.\n");
     } else if (s->lease_ns <= s->mclt_ns) {
-        say(t, "- MCLT: %s. WARNING: the lease of %s is not longer, so the shorter leases and the "
-               "extra renewals after the loss of a partner do not show in this test.\n",
+        say(t,
+            "- MCLT: %s. WARNING: the lease of %s is not longer, so the shorter leases and the "
+            "extra renewals after the loss of a partner do not show in this test.\n",
             mclt, lease);
     } else {
-        say(t, "- MCLT: %s. A pair that has lost its partner extends leases by no more than that.\n",
+        say(t,
+            "- MCLT: %s. A pair that has lost its partner extends leases by no more than that.\n",
             mclt);
     }
 }
@@ -137,7 +140,7 @@ static void say_mclt(const struct scenario *s, struct text *t)
 void forecast_compression(const struct scenario *s, char *out, size_t size)
 {
     assert(size > 0);
-    struct text t = { .out = out, .size = size };
+    struct text t = {.out = out, .size = size};
     out[0] = '\0';
     if (s->lease_ns == 0) {
         say(&t, "The lease time of the test is not given (expect.lease): neither its renewals nor "
@@ -148,9 +151,11 @@ void forecast_compression(const struct scenario *s, char *out, size_t size)
     say(&t, "What does not shrink with the lease:\n");
     say_detection(s, &t);
     say_mclt(s, &t);
-    say(&t, "- lease cache (dhcpd dhcp-cache-threshold, Kea cache-threshold and cache-max-age): who "
-            "asks again early is answered without a write; renewals at T1 are written unless the "
-            "threshold reaches 50 %%.\n");
-    say(&t, "- reclaim of expired leases: so many per second whatever the lease (Kea: 100 every 10 s "
-            "by default).\n");
+    say(&t,
+        "- lease cache (dhcpd dhcp-cache-threshold, Kea cache-threshold and cache-max-age): who "
+        "asks again early is answered without a write; renewals at T1 are written unless the "
+        "threshold reaches 50 %%.\n");
+    say(&t,
+        "- reclaim of expired leases: so many per second whatever the lease (Kea: 100 every 10 s "
+        "by default).\n");
 }

@@ -19,7 +19,7 @@
 /* False when out of memory; an empty array needs none. */
 static bool array_new(struct schema_array *array, size_t count, size_t item_bytes)
 {
-    *array = (struct schema_array){ 0 };
+    *array = (struct schema_array){0};
     if (count == 0) {
         return true;
     }
@@ -64,7 +64,7 @@ static bool take_relays(struct raw_scenario *raw, struct scenario *s)
         to[i].subnet = from[i].subnet;
         to[i].clients = from[i].clients;
         to[i].to = from[i].to;
-        from[i].to = (struct schema_array){ 0 };
+        from[i].to = (struct schema_array){0};
     }
     return true;
 }
@@ -128,23 +128,22 @@ static void take_scalars(const struct raw_scenario *raw, struct scenario *s)
     s->time_ns = raw->limits.time_ns;
     s->release_milli_per_s = raw->cleanup.release_milli_per_s;
     s->cleanup_on = raw->has_cleanup ? raw->cleanup.on : 0;
-    s->on_agent_loss =
-        strcmp(raw->on_agent_loss, scenario_loss_words[AGENT_LOSS_CONTINUE]) == 0
-            ? AGENT_LOSS_CONTINUE
-            : AGENT_LOSS_FAIL;
+    s->on_agent_loss = strcmp(raw->on_agent_loss, scenario_loss_words[AGENT_LOSS_CONTINUE]) == 0
+                           ? AGENT_LOSS_CONTINUE
+                           : AGENT_LOSS_FAIL;
 }
 
 bool scenario_parse(const char *text, size_t bytes, struct scenario *out, struct diag *why)
 {
-    struct raw_scenario raw = { 0 };
-    struct scenario s = { 0 };
+    struct raw_scenario raw = {0};
+    struct scenario s = {0};
 
     bool is_good = schema_parse_partial(scenario_rows, text, bytes, &raw, why);
     take_scalars(&raw, &s);
     /* Stages come last: their default timeouts depend on the clients. */
     if (take_servers(&raw, &s) && take_relays(&raw, &s) && take_stages(&raw, &s)) {
         s.judgements = raw.judgements;
-        raw.judgements = (struct schema_array){ 0 };
+        raw.judgements = (struct schema_array){0};
         scenario_check(&raw, &s, why);
     } else {
         diag_add(why, 0, "out of memory while reading the scenario; make it smaller");
@@ -169,7 +168,7 @@ void scenario_free(struct scenario *s)
     free(s->relays.items);
     free(s->stages.items);
     free(s->judgements.items);
-    *s = (struct scenario){ 0 };
+    *s = (struct scenario){0};
 }
 
 uint64_t scenario_client_count(const struct scenario *s)

@@ -19,10 +19,19 @@
 #include "proto/plan.h"
 
 enum scenario_identity { IDENTITY_FRESH, IDENTITY_FIXED };
-enum scenario_path { SCENARIO_PATH_AUTO, SCENARIO_PATH_ROUTED, SCENARIO_PATH_EGRESS,
-                     SCENARIO_PATH_RELAYED, SCENARIO_PATH_DNAT };
+enum scenario_path {
+    SCENARIO_PATH_AUTO,
+    SCENARIO_PATH_ROUTED,
+    SCENARIO_PATH_EGRESS,
+    SCENARIO_PATH_RELAYED,
+    SCENARIO_PATH_DNAT
+};
 enum scenario_agent_loss { AGENT_LOSS_FAIL, AGENT_LOSS_CONTINUE };
-enum scenario_cleanup_on { CLEANUP_ON_END = 1 << 0, CLEANUP_ON_STOP = 1 << 1, CLEANUP_ON_FAIL = 1 << 2 };
+enum scenario_cleanup_on {
+    CLEANUP_ON_END = 1 << 0,
+    CLEANUP_ON_STOP = 1 << 1,
+    CLEANUP_ON_FAIL = 1 << 2
+};
 
 struct scenario_server {
     char name[PLAN_NAME_BYTES];
@@ -36,7 +45,7 @@ struct scenario_relay {
     struct ipv4 giaddr, via; /* via: giaddr when not given */
     struct ipv4_net subnet;
     uint64_t clients;
-    struct schema_array to; /* char[PLAN_NAME_BYTES]: server names; empty: all */
+    struct schema_array to;      /* char[PLAN_NAME_BYTES]: server names; empty: all */
     char agent[PLAN_NAME_BYTES]; /* pin; empty: any */
     char circuit_id[PLAN_OPTION82_BYTES + 1], remote_id[PLAN_OPTION82_BYTES + 1];
 };

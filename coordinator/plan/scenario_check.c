@@ -82,9 +82,9 @@ static void check_expect(const struct raw_scenario *raw, struct diag *why)
         uint64_t value_ns;
         unsigned line;
     } whole[] = {
-        { "lease", e->lease_ns, e->lease_line },
-        { "production_lease", e->production_lease_ns, e->production_lease_line },
-        { "mclt", e->mclt_ns, e->mclt_line },
+        {"lease", e->lease_ns, e->lease_line},
+        {"production_lease", e->production_lease_ns, e->production_lease_line},
+        {"mclt", e->mclt_ns, e->mclt_line},
     };
     for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
         if (whole[i].value_ns % NS_PER_S != 0) {
@@ -120,9 +120,10 @@ static void check_pace(const struct raw_stage *stage, enum plan_stage_kind kind,
                  stage->name, plan_stage_kind_name(kind));
     }
     if (kind == PLAN_ACQUIRE && p->arrivals != 0 && p->batch > 0) {
-        diag_add(why, p->arrivals_line,
-                 "stage %s: arrivals are spread only in the open model; give a rate or leave it out",
-                 stage->name);
+        diag_add(
+            why, p->arrivals_line,
+            "stage %s: arrivals are spread only in the open model; give a rate or leave it out",
+            stage->name);
     }
 }
 
@@ -158,32 +159,38 @@ static void check_hold(const struct raw_stage *raw, const struct scenario_stage 
                  raw->name);
     }
     if (stage->warmup_ns >= ns) {
-        diag_add(why, raw->warmup_line,
-                 "stage %s: the warmup takes the whole hold and nothing would be judged; shorten it",
-                 raw->name);
+        diag_add(
+            why, raw->warmup_line,
+            "stage %s: the warmup takes the whole hold and nothing would be judged; shorten it",
+            raw->name);
     }
 }
 
-static void check_one_stage(const struct raw_stage *raw, const struct scenario_stage *stage,
-                            struct diag *why)
+/* Each stage is one thing; complains otherwise. */
+static void check_kind(const struct raw_stage *raw, struct diag *why)
 {
     size_t given = 0;
     for (size_t kind = 0; kind < PLAN_STAGE_KIND_COUNT; kind++) {
-        if (!raw->is_given[kind]) {
-            continue;
-        }
-        given++;
-        if (kind == PLAN_HOLD) {
-            check_hold(raw, stage, why);
-        } else {
-            check_pace(raw, (enum plan_stage_kind)kind, why);
-        }
+        given += raw->is_given[kind];
     }
     if (given != 1 && raw->line != 0 && !has_complaint_at(why, raw->line)) {
         diag_add(why, raw->line,
                  "stage %s does %s; each stage is exactly one of acquire, hold, reboot, release, "
                  "inform, decline",
                  raw->name, given == 0 ? "nothing" : "several things");
+    }
+}
+
+static void check_one_stage(const struct raw_stage *raw, const struct scenario_stage *stage,
+                            struct diag *why)
+{
+    check_kind(raw, why);
+    for (size_t kind = 0; kind < PLAN_STAGE_KIND_COUNT; kind++) {
+        if (raw->is_given[kind] && kind == PLAN_HOLD) {
+            check_hold(raw, stage, why);
+        } else if (raw->is_given[kind]) {
+            check_pace(raw, (enum plan_stage_kind)kind, why);
+        }
     }
     if (!raw->is_given[PLAN_HOLD] && raw->timeout_ns > 0 && raw->warmup_ns >= raw->timeout_ns) {
         diag_add(why, raw->warmup_line,

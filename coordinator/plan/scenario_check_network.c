@@ -14,7 +14,8 @@ struct spot {
     size_t position;
 };
 
-/* One pass over one scenario. Zero values stand for what the schema refused, unless it was clean. */
+/* One pass over one scenario. Zero values stand for what the schema refused, unless it was clean.
+ */
 struct check {
     const struct raw_scenario *raw;
     const struct scenario *s;
@@ -83,9 +84,8 @@ static void check_servers(const struct check *c)
         const char *what = not_a_host(servers[i].address);
         bool is_known = c->schema_is_clean || !inet_is_zero(servers[i].address);
         if (what != NULL && is_known) {
-            diag_add(why, servers[i].line,
-                     "server %s: %s is %s; give the address it listens on", servers[i].name, text,
-                     what);
+            diag_add(why, servers[i].line, "server %s: %s is %s; give the address it listens on",
+                     servers[i].name, text, what);
         }
         for (size_t j = 0; j < i; j++) {
             if (is_known && inet_equal(servers[i].address, servers[j].address)) {
@@ -118,14 +118,16 @@ static void check_relay_address(const struct check *c, const struct raw_relay *r
                  "come back, give an address the servers can reach",
                  r->name, key, text);
     }
-    bool is_end = r->subnet.prefix_bits > 0 && r->subnet.prefix_bits <= 30 &&
-                  (inet_equal(a, r->subnet.base) ||
-                   inet_host(a) == (inet_host(r->subnet.base) | ~inet_host(inet_net_mask(r->subnet))));
+    bool is_end =
+        r->subnet.prefix_bits > 0 && r->subnet.prefix_bits <= 30 &&
+        (inet_equal(a, r->subnet.base) ||
+         inet_host(a) == (inet_host(r->subnet.base) | ~inet_host(inet_net_mask(r->subnet))));
     if (is_end) {
-        diag_add(why, line,
-                 "relay %s: %s %s is the network or broadcast address of its subnet %s; give a host "
-                 "address",
-                 r->name, key, text, inet_net_text(r->subnet, subnet));
+        diag_add(
+            why, line,
+            "relay %s: %s %s is the network or broadcast address of its subnet %s; give a host "
+            "address",
+            r->name, key, text, inet_net_text(r->subnet, subnet));
     }
     for (size_t i = 0; i < c->raw->servers.count; i++) {
         if (inet_equal(a, servers_of(c->raw)[i].address)) {
@@ -179,14 +181,14 @@ static void check_one_relay(const struct check *c, const struct raw_relay *r)
         check_relay_address(c, r, "via", r->via, r->via_line);
     }
     if (r->has_option82 && r->option82.circuit_id[0] == '\0' && r->option82.remote_id[0] == '\0') {
-        diag_add(c->why, r->line, "relay %s: option82 is empty; give circuit_id or remote_id", r->name);
+        diag_add(c->why, r->line, "relay %s: option82 is empty; give circuit_id or remote_id",
+                 r->name);
     }
     bool is_known = c->schema_is_clean || (all.prefix_bits > 0 && r->subnet.prefix_bits > 0);
     if (is_known && !inet_net_covers(all, r->subnet)) {
         diag_add(c->why, r->subnet_line,
                  "relay %s: subnet %s is not inside block %s; widen the block or move the subnet",
-                 r->name, inet_net_text(r->subnet, subnet),
-                 inet_net_text(all, block));
+                 r->name, inet_net_text(r->subnet, subnet), inet_net_text(all, block));
     }
 }
 
@@ -316,7 +318,7 @@ static void check_relays(const struct check *c)
     for (size_t i = 0; i < count; i++) {
         check_one_relay(c, &relays[i]);
         check_targets(c, &parsed[i], relays[i].to_line);
-        spots[i] = (struct spot){ .relay = &relays[i], .position = i };
+        spots[i] = (struct spot){.relay = &relays[i], .position = i};
     }
     check_duplicates(spots, count, c->why);
     check_room(spots, count, c->why);
@@ -340,9 +342,7 @@ static void check_block(const struct check *c)
 void scenario_check_network(const struct raw_scenario *raw, const struct scenario *s,
                             struct diag *why)
 {
-    const struct check c = {
-        .raw = raw, .s = s, .why = why, .schema_is_clean = diag_is_clean(why)
-    };
+    const struct check c = {.raw = raw, .s = s, .why = why, .schema_is_clean = diag_is_clean(why)};
     check_servers(&c);
     check_block(&c);
     if (raw->network.relays.count > 0) {

@@ -23,8 +23,8 @@ static void print_duration(uint64_t ns, char out[RAW_WORD_BYTES])
         uint64_t ns;
         const char *unit;
     } units[] = {
-        { 3600 * NS_PER_S, "h" }, { 60 * NS_PER_S, "m" }, { NS_PER_S, "s" },
-        { NS_PER_MS, "ms" },      { NS_PER_US, "us" },
+        {3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "m"}, {NS_PER_S, "s"},
+        {NS_PER_MS, "ms"},      {NS_PER_US, "us"},
     };
     size_t i = 0;
     while (i + 1 < ARRAY_LEN(units) && ns % units[i].ns != 0) {
@@ -95,15 +95,15 @@ static void put_scalars(const struct scenario *s, struct raw_scenario *raw)
     COPY_TEXT(raw->clients.vendor_class, s->vendor_class);
     raw->clients.renew_retry_ns = s->renew_retry_ns;
     raw->clients.fuzz_percent = s->fuzz_percent;
-    raw->expect = (struct raw_expect){ .lease_ns = s->lease_ns,
-                                       .production_lease_ns = s->production_lease_ns,
-                                       .mclt_ns = s->mclt_ns,
-                                       .detection_ns = s->detection_ns };
-    raw->limits = (struct raw_limits){ .packets_milli_per_s = s->packets_milli_per_s,
-                                       .time_ns = s->time_ns };
+    raw->expect = (struct raw_expect){.lease_ns = s->lease_ns,
+                                      .production_lease_ns = s->production_lease_ns,
+                                      .mclt_ns = s->mclt_ns,
+                                      .detection_ns = s->detection_ns};
+    raw->limits =
+        (struct raw_limits){.packets_milli_per_s = s->packets_milli_per_s, .time_ns = s->time_ns};
     raw->has_cleanup = s->release_milli_per_s > 0;
-    raw->cleanup = (struct raw_cleanup){ .release_milli_per_s = s->release_milli_per_s,
-                                         .on = s->cleanup_on };
+    raw->cleanup =
+        (struct raw_cleanup){.release_milli_per_s = s->release_milli_per_s, .on = s->cleanup_on};
     (void)snprintf(raw->on_agent_loss, sizeof(raw->on_agent_loss), "%s",
                    scenario_loss_words[s->on_agent_loss]);
 }
@@ -118,7 +118,7 @@ static bool room_for(struct schema_array *array, size_t count, size_t item_bytes
 
 char *scenario_print(const struct scenario *s)
 {
-    struct raw_scenario raw = { 0 };
+    struct raw_scenario raw = {0};
     char *text = NULL;
     put_scalars(s, &raw);
     if (room_for(&raw.servers, s->servers.count, sizeof(struct raw_server)) &&

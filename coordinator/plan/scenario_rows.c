@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/plan/scenario_rows.h"
 
-#define AT(type, field) .offset = offsetof(struct type, field)
-#define SIZED(type, field) AT(type, field), .size = sizeof(((struct type *)0)->field)
-#define LINE(type, field) .line_offset_plus_1 = 1 + offsetof(struct type, field)
-#define GIVEN(type, field) .present_offset_plus_1 = 1 + offsetof(struct type, field)
+#define AT(type, field)             .offset = offsetof(struct type, field)
+#define SIZED(type, field)          AT(type, field), .size = sizeof(((struct type *)0)->field)
+#define LINE(type, field)           .line_offset_plus_1 = 1 + offsetof(struct type, field)
+#define GIVEN(type, field)          .present_offset_plus_1 = 1 + offsetof(struct type, field)
 #define LIST_OF(type, field, bytes) AT(type, field), .size = (bytes)
-#define RANGE(low, high) .min = (low), .max = (high)
+#define RANGE(low, high)            .min = (low), .max = (high)
 
-#define S(n) (UINT64_C(n) * NS_PER_S)
-#define DAYS(n) S((n)*86400)
+#define S(n)     (UINT64_C(n) * NS_PER_S)
+#define DAYS(n)  S((n)*86400)
 #define PER_S(n) (UINT64_C(n) * 1000)
 
-static const char *const path_words[] = { "auto", "routed", "egress", "relayed", "dnat", NULL };
-static const char *const arrival_words[] = { "uniform", "poisson", NULL };
-static const char *const cleanup_words[] = { "end", "stop", "fail", NULL };
-static const char *const identity_words[] = { "fresh", "fixed", NULL };
-const char *const scenario_loss_words[] = { "fail", "continue", NULL };
+static const char *const path_words[] = {"auto", "routed", "egress", "relayed", "dnat", NULL};
+static const char *const arrival_words[] = {"uniform", "poisson", NULL};
+static const char *const cleanup_words[] = {"end", "stop", "fail", NULL};
+static const char *const identity_words[] = {"fresh", "fixed", NULL};
+const char *const scenario_loss_words[] = {"fail", "continue", NULL};
 
 /* clang-format off */
 static const struct schema_row server_rows[] = {
@@ -220,4 +220,5 @@ static const struct schema_row judgement_rows[] = {
 /* clang-format on */
 
 const struct schema_row scenario_rows[] = TOP(clients_rows, stage_rows, SCHEMA_NAME);
-const struct schema_row scenario_offered_rows[] = TOP(offered_clients_rows, offered_stage_rows, SCHEMA_ENUM);
+const struct schema_row scenario_offered_rows[] =
+    TOP(offered_clients_rows, offered_stage_rows, SCHEMA_ENUM);

@@ -224,6 +224,7 @@ struct result {
     } preflight;
 
     bool path_is_known;
+    bool path_is_dnat; /* egress as the agents see it, made by a DNAT rule on the servers */
     enum plan_path path;
     char compression[RESULT_LONG_BYTES]; /* what the load equals at the production lease time */
 };

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/plan.h"
+
 /* An agent's clock samples, by its own time. */
 struct clock_samples {
     struct {

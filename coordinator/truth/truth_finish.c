@@ -46,6 +46,7 @@ static bool fill_run(const struct truth *t, const struct truth_closing *closing,
     memcpy(out->run.stages, t->stages, t->plan->stage_count * sizeof(*out->run.stages));
     out->path = closing->path;
     out->path_is_known = closing->path_is_known;
+    out->path_is_dnat = t->scenario->client_path == SCENARIO_PATH_DNAT;
     forecast_compression(t->scenario, out->compression, sizeof(out->compression));
     return true;
 }

@@ -49,7 +49,7 @@ all_files() {
 
 # An allow list holds "NAME  # why" per line.
 allowed() { # NAME FILE
-	sed 's/[[:space:]]*#.*//' "$2" | grep -qxF -- "$1"
+	grep -qxF -- "$1" <<<"$(sed 's/[[:space:]]*#.*//' "$2")"
 }
 
 finish() {

@@ -125,7 +125,8 @@ static void make_fixture(struct fixture *f)
         relay->subnet = net("10.10.0.0/16");
         relay->first_client = 200 * i;
         relay->client_count = 200;
-        f->shares[i] = (struct control_share){.relay = i, .first_client = 200 * i, .client_count = 200};
+        f->shares[i] =
+            (struct control_share){.relay = i, .first_client = 200 * i, .client_count = 200};
     }
     f->assignment.shares = f->shares;
     f->assignment.share_count = 2;
@@ -180,10 +181,14 @@ static void a_plan_beyond_the_policy_is_refused_with_its_value(void **state)
         void (*spoil)(struct fixture *f);
         const char *complaint;
     } rows[] = {
-        {server_elsewhere, "192.168.2.13"}, {via_elsewhere, "172.16.9.3"},
-        {giaddr_elsewhere, "giaddr"},       {subnet_too_wide, "10.0.0.0/8"},
-        {block_elsewhere, "10.11.0.0/16"},  {too_many_packets, "1001"},
-        {too_long, "3601 s"},               {too_many_clients, "501"},
+        {server_elsewhere, "192.168.2.13"},
+        {via_elsewhere, "172.16.9.3"},
+        {giaddr_elsewhere, "giaddr"},
+        {subnet_too_wide, "10.0.0.0/8"},
+        {block_elsewhere, "10.11.0.0/16"},
+        {too_many_packets, "1001"},
+        {too_long, "3601 s"},
+        {too_many_clients, "501"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct fixture f;

@@ -15,11 +15,11 @@
 #include "common/clock.h"
 #include "tests/support/own_network.h"
 
-#define SERVER "127.0.0.12"
-#define CARRIER "127.0.0.71"
+#define SERVER        "127.0.0.12"
+#define CARRIER       "127.0.0.71"
 #define OTHER_CARRIER "127.0.0.72"
-#define CLIENT "127.0.0.99"
-#define NO_ROUTE "192.0.2.1"
+#define CLIENT        "127.0.0.99"
+#define NO_ROUTE      "192.0.2.1"
 
 static struct ipv4 ip(const char *text)
 {
@@ -32,9 +32,8 @@ static struct ipv4 ip(const char *text)
 static int peer_open(const char *address, uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in in = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = ip(address).be};
+    struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ip(address).be};
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
     return fd;
@@ -43,9 +42,8 @@ static int peer_open(const char *address, uint16_t port)
 static void peer_send(int fd, const char *address, uint16_t port, size_t size)
 {
     static const uint8_t bytes[4096] = {2, 1, 6};
-    struct sockaddr_in in = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = ip(address).be};
+    struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ip(address).be};
     assert_int_equal(sendto(fd, bytes, size, 0, (const struct sockaddr *)&in, sizeof(in)), size);
 }
 
@@ -266,7 +264,8 @@ static void what_overflows_our_buffer_is_counted_once(void **state)
     struct udp *udp = open_two();
     int server = peer_open(SERVER, 67);
     int small = 16 * 1024;
-    assert_int_equal(setsockopt(udp->sockets[0].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    assert_int_equal(setsockopt(udp->sockets[0].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)),
+                     0);
     for (unsigned i = 0; i < SENT; i++) {
         peer_send(server, CARRIER, 67, 1400);
     }

@@ -310,33 +310,35 @@ static void thousands_of_errors_are_counted_in_time(void **state)
     free(text);
 }
 
+static const char every_type[] = "leaseherd: 1\r\n"
+                                 "title: 'a: b # c'\n"
+                                 "servers:\n"
+                                 "  a: {address: 192.0.2.1}\n"
+                                 "  b: {address: 192.0.2.2, weight: 3}\n"
+                                 "network:\n"
+                                 "  block: 10.10.0.0/16   # comment\n"
+                                 "  client_path: routed\n"
+                                 "  prefixes: [10.0.0.0/8, 10.1.0.0/16]\n"
+                                 "  relays:\n"
+                                 "    - name: r1\n"
+                                 "      giaddr: 172.16.8.3\n"
+                                 "      clients: 12_000\n"
+                                 "      to: [a, b]\n"
+                                 "    - {name: r2, giaddr: 172.16.9.3, helpers: []}\n"
+                                 "limits: {packets: 2000/s, time: 30m, fuzz: 2.5%, lease: 60s}\n"
+                                 "run:\n"
+                                 "  - {name: peak, acquire: {batch: 300}}\n"
+                                 "  - {name: keep, hold: 10m}\n"
+                                 "judge:\n"
+                                 "  - leases.failed == 0\n"
+                                 "  - p99(renew) < 500ms in keep\n"
+                                 "on: [fail, end]\n"
+                                 "verbose: true\n";
+
 static void a_file_of_every_type_fills_the_struct(void **state)
 {
     (void)state;
-    assert_true(parse("leaseherd: 1\r\n"
-                      "title: 'a: b # c'\n"
-                      "servers:\n"
-                      "  a: {address: 192.0.2.1}\n"
-                      "  b: {address: 192.0.2.2, weight: 3}\n"
-                      "network:\n"
-                      "  block: 10.10.0.0/16   # comment\n"
-                      "  client_path: routed\n"
-                      "  prefixes: [10.0.0.0/8, 10.1.0.0/16]\n"
-                      "  relays:\n"
-                      "    - name: r1\n"
-                      "      giaddr: 172.16.8.3\n"
-                      "      clients: 12_000\n"
-                      "      to: [a, b]\n"
-                      "    - {name: r2, giaddr: 172.16.9.3, helpers: []}\n"
-                      "limits: {packets: 2000/s, time: 30m, fuzz: 2.5%, lease: 60s}\n"
-                      "run:\n"
-                      "  - {name: peak, acquire: {batch: 300}}\n"
-                      "  - {name: keep, hold: 10m}\n"
-                      "judge:\n"
-                      "  - leases.failed == 0\n"
-                      "  - p99(renew) < 500ms in keep\n"
-                      "on: [fail, end]\n"
-                      "verbose: true\n"));
+    assert_true(parse(every_type));
     const struct sample_server *server = parsed.servers.items;
     const struct sample_relay *relay = parsed.relays.items;
     const struct sample_stage *stage = parsed.stages.items;

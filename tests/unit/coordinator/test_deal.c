@@ -95,7 +95,8 @@ static void an_agent_without_a_relay_is_refused(void **unused)
     struct bench b;
     struct deal_hand hands[2];
     bench_init(&b, THREE_RELAYS);
-    const struct ipv4 mine[] = {address("172.16.8.3"), address("172.16.8.4"), address("172.16.8.5")};
+    const struct ipv4 mine[] = {address("172.16.8.3"), address("172.16.8.4"),
+                                address("172.16.8.5")};
     const struct ipv4 other[] = {address("172.16.9.3")};
     const struct deal_agent fleet[] = {agent("a1", 1, mine, 3), agent("a2", 1, other, 1)};
     assert_false(deal_relays(&b.s, &b.plan, fleet, 2, hands, &b.why));

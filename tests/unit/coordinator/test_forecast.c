@@ -7,7 +7,8 @@
 
 #include "coordinator/plan/forecast.h"
 
-/* Two servers, one relay to both and one to a single one; `rest` adds expect, limits, run, judge. */
+/* Two servers, one relay to both and one to a single one; `rest` adds expect, limits, run, judge.
+ */
 static void make(struct scenario *s, struct forecast *f, const char *rest)
 {
     static struct diag why;

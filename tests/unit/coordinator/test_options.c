@@ -75,6 +75,9 @@ static void flags_and_arguments_may_be_mixed(void **unused)
     assert_string_equal(options[KEYS].text, "k/d");
     assert_true(options[ONCE].is_given);
 
+    assert_true(parse("run --keys --$x-", options, args, &count, why));
+    assert_string_equal(options[KEYS].text, "--$x-"); /* a Z85 key may look like that */
+
     assert_true(parse("run --keys d -- --once", options, args, &count, why));
     assert_int_equal(count, 1);
     assert_string_equal(args[0], "--once");
@@ -84,7 +87,8 @@ static void flags_and_arguments_may_be_mixed(void **unused)
 static void a_number_is_plain_positive_and_bounded(void **unused)
 {
     (void)unused;
-    static const char *const bad[] = {"0", "-1", "+1", "1x", "", " 1", "101", "99999999999999999999"};
+    static const char *const bad[] = {"0", "-1", "+1",  "1x",
+                                      "",  " 1", "101", "99999999999999999999"};
     char why[OPTIONS_WHY_BYTES];
     uint64_t value = 7;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

@@ -130,8 +130,10 @@ static void what_this_version_does_not_offer_says_what_to_use_instead(void **unu
 {
     (void)unused;
     static const struct mistake rows[] = {
-        {"on_agent_loss: fail", "on_agent_loss: reassign", 22, "is not offered by this version; use `continue`"},
-        {"identity: fresh", "identity: returning runs/1", 12, "is not offered by this version; use `identity: fixed`"},
+        {"on_agent_loss: fail", "on_agent_loss: reassign", 22,
+         "is not offered by this version; use `continue`"},
+        {"identity: fresh", "identity: returning runs/1", 12,
+         "is not offered by this version; use `identity: fixed`"},
         {"hold: 10m", "hold: until-steady", 17, "is not offered by this version; give a duration"},
     };
     check_mistakes(rows, ARRAY_LEN(rows));
@@ -143,31 +145,42 @@ static void a_mistake_in_the_network_is_named(void **unused)
     static const struct mistake rows[] = {
         {"block: 10.10.0.0/16", "block: 0.0.0.0/0", 7, "wider than a /8"},
         {"block: 10.10.0.0/16", "block: 8.0.0.0/6", 7, "wider than a /8"},
-        {"address: 192.168.2.12", "address: 192.168.1.12", 5, "servers a and b have the same address"},
+        {"address: 192.168.2.12", "address: 192.168.1.12", 5,
+         "servers a and b have the same address"},
         {"address: 192.168.2.12", "address: 0.0.0.0", 5, "no address of a host"},
         {"address: 192.168.2.12", "address: 224.0.0.1", 5, "a multicast address"},
-        {"address: 192.168.2.12", "adress: 192.168.2.12, address: 192.168.2.12", 5, "did you mean `address`?"},
-        {"giaddr: 172.16.9.3", "giaddr: 172.16.8.3", 11, "relays bldg-1 and bldg-2 have the same giaddr"},
+        {"address: 192.168.2.12", "adress: 192.168.2.12, address: 192.168.2.12", 5,
+         "did you mean `address`?"},
+        {"giaddr: 172.16.9.3", "giaddr: 172.16.8.3", 11,
+         "relays bldg-1 and bldg-2 have the same giaddr"},
         {"giaddr: 172.16.9.3", "giaddr: 255.255.255.255", 11, "the broadcast address"},
         {"giaddr: 172.16.9.3", "giaddr: 239.1.1.1", 11, "a multicast address"},
         {"giaddr: 172.16.9.3", "giaddr: 250.1.1.1", 11, "a reserved address"},
         {"giaddr: 172.16.9.3", "giaddr: 0.0.0.0", 11, "no address of a host"},
         {"giaddr: 172.16.9.3", "giaddr: 127.0.0.3", 11, "a loopback address and a server is not"},
-        {"giaddr: 172.16.9.3", "giaddr: 10.10.0.0", 11, "the network or broadcast address of its subnet"},
-        {"giaddr: 172.16.9.3", "giaddr: 10.10.255.255", 11, "the network or broadcast address of its subnet"},
+        {"giaddr: 172.16.9.3", "giaddr: 10.10.0.0", 11,
+         "the network or broadcast address of its subnet"},
+        {"giaddr: 172.16.9.3", "giaddr: 10.10.255.255", 11,
+         "the network or broadcast address of its subnet"},
         {"giaddr: 172.16.9.3", "giaddr: 192.168.1.12", 11, "is the address of server a"},
-        {"giaddr: 172.16.9.3", "giaddr: 172.16.9.3, via: 127.0.0.1", 11, "via 127.0.0.1 is a loopback"},
-        {"giaddr: 172.16.9.3", "giaddr: 172.16.9.3, via: 225.0.0.1", 11, "via 225.0.0.1 is a multicast"},
+        {"giaddr: 172.16.9.3", "giaddr: 172.16.9.3, via: 127.0.0.1", 11,
+         "via 127.0.0.1 is a loopback"},
+        {"giaddr: 172.16.9.3", "giaddr: 172.16.9.3, via: 225.0.0.1", 11,
+         "via 225.0.0.1 is a multicast"},
         {"name: bldg-2", "name: bldg-1", 11, "two relays are named 'bldg-1', the other in line 10"},
         {"subnet: 10.10.0.0/17", "subnet: 10.11.0.0/17", 10, "is not inside block 10.10.0.0/16"},
         {"subnet: 10.10.0.0/17", "subnet: 10.0.0.0/8", 10, "is not inside block 10.10.0.0/16"},
-        {"subnet: 10.10.0.0/17", "subnet: 10.10.0.0/24", 10, "has 254 addresses and 12000 clients behind 1 relay;"},
-        {"clients: 8000", "clients: 60000", 11, "has 65534 addresses and 72000 clients behind 2 relays"},
-        {"clients: 8000", "clients: 8000, to: [a, c]", 11, "there is no server 'c'; name one of `servers`"},
+        {"subnet: 10.10.0.0/17", "subnet: 10.10.0.0/24", 10,
+         "has 254 addresses and 12000 clients behind 1 relay;"},
+        {"clients: 8000", "clients: 60000", 11,
+         "has 65534 addresses and 72000 clients behind 2 relays"},
+        {"clients: 8000", "clients: 8000, to: [a, c]", 11,
+         "there is no server 'c'; name one of `servers`"},
         {"clients: 8000", "clients: 8000, to: [\"\"]", 11, "there is no server ''"},
         {"clients: 8000", "clients: 8000, to: [a, a]", 11, "is named twice"},
         {"clients: 8000", "clients: 8000, option82: {}", 11, "option82 is empty"},
-        {"servers:\n  a: {address: 192.168.1.12}\n  b: {address: 192.168.2.12}\n", "servers: {}\n", 3, "`servers` has 0 elements"},
+        {"servers:\n  a: {address: 192.168.1.12}\n  b: {address: 192.168.2.12}\n", "servers: {}\n",
+         3, "`servers` has 0 elements"},
     };
     check_mistakes(rows, ARRAY_LEN(rows));
 }
@@ -178,25 +191,33 @@ static void a_mistake_in_the_stages_is_named(void **unused)
     static const struct mistake rows[] = {
         {"acquire: {batch: 300}", "acquire: {batch: 300, rate: 5/s}", 16, "give exactly one"},
         {"acquire: {batch: 300}", "acquire: {}", 16, "acquire has no pace"},
-        {"acquire: {batch: 300}", "acquire: {batch: 300, arrivals: poisson}", 16, "only in the open model"},
-        {"acquire: {batch: 300}", "acquire: {batch: 300}, release: {rate: 5/s}", 16, "does several things"},
+        {"acquire: {batch: 300}", "acquire: {batch: 300, arrivals: poisson}", 16,
+         "only in the open model"},
+        {"acquire: {batch: 300}", "acquire: {batch: 300}, release: {rate: 5/s}", 16,
+         "does several things"},
         {"hold: 10m, ", "", 17, "does nothing"},
         {"hold: 10m", "hold: ten", 17, "hold 'ten' is no duration"},
         {"hold: 10m", "hold: 600", 17, "hold '600' is no duration"},
         {"hold: 10m", "hold: 1ms", 17, "out of range"},
         {"hold: 10m", "hold: 50s", 17, "the warmup takes the whole hold"},
         {"hold: 10m", "hold: 10m, timeout: 5m", 17, "the timeout is shorter than the hold"},
-        {"hold: 10m", "release: {rate: 1000/s}, timeout: 30s", 17, "the warmup is as long as the timeout"},
+        {"hold: 10m", "release: {rate: 1000/s}, timeout: 30s", 17,
+         "the warmup is as long as the timeout"},
         {"name: peak, ", "name: keep, ", 17, "two stages are named 'keep', the other in line 16"},
         {"name: peak, ", "name: preflight, ", 16, "rename the stage"},
         {"acquire: {batch: 300}", "reboot: {batch: 300}", 16, "it must be an acquire stage"},
-        {"  - {name: peak, acquire: {batch: 300}}\n", "  - {name: soon, hold: 1m}\n  - {name: peak, acquire: {batch: 300}}\n", 16, "before any stage acquires them"},
-        {"  - {name: keep,", "  - {name: more, acquire: {batch: 300, tries: 2}}\n  - {name: keep,", 17, "all acquire stages of a run share them"},
-        {"acquire: {batch: 300}", "acquire: {rate: 6000/s}", 16, "sends up to 24000 packets/s and limits.packets is 20000/s"},
+        {"  - {name: peak, acquire: {batch: 300}}\n",
+         "  - {name: soon, hold: 1m}\n  - {name: peak, acquire: {batch: 300}}\n", 16,
+         "before any stage acquires them"},
+        {"  - {name: keep,", "  - {name: more, acquire: {batch: 300, tries: 2}}\n  - {name: keep,",
+         17, "all acquire stages of a run share them"},
+        {"acquire: {batch: 300}", "acquire: {rate: 6000/s}", 16,
+         "sends up to 24000 packets/s and limits.packets is 20000/s"},
         {"time: 30m", "time: 10m", 14, "the stages take at least 604 s and limits.time is 600 s"},
         {"p99(renew) < 500ms in keep", "p99(renew) < 500ms in kep", 20, "kep"},
         {"leases.failed == 0", "leases.faild == 0", 19, "leases.faild"},
-        {"production_lease: 8h", "production_lease: 30s", 13, "production_lease is shorter than lease"},
+        {"production_lease: 8h", "production_lease: 30s", 13,
+         "production_lease is shorter than lease"},
         {"lease: 60s, ", "", 13, "give `lease` too"},
         {"lease: 60s", "lease: 60500ms", 13, "whole seconds"},
     };
@@ -244,8 +265,8 @@ static void all_mistakes_of_a_file_come_at_once(void **unused)
 static void what_is_no_yaml_at_all_is_refused_with_a_line(void **unused)
 {
     (void)unused;
-    static const char *const texts[] = {"", "\n\n", "a: [", "\tx: 1\n", "- 1\n- 2\n", "\xff\xfe", "42\n",
-                                        "a: &x 1\nb: *x\n"};
+    static const char *const texts[] = {"",           "\n\n",     "a: [", "\tx: 1\n",
+                                        "- 1\n- 2\n", "\xff\xfe", "42\n", "a: &x 1\nb: *x\n"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct scenario s;
         struct diag why;
@@ -374,8 +395,9 @@ static void all_kinds_of_stages_are_read(void **unused)
                         "  - {name: no, decline: {batch: 5}, timeout: 2m}\n"
                         "  - {name: back, acquire: {rate: 100/s, arrivals: poisson}}\n"
                         "  - {name: out, release: {rate: 1000/s}}\n");
-    static const enum plan_stage_kind kinds[] = {PLAN_ACQUIRE, PLAN_HOLD,    PLAN_REBOOT, PLAN_INFORM,
-                                                 PLAN_DECLINE, PLAN_ACQUIRE, PLAN_RELEASE};
+    static const enum plan_stage_kind kinds[] = {PLAN_ACQUIRE, PLAN_HOLD,    PLAN_REBOOT,
+                                                 PLAN_INFORM,  PLAN_DECLINE, PLAN_ACQUIRE,
+                                                 PLAN_RELEASE};
     struct scenario s;
     struct diag why;
     bool is_parsed = parse(text, &s, &why);

@@ -70,10 +70,10 @@ static void expect_cheap(const char *what, size_t size)
 
 static void repeated_bodies_do_not_merge_and_do_not_pile_up(void **state)
 {
-    const uint8_t empty_hello[] = {0x52, 0x00};                   /* field 10 */
-    const uint8_t empty_batch[] = {0x9a, 0x03, 0x00};             /* field 51 */
-    const uint8_t small_ack[] = {0xb2, 0x03, 0x02, 0x10, 0x01};   /* field 54 */
-    const uint8_t hello_text[] = {0x52, 0x03, 0x1a, 0x01, 'x'};   /* with a build to merge */
+    const uint8_t empty_hello[] = {0x52, 0x00};                 /* field 10 */
+    const uint8_t empty_batch[] = {0x9a, 0x03, 0x00};           /* field 51 */
+    const uint8_t small_ack[] = {0xb2, 0x03, 0x02, 0x10, 0x01}; /* field 54 */
+    const uint8_t hello_text[] = {0x52, 0x03, 0x1a, 0x01, 'x'}; /* with a build to merge */
 
     (void)state;
     expect_cheap("empty HELLOs", fill_with(empty_hello, sizeof(empty_hello)));

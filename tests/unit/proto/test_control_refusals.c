@@ -61,8 +61,7 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
 
 #define REPORT_BREAKS(X)                                                                           \
     X(report_many, PREFLIGHT_REPORT,                                                               \
-      (e->preflight_report->relay = many_words, e->preflight_report->n_relay = 257),               \
-      "257 relays")                                                                                \
+      (e->preflight_report->relay = many_words, e->preflight_report->n_relay = 257), "257 relays") \
     X(report_relay, PREFLIGHT_REPORT, e->preflight_report->relay[1] = 16384, "no relay 16384")     \
     X(report_bound, PREFLIGHT_REPORT, e->preflight_report->bound[0] = 4, "more clients bound")     \
     X(report_server, PREFLIGHT_REPORT, e->preflight_report->servers_answered[0] = 65536,           \
@@ -220,12 +219,10 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(snapshot_message, SNAPSHOT, e->snapshot->error_message[1] = 9, "send error 1 has no such")   \
     X(snapshot_message_256, SNAPSHOT, e->snapshot->error_message[1] = 257,                         \
       "send error 1 has no such")                                                                  \
-    X(snapshot_state, SNAPSHOT, e->snapshot->unexpected_state[1] = 13,                             \
-      "unexpected 1 has no such")                                                                  \
+    X(snapshot_state, SNAPSHOT, e->snapshot->unexpected_state[1] = 13, "unexpected 1 has no such") \
     X(snapshot_state_0, SNAPSHOT, e->snapshot->unexpected_state[1] = 0,                            \
       "unexpected 1 has no such")                                                                  \
-    X(snapshot_event, SNAPSHOT, e->snapshot->unexpected_event[1] = 15,                             \
-      "unexpected 1 has no such")                                                                  \
+    X(snapshot_event, SNAPSHOT, e->snapshot->unexpected_event[1] = 15, "unexpected 1 has no such") \
     X(snapshot_event_0, SNAPSHOT, e->snapshot->unexpected_event[1] = 0,                            \
       "unexpected 1 has no such")                                                                  \
     X(snapshot_col_acks, SNAPSHOT, e->snapshot->n_server_acks = 15, "of 16 and 15 rows")           \

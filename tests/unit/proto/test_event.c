@@ -6,10 +6,14 @@
 static void results_a_kind_cannot_have_are_refused(void **state)
 {
     static const char *const possible[EVENT_KIND_COUNT] = {
-        [EVENT_ACQUIRE] = "ack nak gave_up",      [EVENT_RENEW] = "ack nak gave_up changed",
-        [EVENT_REBIND] = "ack nak gave_up changed", [EVENT_REBOOT] = "ack nak gave_up changed",
-        [EVENT_INFORM] = "ack nak gave_up",       [EVENT_RELEASE] = "sent",
-        [EVENT_DECLINE] = "sent",                 [EVENT_EXPIRE] = "ended",
+        [EVENT_ACQUIRE] = "ack nak gave_up",
+        [EVENT_RENEW] = "ack nak gave_up changed",
+        [EVENT_REBIND] = "ack nak gave_up changed",
+        [EVENT_REBOOT] = "ack nak gave_up changed",
+        [EVENT_INFORM] = "ack nak gave_up",
+        [EVENT_RELEASE] = "sent",
+        [EVENT_DECLINE] = "sent",
+        [EVENT_EXPIRE] = "ended",
     };
 
     (void)state;

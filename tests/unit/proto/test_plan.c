@@ -50,8 +50,8 @@ static char too_long_name[PLAN_TEXT_BYTES];
     X(relay_gap, p->relays[1].first_client++, "begins at client 12001 instead of 12000")           \
     X(relay_overlap, p->relays[1].first_client--, "begins at client 11999 instead of 12000")       \
     X(relay_sum, p->client_count++, "the relays have 20000 clients and the plan 20001")            \
-    X(relay_total, (p->relays[1].client_count = p->client_count = PLAN_CLIENTS_MAX,                \
-                    p->client_count += 12000),                                                     \
+    X(relay_total,                                                                                 \
+      (p->relays[1].client_count = p->client_count = PLAN_CLIENTS_MAX, p->client_count += 12000),  \
       "at most 100000000")                                                                         \
     X(stages_none, p->stage_count = 0, "the plan has 0 stages")                                    \
     X(stages_many, p->stage_count = 33, "the plan has 33 stages")                                  \

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/report/terminal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/attrs.h"
+#include "common/clock.h"
+
+enum { AGENT_LINES_MAX = 12, PHASE_BYTES = 64 };
+#define DRAW_EVERY_NS (250 * NS_PER_MS)
+#define LINE_EVERY_NS (5 * NS_PER_S)
+
+struct terminal {
+    FILE *out;
+    bool is_tty, has_drawn;
+    unsigned lines; /* of the block on the screen */
+    uint64_t drawn_at_ns;
+    char phase[PHASE_BYTES];
+};
+
+struct terminal *terminal_new(FILE *out, bool is_tty)
+{
+    struct terminal *t = calloc(1, sizeof(*t));
+    if (t != NULL) {
+        t->out = out;
+        t->is_tty = is_tty;
+    }
+    return t;
+}
+
+static void put_line(struct terminal *t, const struct truth_now *now, const char *phase,
+                     double run_s)
+{
+    (void)fprintf(t->out,
+                  "what=progress phase=%s run_s=%.1f bound=%" PRIu64 " open=%" PRIu64
+                  " acquired=%" PRIu64 " acquired_per_s=%.0f renewed=%" PRIu64
+                  " renewed_per_s=%.0f rebound=%" PRIu64 " expired=%" PRIu64 " failed=%" PRIu64
+                  " sent=%" PRIu64 " received=%" PRIu64 " events=%" PRIu64 " p50_ms=%.2f"
+                  " p99_ms=%.2f\n",
+                  phase, run_s, now->bound, now->open, now->acquired, now->acquired_per_s,
+                  now->renewed, now->renewed_per_s, now->rebound, now->expired, now->failed,
+                  now->sent, now->received, now->events, (double)now->p50_us / 1e3,
+                  (double)now->p99_us / 1e3);
+    (void)fflush(t->out);
+}
+
+/* Each line is cleared to its end, so that a shorter one leaves no rest of its predecessor. */
+#define CLEAR "\033[K\n"
+
+static void put_block(struct terminal *t, const struct truth_now *now, const char *phase,
+                      const struct terminal_agent *agents, size_t agent_count, double run_s)
+{
+    if (t->lines > 0) {
+        (void)fprintf(t->out, "\033[%uA\r", t->lines);
+    }
+    (void)fprintf(t->out, "%-12s %8.1f s   bound %" PRIu64 "   open %" PRIu64 "   failed %" PRIu64
+                          "   expired %" PRIu64 CLEAR,
+                  phase, run_s, now->bound, now->open, now->failed, now->expired);
+    (void)fprintf(t->out, "acquired %" PRIu64 " (%.0f/s)   renewed %" PRIu64 " (%.0f/s)   rebound %"
+                          PRIu64 "   p50 %.2f ms   p99 %.2f ms" CLEAR,
+                  now->acquired, now->acquired_per_s, now->renewed, now->renewed_per_s,
+                  now->rebound, (double)now->p50_us / 1e3, (double)now->p99_us / 1e3);
+    (void)fprintf(t->out, "packets sent %" PRIu64 "   received %" PRIu64 "   results %" PRIu64 CLEAR,
+                  now->sent, now->received, now->events);
+    t->lines = 3;
+    size_t shown = agent_count < AGENT_LINES_MAX ? agent_count : AGENT_LINES_MAX;
+    for (size_t i = 0; i < shown; i++) {
+        (void)fprintf(t->out, "  %-16s %-10s bound %" PRIu64 "/%" PRIu64 "   sent %" PRIu64
+                              "   received %" PRIu64 CLEAR,
+                      agents[i].name, agents[i].state, agents[i].bound, agents[i].clients,
+                      agents[i].sent, agents[i].received);
+        t->lines++;
+    }
+    if (shown < agent_count) {
+        (void)fprintf(t->out, "  ... and %zu more agents" CLEAR, agent_count - shown);
+        t->lines++;
+    }
+    /* Lines an earlier, longer block has left below. */
+    (void)fputs("\033[J", t->out);
+    (void)fflush(t->out);
+}
+
+void terminal_update(struct terminal *t, const struct truth_now *now, const char *phase,
+                     const struct terminal_agent *agents, size_t agent_count, double run_s)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    bool is_new_phase = !t->has_drawn || strncmp(t->phase, phase, PHASE_BYTES - 1) != 0;
+    uint64_t every_ns = t->is_tty ? DRAW_EVERY_NS : LINE_EVERY_NS;
+    if (!is_new_phase && now_ns - t->drawn_at_ns < every_ns) {
+        return;
+    }
+    t->has_drawn = true;
+    t->drawn_at_ns = now_ns;
+    (void)snprintf(t->phase, sizeof(t->phase), "%s", phase);
+    if (t->is_tty) {
+        put_block(t, now, phase, agents, agent_count, run_s);
+    } else {
+        put_line(t, now, phase, run_s);
+    }
+}
+
+void terminal_done(struct terminal *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    (void)fflush(t->out);
+    free(t);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/report/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/attrs.h"
+#include "coordinator/report/text_parts.h"
+
+const char *text_count(uint64_t value, char cell[TEXT_CELL_BYTES])
+{
+    if (value == RESULT_UNKNOWN) {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "-");
+        return cell;
+    }
+    char digits[24];
+    size_t length = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, value), at = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            cell[at++] = ',';
+        }
+        cell[at++] = digits[i];
+    }
+    cell[at] = '\0';
+    return cell;
+}
+
+const char *text_ms(uint64_t us, char cell[TEXT_CELL_BYTES])
+{
+    if (us == RESULT_UNKNOWN) {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "-");
+    } else if (us < 1000) {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "%.3f", (double)us / 1e3);
+    } else if (us < 100000) {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "%.2f", (double)us / 1e3);
+    } else {
+        (void)text_count((us + 500) / 1000, cell);
+    }
+    return cell;
+}
+
+const char *text_number(double value, char cell[TEXT_CELL_BYTES])
+{
+    if (isfinite(value)) {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "%.1f", value);
+    } else {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "-");
+    }
+    return cell;
+}
+
+void text_heading(FILE *out, const char *title)
+{
+    (void)fprintf(out, "\n%s\n", title);
+}
+
+void text_wrapped(FILE *out, const char *first, const char *text)
+{
+    size_t indent = strlen(first), column = indent;
+    (void)fputs(first, out);
+    bool is_line_empty = true;
+    for (const char *at = text; *at != '\0';) {
+        if (*at == '\n' || *at == ' ') {
+            if (*at == '\n') {
+                (void)fprintf(out, "\n%*s", (int)indent, "");
+                column = indent;
+                is_line_empty = true;
+            }
+            at++;
+            continue;
+        }
+        size_t length = strcspn(at, " \n");
+        if (!is_line_empty && column + 1 + length > TEXT_COLUMNS) {
+            (void)fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+            is_line_empty = true;
+        }
+        column += length + !is_line_empty;
+        (void)fprintf(out, "%s%.*s", is_line_empty ? "" : " ", (int)length, at);
+        is_line_empty = false;
+        at += length;
+    }
+    (void)fputc('\n', out);
+}
+
+static void write_verdict(const struct result *r, FILE *out)
+{
+    (void)fprintf(out, "%s  (exit code %d)   scenario %s\n", verdict_name(r->verdict.result),
+                  verdict_exit_code(r->verdict.result), r->run.scenario);
+    for (size_t i = 0; i < r->verdict.reason_count; i++) {
+        text_wrapped(out, "  - ", r->verdict.reasons[i]);
+    }
+}
+
+static void write_run(const struct result *r, FILE *out)
+{
+    char when[40] = "at an unknown time";
+    time_t at = (time_t)r->run.started_at_s;
+    struct tm parts;
+    if (r->run.started_at_s != 0 && gmtime_r(&at, &parts) != NULL) {
+        (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &parts);
+    }
+    text_heading(out, "Run");
+    (void)fprintf(out, "  id         %s\n", r->run.id);
+    (void)fprintf(out, "  started    %s, took %.1f s\n", when, r->run.duration_s);
+    (void)fprintf(out, "  identity   %s, seed %" PRIu64 "\n",
+                  r->run.identity == NULL ? "-" : r->run.identity, r->run.seed);
+    (void)fprintf(out, "  version    leaseherd %s\n",
+                  r->run.version == NULL ? "-" : r->run.version);
+    for (size_t i = 0; i < r->run.stage_count; i++) {
+        const struct result_stage *s = &r->run.stages[i];
+        (void)fprintf(out, "  stage      %-16s %-8s ", s->name, plan_stage_kind_name(s->kind));
+        if (!s->was_begun) {
+            (void)fputs("not begun\n", out);
+        } else if (!s->has_ended) {
+            (void)fprintf(out, "%.1f s, not ended\n", s->begin_s);
+        } else {
+            (void)fprintf(out, "%.1f - %.1f s%s\n", s->begin_s, s->end_s,
+                          s->timed_out ? ", ended by its timeout" : "");
+        }
+    }
+}
+
+static void write_judgements(const struct result *r, FILE *out)
+{
+    text_heading(out, "Judgements");
+    if (r->judgement_count == 0) {
+        (void)fputs("  none in this scenario\n", out);
+    }
+    for (size_t i = 0; i < r->judgement_count; i++) {
+        const struct result_judgement *j = &r->judgements[i];
+        char value[TEXT_CELL_BYTES] = "-";
+        bool is_latency = strchr(j->expression, '(') != NULL;
+        if (isfinite(j->value) && is_latency) {
+            (void)snprintf(value, sizeof(value), "%.3f ms", j->value / 1e3);
+        } else if (isfinite(j->value)) {
+            (void)snprintf(value, sizeof(value), "%.10g", j->value);
+        }
+        (void)fprintf(out, "  %-10s  %-42s %s%s%s%s\n", judgement_result_name(j->result),
+                      j->expression, value, j->note[0] == '\0' ? "" : "  (", j->note,
+                      j->note[0] == '\0' ? "" : ")");
+    }
+}
+
+static void write_findings(const struct result *r, FILE *out)
+{
+    text_heading(out, "Findings");
+    if (r->finding_count == 0) {
+        (void)fputs("  none\n", out);
+    }
+    for (size_t i = 0; i < r->finding_count; i++) {
+        const struct result_finding *f = &r->findings[i];
+        char first[96];
+        (void)snprintf(first, sizeof(first), "  %s, %s, side: %s", f->severity, f->id, f->side);
+        (void)fprintf(out, "%s\n", first);
+        text_wrapped(out, "      ", f->summary);
+        if (f->evidence[0] != '\0') {
+            text_wrapped(out, "      evidence: ", f->evidence);
+        }
+        if (f->remedy[0] != '\0') {
+            text_wrapped(out, "      remedy:   ", f->remedy);
+        }
+    }
+}
+
+static void write_counts(FILE *out, const char *const *names, const uint64_t *values, size_t count)
+{
+    enum { PER_LINE = 5 };
+    for (size_t i = 0; i < count; i++) {
+        char cell[TEXT_CELL_BYTES];
+        (void)fprintf(out, "%s%s %s%s", i % PER_LINE == 0 ? "  " : "   ", names[i],
+                      text_count(values[i], cell),
+                      i % PER_LINE == PER_LINE - 1 || i + 1 == count ? "\n" : "");
+    }
+}
+
+static void write_leases(const struct result *r, FILE *out)
+{
+    static const char *const names[] = {"first leases", "later ones", "after their deadline",
+                                        "renewed",      "rebound",    "expired",
+                                        "released",     "failed",     "refused (NAK)"};
+    const uint64_t values[] = {
+        r->leases.acquired, r->leases.reacquired, r->leases.late_bound,
+        r->leases.renewed,  r->leases.rebound,    r->leases.expired,
+        r->leases.released, r->leases.failed,     r->leases.nak,
+    };
+    char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES], d[TEXT_CELL_BYTES];
+    text_heading(out, "Leases");
+    write_counts(out, names, values, ARRAY_LEN(values));
+    (void)fprintf(out, "  addresses: %s distinct, %s leased twice at a time, %s outside the subnet,"
+                       " %s changed on renewal\n",
+                  text_count(r->addresses.distinct, a), text_count(r->addresses.duplicate, b),
+                  text_count(r->addresses.outside_subnet, c),
+                  text_count(r->addresses.changed_on_renew, d));
+    (void)fprintf(out, "  renewals answered only after a retransmission: %s\n",
+                  text_count(r->renew_retried, a));
+}
+
+static void write_outage(const struct result *r, FILE *out)
+{
+    char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES], d[TEXT_CELL_BYTES];
+    text_heading(out, "Outage (time in which a client that wanted an address had no valid lease)");
+    (void)fprintf(out,
+                  "  %s clients, %s client-seconds, longest %s s; half under %s s",
+                  text_count(r->outage.clients, a), text_number(r->outage.client_seconds, b),
+                  text_number(r->outage.longest_s, c), text_number(r->outage.p50_s, d));
+    (void)fprintf(out, ", 99 %% under %s s\n", text_number(r->outage.p99_s, a));
+    (void)fprintf(out, "  at risk (past T2): %s clients; first answer after an unanswered renewal:"
+                       " %s s\n",
+                  text_count(r->outage.at_risk, a), text_number(r->outage.first_answer_s, b));
+}
+
+static void write_rates(const struct result *r, FILE *out)
+{
+    char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES];
+    text_heading(out, "Rates");
+    (void)fprintf(out, "  acquired %s/s in the mean, %s/s in the best second; exchanges begun %s/s\n",
+                  text_number(r->rates.acquired_per_s_mean, a),
+                  text_number(r->rates.acquired_per_s_peak, b),
+                  text_number(r->rates.sent_per_s, c));
+    if (r->rates.is_closed_model) {
+        (void)fprintf(out,
+                      "  window-limited (closed model): the servers' own pace decides the rate, "
+                      "and latencies cannot\n  show what waits outside the window; %s %% of the "
+                      "window's time was spent waiting to repeat\n",
+                      text_number(r->rates.retransmission_wait_percent, a));
+        return;
+    }
+    uint64_t planned = r->rates.planned_starts, actual = r->rates.actual_starts;
+    bool is_known = planned != RESULT_UNKNOWN && actual != RESULT_UNKNOWN;
+    (void)fprintf(out, "  planned %s/s (%s starts), not sent: %s\n",
+                  text_number(r->rates.planned_per_s, a), text_count(planned, b),
+                  text_count(!is_known          ? RESULT_UNKNOWN
+                             : planned > actual ? planned - actual
+                                                : 0,
+                             c));
+}
+
+static void write_messages(const struct result *r, FILE *out)
+{
+    static const char *const sent[] = {"DISCOVER", "REQUEST", "RENEW",   "REBIND",
+                                       "REBOOT",   "DECLINE", "RELEASE", "INFORM"};
+    static const char *const received[] = {"OFFER", "ACK", "NAK", "other", "malformed"};
+    static const char *const fates[] = {"answers", "late",      "duplicate",
+                                        "alien",   "misrouted", "malformed"};
+    const uint64_t sent_values[] = {r->messages.sent_discover, r->messages.sent_request,
+                                    r->messages.sent_renew,    r->messages.sent_rebind,
+                                    r->messages.sent_reboot,   r->messages.sent_decline,
+                                    r->messages.sent_release,  r->messages.sent_inform};
+    const uint64_t received_values[] = {
+        r->messages.received_offer, r->messages.received_ack, r->messages.received_nak,
+        r->messages.received_other, r->messages.received_malformed};
+    const uint64_t fate_values[] = {
+        r->messages.fate_answer, r->messages.fate_late,      r->messages.fate_duplicate,
+        r->messages.fate_alien,  r->messages.fate_misrouted, r->messages.fate_malformed};
+    text_heading(out, "Packets sent (each copy to each server counts)");
+    write_counts(out, sent, sent_values, ARRAY_LEN(sent_values));
+    text_heading(out, "Packets received, by type and by what became of them");
+    write_counts(out, received, received_values, ARRAY_LEN(received_values));
+    write_counts(out, fates, fate_values, ARRAY_LEN(fate_values));
+    char cell[TEXT_CELL_BYTES];
+    (void)fprintf(out, "  from another port than 67: %s\n",
+                  text_count(r->messages.wrong_source_port, cell));
+}
+
+static void write_accounting(const struct result *r, FILE *out)
+{
+    text_heading(out, "Accounting (nothing lost, nothing counted twice)");
+    for (size_t i = 0; i < r->accounting.check_count; i++) {
+        const struct result_check *c = &r->accounting.checks[i];
+        char first[96];
+        (void)snprintf(first, sizeof(first), "  %-6s %-18s ", c->is_passed ? "ok" : "WRONG",
+                       c->name);
+        text_wrapped(out, first, c->text);
+    }
+}
+
+static void write_path(const struct result *r, FILE *out)
+{
+    static const char *const leaves_out[PLAN_PATH_COUNT] = {
+        [PLAN_PATH_ROUTED] =
+            "routed: the network routes the block to the agents, renewals come from the clients' "
+            "own addresses. Nothing of the clients' traffic is left out.",
+        [PLAN_PATH_EGRESS] =
+            "egress: a stateless rule on the servers turns their unicast replies towards the "
+            "agents. Left out: the routes from the servers to the clients' own networks, and a "
+            "source address per client.",
+        [PLAN_PATH_RELAYED] =
+            "relayed: renewals carry giaddr and are answered through the relay. Exact for DHCP "
+            "proxies and RFC 5107; with plain helper addresses real clients renew by unicast, "
+            "and that way is left out.",
+    };
+    text_heading(out, "How answers to renewals came back, and what that leaves out");
+    if (!r->path_is_known) {
+        (void)fputs("  no path was chosen\n", out);
+    } else if (r->path_is_dnat) {
+        text_wrapped(out, "  ",
+                     "dnat: a DNAT rule on the servers turns their unicast replies towards the "
+                     "agents. Connection tracking invents source ports for it and can do so for "
+                     "511 addresses per server and timeout at most.");
+    } else {
+        text_wrapped(out, "  ", leaves_out[r->path]);
+    }
+}
+
+static void write_preflight(const struct result *r, FILE *out)
+{
+    text_heading(out, "Preflight");
+    if (!r->preflight.was_run) {
+        (void)fputs("  not run\n", out);
+    }
+    for (size_t i = 0; i < r->preflight.relay_count; i++) {
+        const struct result_preflight_relay *p = &r->preflight.relays[i];
+        (void)fprintf(out, "  relay %s at agent %s: %" PRIu32 " of %" PRIu32 " clients bound",
+                      p->relay, p->agent, p->bound, p->clients);
+        for (uint32_t k = 0; k < p->path_count; k++) {
+            (void)fprintf(out, "; %s: %" PRIu32 " of %" PRIu32 " renewals answered",
+                          p->path[k].name, p->path[k].renew_acked, p->path[k].renew_sent);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+static void write_unexpected(const struct result *r, FILE *out)
+{
+    if (r->unexpected_count == 0) {
+        return;
+    }
+    text_heading(out, "Unexpected messages, by the client's state");
+    for (size_t i = 0; i < r->unexpected_count; i++) {
+        char cell[TEXT_CELL_BYTES];
+        (void)fprintf(out, "  %s in %s: %s\n", r->unexpected[i].event, r->unexpected[i].state,
+                      text_count(r->unexpected[i].count, cell));
+    }
+}
+
+int report_write_text(const struct result *r, FILE *out)
+{
+    errno = 0;
+    write_verdict(r, out);
+    write_judgements(r, out);
+    write_findings(r, out);
+    write_run(r, out);
+    write_leases(r, out);
+    write_outage(r, out);
+    text_latencies(r, out);
+    write_rates(r, out);
+    text_servers(r, out);
+    text_relays(r, out);
+    text_agents(r, out);
+    text_timeline(r, out);
+    write_messages(r, out);
+    write_unexpected(r, out);
+    write_accounting(r, out);
+    write_preflight(r, out);
+    write_path(r, out);
+    text_heading(out, "What this load equals at the production lease time");
+    text_wrapped(out, "  ", r->compression[0] == '\0' ? "not known" : r->compression);
+    if (fflush(out) != 0 || ferror(out)) {
+        return -(errno == 0 ? EIO : errno);
+    }
+    return 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "coordinator/report/text_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/attrs.h"
+
+enum { GRAPH_COLUMNS = 64, SHARE_SLOTS = 12, RELAYS_SHOWN_MAX = 50 };
+
+/* "4.51 (4.49 - 4.60)", "> give-up", "n too small". */
+static const char *percentile_cell(const struct result_latency *l, unsigned i,
+                                   char cell[TEXT_CELL_BYTES])
+{
+    char value[TEXT_CELL_BYTES], low[TEXT_CELL_BYTES], high[TEXT_CELL_BYTES];
+    if (l->is_infinite[i]) {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "> give-up");
+    } else if (l->percentile_us[i] == RESULT_UNKNOWN) {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "%s", l->count == 0 ? "-" : "n too small");
+    } else {
+        (void)snprintf(cell, TEXT_CELL_BYTES, "%.12s (%.10s - %.10s)",
+                       text_ms(l->percentile_us[i], value), text_ms(l->low_us[i], low),
+                       l->high_us[i] == RESULT_UNKNOWN ? "give-up" : text_ms(l->high_us[i], high));
+    }
+    return cell;
+}
+
+static void write_latency(const struct result *r, enum latency_metric metric, FILE *out)
+{
+    static const char *const names[RESULT_PERCENTILES] = {"p50", "p90", "p99", "p99.9"};
+    const struct result_latency *intended = &r->latency[LATENCY_INTENDED][metric];
+    const struct result_latency *from_send = &r->latency[LATENCY_FROM_SEND][metric];
+    if (intended->count == 0 && intended->unfinished == 0) {
+        return;
+    }
+    char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES];
+    (void)fprintf(out, "  %-16s n       %-30s %s\n", latency_metric_name(metric),
+                  text_count(intended->count, a), text_count(from_send->count, b));
+    for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
+        (void)fprintf(out, "  %-16s %-7s %-30s %s\n", "", names[i],
+                      percentile_cell(intended, i, a), percentile_cell(from_send, i, b));
+    }
+    (void)fprintf(out, "  %-16s max     %-30s %s\n", "", text_ms(intended->max_us, a),
+                  text_ms(from_send->max_us, b));
+    (void)fprintf(out, "  %-16s mean    %-30s %s\n", "", text_ms(intended->mean_us, a),
+                  text_ms(from_send->mean_us, b));
+    if (intended->unfinished > 0) {
+        (void)fprintf(out, "  %-16s never finished: %s starts; on the left they count as infinite\n",
+                      "", text_count(intended->unfinished, a));
+    }
+}
+
+void text_latencies(const struct result *r, FILE *out)
+{
+    text_heading(out, "Latencies in ms, with their 95 % interval");
+    (void)fprintf(out, "  %-24s %-30s %s\n", "", "from the intended instant", "from the send");
+    for (int metric = LATENCY_DISCOVER_OFFER; metric <= LATENCY_INFORM; metric++) {
+        write_latency(r, (enum latency_metric)metric, out);
+    }
+}
+
+static const struct result_series *series_of(const struct result *r, const char *name)
+{
+    for (size_t i = 0; i < r->timeline.series_count; i++) {
+        if (strcmp(r->timeline.series[i].name, name) == 0) {
+            return &r->timeline.series[i];
+        }
+    }
+    return NULL;
+}
+
+static double mean_between(const struct result_series *s, size_t begin, size_t end)
+{
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = begin; i < end; i++) {
+        if (isfinite(s->values[i])) {
+            sum += s->values[i];
+            count++;
+        }
+    }
+    return count == 0 ? NAN : sum / (double)count;
+}
+
+/* Who answered when: the picture of a failover. */
+static void write_shares(const struct result *r, FILE *out)
+{
+    size_t slots = r->timeline.count < SHARE_SLOTS ? r->timeline.count : SHARE_SLOTS;
+    if (r->server_count < 2 || slots == 0) {
+        return;
+    }
+    double slot_s = (double)r->timeline.count * r->timeline.interval_s / (double)slots;
+    (void)fprintf(out, "  share in %% over time, %.1f s each, from the start:\n", slot_s);
+    for (size_t i = 0; i < r->server_count; i++) {
+        (void)fprintf(out, "  %-16s", r->servers[i].name);
+        for (size_t slot = 0; slot < slots; slot++) {
+            size_t begin = slot * r->timeline.count / slots;
+            size_t end = (slot + 1) * r->timeline.count / slots;
+            double own = 0, all = 0;
+            for (size_t k = 0; k < r->server_count; k++) {
+                char name[PLAN_NAME_BYTES + 16];
+                (void)snprintf(name, sizeof(name), "acks_%s", r->servers[k].name);
+                const struct result_series *s = series_of(r, name);
+                double mean = s == NULL ? 0 : mean_between(s, begin, end);
+                all += isfinite(mean) ? mean : 0;
+                own += k == i && isfinite(mean) ? mean : 0;
+            }
+            if (all > 0) {
+                (void)fprintf(out, " %5.0f", 100 * own / all);
+            } else {
+                (void)fputs("     -", out);
+            }
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+void text_servers(const struct result *r, FILE *out)
+{
+    text_heading(out, "Servers (share: of the exchanges answered with ACK)");
+    (void)fprintf(out, "  %-16s %-15s %12s %12s %12s %9s\n", "name", "server id", "offers", "acks",
+                  "naks", "share");
+    for (size_t i = 0; i < r->server_count; i++) {
+        const struct result_server *s = &r->servers[i];
+        bool known = r->messages.is_known;
+        char id[IPV4_TEXT_BYTES], a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES],
+            share[TEXT_CELL_BYTES];
+        (void)fprintf(out, "  %-16s %-15s %12s %12s %12s %7s %%\n", s->name,
+                      inet_text(s->server_id, id),
+                      text_count(known ? s->offers : RESULT_UNKNOWN, a),
+                      text_count(known ? s->acks : RESULT_UNKNOWN, b),
+                      text_count(known ? s->naks : RESULT_UNKNOWN, c),
+                      text_number(s->share_percent, share));
+    }
+    write_shares(r, out);
+}
+
+void text_relays(const struct result *r, FILE *out)
+{
+    text_heading(out, "Relays");
+    (void)fprintf(out, "  %-16s %-15s %-12s %9s %9s %9s %9s %8s %7s\n", "name", "giaddr", "agent",
+                  "clients", "acquired", "renewed", "rebound", "expired", "failed");
+    for (size_t i = 0; i < r->relay_count && i < RELAYS_SHOWN_MAX; i++) {
+        const struct result_relay *relay = &r->relays[i];
+        char giaddr[IPV4_TEXT_BYTES], a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES],
+            d[TEXT_CELL_BYTES], e[TEXT_CELL_BYTES], f[TEXT_CELL_BYTES];
+        (void)fprintf(out, "  %-16s %-15s %-12s %9s %9s %9s %9s %8s %7s\n", relay->name,
+                      inet_text(relay->giaddr, giaddr),
+                      relay->agent[0] == '\0' ? "-" : relay->agent, text_count(relay->clients, a),
+                      text_count(relay->acquired, b), text_count(relay->renewed, c),
+                      text_count(relay->rebound, d), text_count(relay->expired, e),
+                      text_count(relay->failed, f));
+    }
+    if (r->relay_count > RELAYS_SHOWN_MAX) {
+        (void)fprintf(out, "  ... and %zu more, see report.json\n",
+                      r->relay_count - RELAYS_SHOWN_MAX);
+    }
+}
+
+void text_agents(const struct result *r, FILE *out)
+{
+    text_heading(out, "Agents (lag: p99 of how late packets left; lateness: of stage starts)");
+    (void)fprintf(out, "  %-12s %9s %11s %11s %7s %7s %9s %9s %10s %6s\n", "name", "clients",
+                  "sent", "received", "errors", "drops", "lag ms", "late ms", "clock +-ms", "cpu %");
+    for (size_t i = 0; i < r->agent_count; i++) {
+        const struct result_agent *a = &r->agents[i];
+        uint64_t hide = a->has_snapshot ? 0 : RESULT_UNKNOWN; /* all bits set */
+        char cell[9][TEXT_CELL_BYTES];
+        (void)fprintf(
+            out, "  %-12s %9s %11s %11s %7s %7s %9s %9s %10s %6s%s\n", a->name,
+            text_count(a->clients, cell[0]), text_count(a->sent | hide, cell[1]),
+            text_count(a->received | hide, cell[2]), text_count(a->send_errors | hide, cell[3]),
+            text_count(a->rx_drops | hide, cell[4]), text_ms(a->send_lag_us, cell[5]),
+            text_ms(a->start_lateness_us, cell[6]),
+            text_ms(a->has_clock ? a->clock_uncertainty_us : RESULT_UNKNOWN, cell[7]),
+            text_number(a->cpu_percent, cell[8]), a->is_lost ? "  LOST" : "");
+    }
+}
+
+static void write_graph(const struct result *r, const struct result_series *s, FILE *out)
+{
+    static const char levels[] = "_.:-=+*#%@";
+    size_t columns = r->timeline.count < GRAPH_COLUMNS ? r->timeline.count : GRAPH_COLUMNS;
+    char line[GRAPH_COLUMNS + 1];
+    double peak = 0;
+    for (size_t i = 0; i < r->timeline.count; i++) {
+        peak = isfinite(s->values[i]) ? fmax(peak, s->values[i]) : peak;
+    }
+    for (size_t i = 0; i < columns; i++) {
+        double mean = mean_between(s, i * r->timeline.count / columns,
+                                   (i + 1) * r->timeline.count / columns);
+        size_t level = 0;
+        if (isfinite(mean) && peak > 0 && mean > 0) {
+            level = 1 + (size_t)(mean / peak * (double)(sizeof(levels) - 3));
+            level = level > sizeof(levels) - 2 ? sizeof(levels) - 2 : level;
+        }
+        line[i] = isfinite(mean) ? levels[level] : ' ';
+    }
+    line[columns] = '\0';
+    (void)fprintf(out, "  %-12s |%-*s| max %.0f %s\n", s->name, GRAPH_COLUMNS, line, peak, s->unit);
+}
+
+void text_timeline(const struct result *r, FILE *out)
+{
+    static const char *const shown[] = {"bound",   "acquired", "renewed", "retried", "rebound",
+                                        "expired", "failed",   "nak",     "sent",    "received"};
+    if (r->timeline.count == 0) {
+        return;
+    }
+    char title[96];
+    (void)snprintf(title, sizeof(title), "Over time (0 - %.0f s; the height is relative to max)",
+                   (double)r->timeline.count * r->timeline.interval_s);
+    text_heading(out, title);
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+        const struct result_series *s = series_of(r, shown[i]);
+        if (s != NULL) {
+            write_graph(r, s, out);
+        }
+    }
+    for (size_t i = 0; i < r->timeline.mark_count; i++) {
+        (void)fprintf(out, "  %.1f s: %s\n", r->timeline.marks[i].at_s, r->timeline.marks[i].text);
+    }
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Who may not join is told why in one sentence, and sends nothing.
+# shellcheck source-path=SCRIPTDIR source=../support/fleet.bash
+source "$(dirname "$0")/../support/fleet.bash"
+
+fleet_begin --servers isc --agents 2
+servers=1 scenario "$work/auth.yaml" 1 50 50 0
+egress "$work/auth.yaml"
+enrol 1
+capture s1 start
+
+says() { # FILE PATTERN SECONDS
+	local i
+	for ((i = 0; i < $3 * 10; i++)); do
+		if grep -qsiE -- "$2" "$1"; then return 0; fi
+		sleep 0.1
+	done
+	echo "instead:" && tail -n 3 "$1"
+	return 1
+}
+
+odd_agent() { # NAME FLAGS...: an agent on a2 with its own idea of keys
+	local log=$work/odd-$1.log
+	shift
+	setsid "$lab" exec "$name/a2" "$bin/leaseherd-agent" --policy "$work/a1/policy.yaml" "$@" </dev/null >"$log" 2>&1 &
+	agent_pid[9]=$!
+}
+
+end_odd_agent() {
+	kill -TERM "${agent_pid[9]}" 2>/dev/null || true
+	wait "${agent_pid[9]}" 2>/dev/null || true
+	agent_pid[9]=''
+}
+
+mkdir -m 0700 "$work/other"
+"$bin/leaseherd-agent" keygen "$work/other/key" >/dev/null
+"$bin/leaseherd" keys init --keys "$work/other/keys" >/dev/null
+
+odd_agent nobody --coordinator 172.16.7.2 --server-key "$work/keys/coordinator.pub" --key "$work/other/key"
+check "nobody listens: said" says "$work/odd-nobody.log" 'no(body| coordinator)?.*listen|listen' 10
+end_odd_agent
+
+# The coordinator waits for one agent that may join; the others try meanwhile.
+begin_run auth "$work/auth.yaml" 1
+sleep 1
+odd_agent unlisted --coordinator 172.16.7.2 --server-key "$work/keys/coordinator.pub" --key "$work/other/key"
+check "unlisted key: said" says "$work/odd-unlisted.log" 'not (on|in) (the|its) .*list|agents\.allow|not enrolled' 10
+end_odd_agent
+odd_agent wrongkey --coordinator 172.16.7.2 --server-key "$work/other/keys/coordinator.pub" --key "$work/a1/key"
+check "wrong server key: said" says "$work/odd-wrongkey.log" 'server.key|coordinator.*key' 15
+end_odd_agent
+expect "none of them sent a packet" "$(
+	capture s1 stop
+	count_packets s1 dhcp
+)" == 0
+start_agent 1
+end_run
+expect "the enrolled agent joins and passes" "$code" == 0
+stop_agents
+
+# A revoked key no longer joins.
+"$bin/leaseherd" keys revoke a1 --keys "$work/keys" >/dev/null
+begin_run revoked "$work/auth.yaml" 1 --wait 8s
+start_agent 1
+end_run
+expect "a revoked agent does not join" "$code" == 4
+fleet_end

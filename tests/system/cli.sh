@@ -1,0 +1,166 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Wrong scenarios, flags and keys: each gives one clear sentence with file, line
+# and remedy, exit code 2, and nothing is sent. Needs no privileges.
+#
+# usage: tests/system/cli.sh [DIRECTORY OF THE BINARIES]
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+bin=${1:-$root/build/release/bin}
+lh=$bin/leaseherd
+agent=$bin/leaseherd-agent
+passed=0 failed=0
+work=$(mktemp -d) || exit 6
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 6
+
+# expect NAME CODE WORDS... -- COMMAND...: exit code, and each of WORDS in what it says.
+expect()
+{
+    local name=$1 code=$2 words=() out rc word
+    shift 2
+    while [ "$1" != -- ]; do
+        words+=("$1")
+        shift
+    done
+    shift
+    out=$(timeout 20 "$@" 2>&1 </dev/null)
+    rc=$?
+    if [ "$rc" != "$code" ]; then
+        printf 'FAIL %s: exit code %s instead of %s\n%s\n' "$name" "$rc" "$code" "$out"
+        failed=$((failed + 1))
+        return
+    fi
+    for word in "${words[@]}"; do
+        if [[ $out != *"$word"* ]]; then
+            printf 'FAIL %s: no "%s" in\n%s\n' "$name" "$word" "$out"
+            failed=$((failed + 1))
+            return
+        fi
+    done
+    passed=$((passed + 1))
+}
+
+# check NAME SHELL-CONDITION
+check()
+{
+    if eval "$2"; then
+        passed=$((passed + 1))
+    else
+        printf 'FAIL %s: not true: %s\n' "$1" "$2"
+        failed=$((failed + 1))
+    fi
+}
+
+for program in "$lh" "$agent"; do
+    if [ ! -x "$program" ]; then
+        printf 'FAIL there is no %s; build it, or name the directory of the binaries\n0 passed, 1 failed\n' "$program"
+        exit 1
+    fi
+done
+
+cat >good.yaml <<'YAML'
+leaseherd: 1
+scenario: good
+servers:
+  a: {address: 127.0.0.1}
+network:
+  block: 10.10.0.0/16
+  relays:
+    - {name: r1, giaddr: 127.0.0.2, subnet: 10.10.0.0/16, clients: 10}
+expect: {lease: 60s, production_lease: 8h}
+run:
+  - {name: peak, acquire: {batch: 5}}
+  - {name: keep, hold: 1m}
+judge: [leases.failed == 0]
+YAML
+sed 's/giaddr: 127.0.0.2/giaddr: 127.0.0.300/; s/hold: 1m/hold: until-steady/; s/^expect/expct/; s/leases.failed/leases.faild/' good.yaml >bad.yaml
+
+# --- flags and commands
+expect 'no command' 2 'usage: leaseherd COMMAND' -- "$lh"
+expect 'help' 0 'usage: leaseherd COMMAND' check testbed keys run -- "$lh" --help
+expect 'version' 0 'leaseherd ' -- "$lh" --version
+expect 'misspelt command' 2 "unknown command 'chekc'; did you mean 'check'?" -- "$lh" chekc
+expect 'unknown command' 2 "unknown command 'fly'; leaseherd --help lists them" -- "$lh" fly
+expect 'misspelt flag of the program' 2 "did you mean '--version'?" -- "$lh" --versoin
+expect 'misspelt flag of a command' 2 'unknown flag --refrence; did you mean --reference?' -- "$lh" check --refrence
+expect 'flag without value' 2 '--keys needs a value; write --keys DIR' -- "$lh" keys list --keys
+expect 'too many arguments' 2 "'b.yaml' is one argument too many" -- "$lh" check good.yaml b.yaml
+for command in check run testbed keys; do
+    expect "help of $command" 0 'sage: leaseherd' -- "$lh" $command --help
+done
+
+# --- scenarios
+expect 'good scenario' 0 'good.yaml: OK, nothing was sent' 'CARRIED BY' '127.0.0.2' '0-9' 'the load of 4,800 clients' -- "$lh" check good.yaml
+expect 'reference' 0 'run[].acquire.batch: a whole number, 1 to 1000000' -- "$lh" check --reference
+expect 'no scenario' 2 'which scenario?' -- "$lh" check
+expect 'missing file' 2 'nowhere.yaml: No such file' 'give the path' -- "$lh" check nowhere.yaml
+expect 'directory for a file' 2 'Is a directory' -- "$lh" check .
+expect 'all mistakes at once' 2 'bad.yaml:8: ' '127.0.0.300' 'bad.yaml:9: unknown key' 'did you mean `expect`?' \
+    'bad.yaml:12: ' 'until-steady` is not offered by this version; give a duration' 'bad.yaml:13: ' 'leases.failed' \
+    '4 problems, nothing was sent' -- "$lh" check bad.yaml
+expect 'run refuses it likewise' 2 'bad.yaml:8: ' 'bad.yaml:9: ' 'bad.yaml:12: ' 'bad.yaml:13: ' 'nothing was sent' -- "$lh" run bad.yaml --local 1 --run-dir run
+check 'no run directory is made for it' '[ ! -e run ]'
+expect 'testbed refuses it likewise' 2 'bad.yaml:8: ' -- "$lh" testbed bad.yaml show
+head -c 300 /dev/urandom >noise.yaml
+expect 'noise' 2 'noise.yaml:' -- "$lh" check noise.yaml
+: >empty.yaml
+expect 'empty file' 2 'empty.yaml' 'empty' -- "$lh" check empty.yaml
+"$lh" check --effective good.yaml >effective.yaml
+expect 'the effective scenario is one' 0 'OK, nothing was sent' -- "$lh" check effective.yaml
+"$lh" check --effective effective.yaml >again.yaml
+check 'and prints as itself' 'cmp -s effective.yaml again.yaml'
+expect 'testbed' 0 'block 10.10.0.0/16' 'relay r1 giaddr 127.0.0.2 via 127.0.0.2 subnet 10.10.0.0/16 slot 1' -- "$lh" testbed good.yaml show
+expect 'testbed with another verb' 2 "unknown verb 'apply'" -- "$lh" testbed good.yaml apply
+expect 'run without a fleet' 2 '--local N' -- "$lh" run good.yaml
+expect 'run with no agents' 2 '--local 0 is not a number' -- "$lh" run good.yaml --local 0
+expect 'run for agents without an address' 2 '--listen' -- "$lh" run good.yaml --agents 2
+
+# --- keys
+expect 'keys without a verb' 2 'use init, agent, list or revoke' -- "$lh" keys
+expect 'keys with a misspelt verb' 2 "did you mean 'revoke'?" -- "$lh" keys revoek a1 --keys k
+expect 'keys without a directory' 2 'add --keys DIR' -- "$lh" keys init
+expect 'keys before init' 2 'keys init --keys k' -- "$lh" keys list --keys k
+expect 'keys init' 0 coordinator.key coordinator.pub agents.allow -- "$lh" keys init --keys k
+check 'the secret is for the owner' '[ "$(stat -c %a k/coordinator.key)" = 600 ]'
+expect 'keys init again' 2 'k/coordinator.key' -- "$lh" keys init --keys k
+expect 'keys agent' 0 'a1.key' 'enrolled a1' -- "$lh" keys agent a1 --keys k
+check 'the secret of the agent is for the owner' '[ "$(stat -c %a k/a1.key)" = 600 ]'
+expect 'the same name again' 2 "agent 'a1' is already in k/agents.allow" -- "$lh" keys agent a1 --keys k
+expect 'an agent without a name' 2 'needs the name of an agent' -- "$lh" keys agent --keys k
+expect 'an impossible name' 2 "'../x' is no agent name" -- "$lh" keys agent ../x --keys k
+expect 'an impossible key' 2 "is not a key of 40 Z85 characters" -- "$lh" keys agent a2 --public short --keys k
+public=$("$agent" keygen a2.key)
+expect 'a public key' 0 'enrolled a2' -- "$lh" keys agent a2 --public="$public" --keys k
+check 'of which there is no secret here' '[ ! -e k/a2.key ]'
+expect 'the same key under another name' 2 "already belongs to agent 'a2'" -- "$lh" keys agent a3 --public="$public" --keys k
+expect 'keys list' 0 a1 a2 "$public" agent -- "$lh" keys list --keys k
+expect 'keys revoke' 0 'revoked a1' -- "$lh" keys revoke a1 --keys k
+expect 'keys revoke again' 2 "there is no agent 'a1'" -- "$lh" keys revoke a1 --keys k
+check 'a1 is off the list and a2 is not' '! grep -q "^a1 " k/agents.allow && grep -q "^a2 " k/agents.allow'
+printf 'a9 agent nonsense 2026-01-01 -\n' >>k/agents.allow
+expect 'a damaged list' 2 'agents.allow' -- "$lh" keys list --keys k
+chmod 644 k/coordinator.key
+expect 'a secret that others can read' 2 'coordinator.key' -- "$lh" run good.yaml --agents 1 --listen 127.0.0.1:0 --keys k --run-dir run
+
+# --- the agent
+cat >policy.yaml <<'YAML'
+servers: [127.0.0.1]
+prefixes: [127.0.0.0/8, 10.10.0.0/16]
+YAML
+chmod 600 policy.yaml
+printf 'servers: [127.0.0.300]\nprefixs: [10.0.0.0/8]\n' >badpolicy.yaml
+chmod 600 badpolicy.yaml
+cp k/coordinator.pub server.pub
+start=(--coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --state-dir state --once)
+expect 'agent without flags' 2 'leaseherd-agent' -- "$agent"
+expect 'agent with a misspelt flag' 2 'polcy' -- "$agent" "${start[@]}" --polcy policy.yaml
+expect 'agent without a policy' 2 'policy' -- "$agent" "${start[@]}"
+expect 'agent with a policy that is not there' 2 'nowhere.yaml' -- "$agent" "${start[@]}" --policy nowhere.yaml
+expect 'agent with a wrong policy' 2 'badpolicy.yaml:1' 'badpolicy.yaml:2' -- "$agent" "${start[@]}" --policy badpolicy.yaml
+chmod 644 a2.key
+expect 'agent whose key others can read' 2 'a2.key' -- "$agent" "${start[@]}" --policy policy.yaml
+expect 'keygen does not overwrite' 2 'a2.key' -- "$agent" keygen a2.key
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
