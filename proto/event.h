@@ -47,33 +47,33 @@ enum event_flag {
     EVENT_OUTSIDE_SUBNET = 1 << 6, /* ACK for an address outside the relay's subnet */
     EVENT_SHORT_LEASE = 1 << 7,    /* ACK whose lease time is neither expected nor in mclt..lease */
     EVENT_ADDRESS_CHANGED = 1 << 8,
-    EVENT_WRONG_PORT = 1 << 9,     /* the ACK's source port was not 67 */
+    EVENT_WRONG_PORT = 1 << 9, /* the ACK's source port was not 67 */
     EVENT_PREFLIGHT = 1 << 10,
-    EVENT_CLEANUP = 1 << 11,       /* released by the clean-up */
+    EVENT_CLEANUP = 1 << 11, /* released by the clean-up */
     EVENT_MASK_CHANGED = 1 << 12,
     EVENT_FLAGS_ALL = (1 << 13) - 1
 };
 
 #define EVENT_SPAN_NONE UINT32_MAX
-#define EVENT_SPAN_MAX (UINT32_MAX - 1)
+#define EVENT_SPAN_MAX  (UINT32_MAX - 1)
 
 struct event {
-    uint64_t t_us;     /* when it ended; expire: when the lease ended */
-    uint32_t client;   /* global index */
-    uint32_t xid;      /* host order, as tshark prints it; 0 for expire */
-    uint32_t lease_s;  /* of the ACK; 0: none */
-    uint32_t offer_us; /* acquire: first DISCOVER to OFFER; rebind/ack: since the first
-                          unanswered RENEW */
-    uint32_t took_us;  /* from the first transmission of the exchange */
-    uint32_t wait_us;  /* from the intended instant (pacer slot, T1, T2) */
-    struct ipv4 addr;  /* the lease, or the one asked for; 0: none */
+    uint64_t t_us;      /* when it ended; expire: when the lease ended */
+    uint32_t client;    /* global index */
+    uint32_t xid;       /* host order, as tshark prints it; 0 for expire */
+    uint32_t lease_s;   /* of the ACK; 0: none */
+    uint32_t offer_us;  /* acquire: first DISCOVER to OFFER; rebind/ack: since the first
+                           unanswered RENEW */
+    uint32_t took_us;   /* from the first transmission of the exchange */
+    uint32_t wait_us;   /* from the intended instant (pacer slot, T1, T2) */
+    struct ipv4 addr;   /* the lease, or the one asked for; 0: none */
     struct ipv4 server; /* option 54 of the answer, or whom we asked; 0: none */
-    uint16_t tries;    /* transmissions in this exchange, all message types; for a release that
-                          could not be sent: 0 */
+    uint16_t tries;     /* transmissions in this exchange, all message types; for a release that
+                           could not be sent: 0 */
     uint16_t flags;
     uint8_t kind;
     uint8_t result;
-    uint8_t stage;     /* index of the plan's stage */
+    uint8_t stage; /* index of the plan's stage */
 };
 
 const char *event_kind_name(enum event_kind kind);

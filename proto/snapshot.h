@@ -112,7 +112,7 @@ struct snapshot_server {
 
 /* Kept per errno, message and destination: the row the 2012 story could not see. */
 struct snapshot_send_error {
-    uint32_t error; /* errno */
+    uint32_t error;  /* errno */
     uint8_t message; /* enum dhcp4_intent of proto/dhcp4.h */
     struct ipv4 destination;
     uint64_t count;

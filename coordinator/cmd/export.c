@@ -93,23 +93,9 @@ static uint8_t *read_file(const char *path, size_t *out_size)
     if (from == NULL) {
         return NULL;
     }
-    uint8_t *bytes = NULL;
-    size_t size = 0, room = 65536;
-    for (;;) {
-        uint8_t *grown = room > PLAN_BYTES_MAX ? NULL : realloc(bytes, room);
-        if (grown == NULL) {
-            errno = room > PLAN_BYTES_MAX ? EFBIG : ENOMEM;
-            break;
-        }
-        bytes = grown;
-        size += fread(bytes + size, 1, room - size, from);
-        if (size < room) {
-            errno = ferror(from) ? EIO : 0;
-            break;
-        }
-        room *= 2;
-    }
-    int error = errno;
+    uint8_t *bytes = malloc(PLAN_BYTES_MAX + 1);
+    size_t size = bytes == NULL ? 0 : fread(bytes, 1, PLAN_BYTES_MAX + 1, from);
+    int error = bytes == NULL ? ENOMEM : ferror(from) ? EIO : size > PLAN_BYTES_MAX ? EFBIG : 0;
     (void)fclose(from);
     if (error != 0) {
         free(bytes);

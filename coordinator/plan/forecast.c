@@ -36,6 +36,7 @@ static double mean_copies(const struct scenario *s)
 
 double forecast_packets_per_exchange(const struct scenario *s, enum plan_stage_kind kind)
 {
+    assert(kind < PLAN_STAGE_KIND_COUNT);
     switch (kind) {
     case PLAN_ACQUIRE: /* DISCOVER, REQUEST */
         return 2 * mean_copies(s);
@@ -49,7 +50,6 @@ double forecast_packets_per_exchange(const struct scenario *s, enum plan_stage_k
     case PLAN_STAGE_KIND_COUNT:
         break;
     }
-    assert(!"no such stage");
     return 0;
 }
 

@@ -4,6 +4,7 @@
 # and remedy, exit code 2, and nothing is sent. Needs no privileges.
 #
 # usage: tests/system/cli.sh [DIRECTORY OF THE BINARIES]
+# shellcheck disable=SC2016  # conditions are evaluated by check(); backquotes are text
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${1:-$root/build/release/bin}
@@ -86,7 +87,7 @@ expect 'misspelt flag of the program' 2 "did you mean '--version'?" -- "$lh" --v
 expect 'misspelt flag of a command' 2 'unknown flag --refrence; did you mean --reference?' -- "$lh" check --refrence
 expect 'flag without value' 2 '--keys needs a value; write --keys DIR' -- "$lh" keys list --keys
 expect 'too many arguments' 2 "'b.yaml' is one argument too many" -- "$lh" check good.yaml b.yaml
-for command in check run testbed keys; do
+for command in check run report export testbed keys; do
     expect "help of $command" 0 'sage: leaseherd' -- "$lh" $command --help
 done
 
@@ -115,6 +116,12 @@ expect 'testbed with another verb' 2 "unknown verb 'apply'" -- "$lh" testbed goo
 expect 'run without a fleet' 2 '--local N' -- "$lh" run good.yaml
 expect 'run with no agents' 2 '--local 0 is not a number' -- "$lh" run good.yaml --local 0
 expect 'run for agents without an address' 2 '--listen' -- "$lh" run good.yaml --agents 2
+
+# --- results
+expect 'report of nothing' 2 'which run?' -- "$lh" report
+expect 'report of what is no run' 2 'nowhere' -- "$lh" report nowhere
+expect 'export of what is no run' 2 'nowhere' -- "$lh" export nowhere
+expect 'report with a misspelt flag' 2 'did you mean --json?' -- "$lh" report nowhere --jsno
 
 # --- keys
 expect 'keys without a verb' 2 'use init, agent, list or revoke' -- "$lh" keys

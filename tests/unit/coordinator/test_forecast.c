@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/lane/lane.h"
 #include "coordinator/plan/forecast.h"
 
 /* Two servers, one relay to both and one to a single one; `rest` adds expect, limits, run, judge.
@@ -146,6 +147,30 @@ static void addresses_and_memory_are_counted_once(void **unused)
     scenario_free(&s);
 }
 
+/* The forecast is about the agent: what its lane takes must lie within. */
+static void a_lane_takes_no_more_than_forecast(void **unused)
+{
+    (void)unused;
+    static const uint8_t run_id[PLAN_RUN_ID_BYTES] = {3};
+    struct scenario s;
+    struct forecast f;
+    struct plan plan;
+    make(&s, &f, "run:\n  - {name: x, acquire: {batch: 300}}\n");
+    assert_true(scenario_to_plan(&s, run_id, "forecast", &plan));
+    const struct control_share shares[] = {
+        {.relay = 0, .first_client = 0, .client_count = 15000},
+        {.relay = 1, .first_client = 15000, .client_count = 5000},
+    };
+    const struct lane_setup setup = {.plan = &plan, .shares = shares, .share_count = 2};
+    struct lane *lane = lane_new(&setup);
+    assert_non_null(lane);
+    assert_true(lane_memory_bytes(lane) < f.memory_bytes);
+    print_message("lane: %zu bytes for 20,000 clients\n", lane_memory_bytes(lane));
+    lane_free(lane);
+    plan_free(&plan);
+    scenario_free(&s);
+}
+
 static void the_default_timeout_is_generous_and_bounded(void **unused)
 {
     (void)unused;
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test(packets_follow_from_copies_and_renewals),
         cmocka_unit_test(a_closed_model_has_bounds_only),
         cmocka_unit_test(addresses_and_memory_are_counted_once),
+        cmocka_unit_test(a_lane_takes_no_more_than_forecast),
         cmocka_unit_test(the_default_timeout_is_generous_and_bounded),
         cmocka_unit_test(the_compression_statement_says_what_the_load_equals),
         cmocka_unit_test(the_compression_statement_warns_before_leases_are_lost),
