@@ -50,17 +50,31 @@ struct client {
     uint32_t xid;
     uint16_t flags;
     uint16_t secs;       /* of the last message, host order */
-    uint8_t state;       /* enum lease_state */
+    uint8_t state : 4;   /* enum lease_state */
+    uint8_t naks : 4;    /* in a row in this acquisition, saturated */
     uint8_t attempt;     /* transmissions of the current message */
     uint8_t tries;       /* transmissions in this exchange, all messages */
     uint8_t lease_count; /* of leases this client has had, saturated: varies the fuzz */
 };
 
 static_assert(sizeof(struct client) == 64, "a client is one cache line");
+static_assert(LEASE_STATE_COUNT <= 16, "a state is four bits");
+
+enum { CLIENT_NAKS_MAX = 15 };
 
 static inline bool client_has(const struct client *c, enum client_flag flag)
 {
     return (c->flags & (unsigned)flag) != 0;
+}
+
+static inline void client_set_state(struct client *c, enum lease_state state)
+{
+    c->state = (uint8_t)((unsigned)state & 0xfU);
+}
+
+static inline void client_set_naks(struct client *c, unsigned naks)
+{
+    c->naks = (uint8_t)((naks < CLIENT_NAKS_MAX ? naks : CLIENT_NAKS_MAX) & 0xfU);
 }
 
 static inline void client_set(struct client *c, enum client_flag flag)
@@ -98,9 +112,11 @@ static inline uint64_t client_retry_ns(const struct client *c)
                                      : c->intended_ns + (uint64_t)c->retry_ms * NS_PER_MS;
 }
 
+/* Rounds up: a retransmission never leaves before its time. */
 static inline void client_set_retry(struct client *c, uint64_t at_ns)
 {
-    uint64_t ms = at_ns <= c->intended_ns ? 0 : (at_ns - c->intended_ns) / NS_PER_MS;
+    uint64_t ns = at_ns <= c->intended_ns ? 0 : at_ns - c->intended_ns;
+    uint64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS != 0);
     c->retry_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 

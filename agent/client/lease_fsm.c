@@ -12,6 +12,7 @@ struct rule {
 static const struct rule rules[LEASE_STATE_COUNT][LEASE_EVENT_COUNT] = {
     [LEASE_INIT] = {
         [LEASE_START]       = { LEASE_DISCOVER, LEASE_SELECTING },
+        [LEASE_GIVE_UP]     = { LEASE_GAVE_UP,  LEASE_FAILED }, /* refused too often in a row */
     },
     [LEASE_SELECTING] = {
         [LEASE_OFFER]       = { LEASE_REQUEST,  LEASE_REQUESTING },

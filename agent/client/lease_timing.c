@@ -23,20 +23,40 @@ static uint64_t fuzzed_ms(uint64_t ms, uint32_t fuzz_permille, uint64_t random)
     return (uint64_t)((double)ms * (1 + shift));
 }
 
+/*
+ * T1 and T2 as the server means them, or RFC 2131's halves and eighths where it
+ * says nothing or nothing that makes sense: a T1 behind T2 would rebind at once.
+ */
+static void meant_ms(const struct lease_terms *terms, uint64_t expiry_ms, uint64_t *out_t1_ms,
+                     uint64_t *out_t2_ms)
+{
+    uint64_t t2_ms = terms->has_t2 ? (uint64_t)terms->t2_s * MS_PER_S : 0;
+    if (t2_ms == 0 || t2_ms >= expiry_ms) {
+        t2_ms = expiry_ms / 8 * 7;
+    }
+    uint64_t t1_ms = terms->has_t1 ? (uint64_t)terms->t1_s * MS_PER_S : expiry_ms / 2;
+    if (t1_ms == 0 || t1_ms >= t2_ms) {
+        t1_ms = t2_ms / 7 * 4;
+    }
+    *out_t1_ms = t1_ms;
+    *out_t2_ms = t2_ms;
+}
+
 struct lease_spans lease_spans_of(const struct lease_terms *terms, uint32_t fuzz_permille,
                                   uint64_t seed, uint64_t client, uint64_t occasion)
 {
-    if (terms->lease_s > LONGEST_S && !(terms->has_t1 && terms->t1_s <= LONGEST_S)) {
+    bool has_near_t1 = terms->has_t1 && terms->t1_s > 0 && terms->t1_s <= LONGEST_S;
+    if (terms->lease_s > LONGEST_S && !has_near_t1) {
         return (struct lease_spans){UINT32_MAX, UINT32_MAX, UINT32_MAX};
     }
     uint64_t lease_s = terms->lease_s > LONGEST_S ? LONGEST_S : terms->lease_s;
     uint64_t expiry_ms = lease_s * MS_PER_S < SHORTEST_MS ? SHORTEST_MS : lease_s * MS_PER_S;
-    uint64_t t1_ms = terms->has_t1 ? (uint64_t)terms->t1_s * MS_PER_S : expiry_ms / 2;
-    uint64_t t2_ms = terms->has_t2 ? (uint64_t)terms->t2_s * MS_PER_S : expiry_ms / 8 * 7;
+    uint64_t t1_ms, t2_ms;
+    meant_ms(terms, expiry_ms, &t1_ms, &t2_ms);
     uint64_t who = occasion_of(client, occasion);
     t1_ms = fuzzed_ms(t1_ms, fuzz_permille, prng_mix(seed, who, PURPOSE_T1));
     t2_ms = fuzzed_ms(t2_ms, fuzz_permille, prng_mix(seed, who, PURPOSE_T2));
-    /* A server may say anything; the order of the three is ours to keep. */
+    /* The jitter may have moved them past each other. */
     if (t2_ms >= expiry_ms) {
         t2_ms = expiry_ms - 1;
     }

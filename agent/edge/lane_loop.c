@@ -349,6 +349,9 @@ static uint64_t wait_ns(const struct lane_thread *t)
     if (t->is_snapshot_asked && wait > WAIT_SHORT_NS) {
         wait = WAIT_SHORT_NS;
     }
+    if (t->is_start_awaited && t->start_at_ns > now_ns && wait > t->start_at_ns - now_ns) {
+        wait = t->start_at_ns - now_ns; /* a stage that sends nothing at once starts on time, too */
+    }
     if (t->retry_at_ns != 0) {
         wait = t->retry_at_ns > now_ns ? t->retry_at_ns - now_ns : 0;
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "agent/edge/greeting.h"
 #include "agent/edge/session.h"
 #include "agent/edge/session_internal.h"
 
@@ -12,13 +13,15 @@
 #include "common/log.h"
 #include "common/prng.h"
 
-enum { ARENA_BYTES = 4 * LINK_CTRL_DOWN_BYTES, WAIT_LONGEST_MS = 1000 };
+enum { ARENA_BYTES = 4 * LINK_CTRL_DOWN_BYTES, WAIT_LONGEST_MS = 1000, GREETING_MS = 1000 };
 
 #define BACKOFF_FIRST_NS   NS_PER_S
 #define BACKOFF_LONGEST_NS (30 * NS_PER_S)
 /* Three heartbeats of the link; the coordinator answers every beat. */
-#define SILENCE_NS   (6 * NS_PER_S)
-#define AFTER_RUN_NS NS_PER_S
+#define SILENCE_NS (6 * NS_PER_S)
+/* Longer than the link's own pause between two attempts, which tell that nobody listens. */
+#define NO_CONNECTION_NS (10 * NS_PER_S)
+#define AFTER_RUN_NS     NS_PER_S
 
 int session_send(struct session *s, struct control_message *m)
 {
@@ -101,6 +104,26 @@ static enum session_trouble worst_of(unsigned trouble)
     return TROUBLE_NONE;
 }
 
+/*
+ * A handshake that broke off without a word: a wrong key, a peer without CURVE, or
+ * a coordinator that ended just then. Not asked in a run: asking blocks.
+ */
+static enum session_trouble look_closer(struct session *s)
+{
+    enum greeting greeting = GREETING_UNKNOWN;
+    if (s->assignment == NULL) {
+        greeting = greeting_ask(s->setup->host, s->setup->port, GREETING_MS);
+    }
+    if (greeting == GREETING_NOT_CURVE) {
+        return TROUBLE_NOT_CURVE;
+    }
+    if (greeting == GREETING_NOBODY) {
+        return TROUBLE_NO_LISTENER;
+    }
+    s->broken_handshakes++;
+    return s->broken_handshakes > 1 ? TROUBLE_WRONG_SERVER_KEY : TROUBLE_NONE;
+}
+
 static void control_trouble(struct session *s, unsigned trouble)
 {
     if ((trouble & LINK_DISCONNECTED) != 0) {
@@ -119,19 +142,27 @@ static void control_trouble(struct session *s, unsigned trouble)
         return;
     }
     enum session_trouble worst = worst_of(trouble);
+    if (worst == TROUBLE_WRONG_SERVER_KEY) {
+        worst = look_closer(s);
+    }
     if (worst == TROUBLE_NONE) {
         return;
     }
-    /* A coordinator that ends during the handshake looks the same: once is no proof. */
-    s->broken_handshakes = worst == TROUBLE_WRONG_SERVER_KEY ? s->broken_handshakes + 1 : 0;
-    if (s->broken_handshakes != 1) {
-        session_say(s, worst);
-    }
+    session_say(s, worst);
     if (worst == TROUBLE_NO_LISTENER) {
         session_call_again(s, 0); /* the socket connects again by itself */
     } else {
         session_reopen_later(s); /* after these it never does, or only too often */
     }
+}
+
+static enum session_trouble look_closer_at_silence(const struct session *s)
+{
+    bool may_ask = !s->is_connected && s->assignment == NULL;
+    return may_ask &&
+                   greeting_ask(s->setup->host, s->setup->port, GREETING_MS) == GREETING_NOT_CURVE
+               ? TROUBLE_NOT_CURVE
+               : TROUBLE_SILENT;
 }
 
 static void look_for_trouble(struct session *s)
@@ -142,10 +173,9 @@ static void look_for_trouble(struct session *s)
     if (s->data != NULL) {
         session_data_trouble(s, link_trouble(s->data));
     }
-    bool is_silent = s->ctrl != NULL && s->is_connected && s->now_ns > s->heard_ns &&
-                     s->now_ns - s->heard_ns > SILENCE_NS;
-    if (is_silent) {
-        session_say(s, TROUBLE_SILENT);
+    uint64_t patience_ns = s->is_connected ? SILENCE_NS : NO_CONNECTION_NS;
+    if (s->ctrl != NULL && s->now_ns > s->heard_ns && s->now_ns - s->heard_ns > patience_ns) {
+        session_say(s, look_closer_at_silence(s));
         session_reopen_later(s);
     }
     if (s->state == SESSION_CLOSED && s->now_ns >= s->open_at_ns) {

@@ -105,7 +105,7 @@ struct session {
     uint64_t committed_batch; /* as WELCOME said */
 
     bool is_connected; /* CTRL: the handshake succeeded */
-    uint64_t open_at_ns, hello_at_ns, heard_ns, opened_ns;
+    uint64_t open_at_ns, hello_at_ns, heard_ns;
     uint64_t backoff_ns;
     uint64_t attempts;
     unsigned broken_handshakes; /* in a row */

@@ -46,10 +46,9 @@ static void say_it(const struct session *s, enum session_trouble trouble, const 
                   host, port, host, port);
         break;
     case TROUBLE_SILENT:
-        log_warn(
-            "what=coordinator_silent coordinator=%s:%u why=\"connected to %s:%u, but no answer "
-            "came\" trying again",
-            host, port, host, port);
+        log_warn("what=coordinator_silent coordinator=%s:%u why=\"no coordinator answers at %s:%u; "
+                 "look at --coordinator, the network and the coordinator's log\" trying again",
+                 host, port, host, port);
         break;
     case TROUBLE_LOST:
         log_warn("what=coordinator_lost coordinator=%s:%u why=\"the connection to %s:%u broke\" "

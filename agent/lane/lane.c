@@ -128,17 +128,32 @@ void lane_arm(struct lane *lane, enum plan_path path)
     lane->path = path;
 }
 
-/* Messages per second the plan itself calls for: the ceiling of what a pause left behind. */
-static double planned_per_s(const struct lane *lane)
+/* Messages of one exchange that a stage begins. */
+static double messages_per_start(enum plan_stage_kind kind)
+{
+    return kind == PLAN_ACQUIRE ? 2 : 1;
+}
+
+/*
+ * Messages per second the plan itself calls for, N/T1 renewals and the stage's
+ * starts: the ceiling of what a pause left behind. `out_doubles`: the closed
+ * model has no rate; it begins as it did at first, one window in a second.
+ */
+static double planned_per_s(const struct lane *lane, bool *out_doubles)
 {
     const struct stage *s = &lane->stage;
+    const uint64_t *counter = lane->results.counter;
+    bool is_starting = s->is_begun && s->kind != PLAN_HOLD && !lane_is_ending(lane);
     double t1_s = lane->typical_t1_ms > 0 ? lane->typical_t1_ms / 1000.0 : 1;
-    double renewals = (double)lane->results.counter[COUNTER_clients_bound] / t1_s;
-    double starts = 0;
-    if (s->is_begun && s->kind != PLAN_HOLD) {
-        starts = s->pacer.batch > 0 ? s->pacer.batch : (double)s->pacer.rate_milli_per_s / 1000.0;
+    double holders = (double)(counter[COUNTER_clients_bound] + counter[COUNTER_clients_expired]);
+    double starts_per_s = (double)lane->release_milli_per_s / 1000;
+    *out_doubles = is_starting && s->pacer.batch > 0;
+    if (is_starting) {
+        starts_per_s = s->pacer.batch > 0
+                           ? s->pacer.batch
+                           : (double)s->pacer.rate_milli_per_s / 1000 * messages_per_start(s->kind);
     }
-    return renewals > starts ? renewals : starts;
+    return holders / t1_s + starts_per_s;
 }
 
 void lane_set_may_send(struct lane *lane, bool may_send, uint64_t now_ns)
@@ -147,15 +162,16 @@ void lane_set_may_send(struct lane *lane, bool may_send, uint64_t now_ns)
     if (may_send == lane->gate.may_send) {
         return;
     }
-    tx_gate_set_may_send(&lane->gate, may_send, now_ns);
+    tx_gate_set_may_send(&lane->gate, may_send, lane->now_ns);
     if (!may_send) {
-        lane->paused_at_ns = now_ns;
+        lane->paused_at_ns = lane->now_ns;
         return;
     }
     if (lane->was_granted) {
-        lane->results.counter[COUNTER_paused_ns] +=
-            now_ns > lane->paused_at_ns ? now_ns - lane->paused_at_ns : 0;
-        tx_gate_catch_up(&lane->gate, planned_per_s(lane), now_ns);
+        bool doubles = false;
+        double per_s = planned_per_s(lane, &doubles);
+        lane->results.counter[COUNTER_paused_ns] += lane->now_ns - lane->paused_at_ns;
+        tx_gate_catch_up(&lane->gate, per_s, doubles, lane->now_ns);
     }
     lane->was_granted = true;
     lane->paused_at_ns = 0;
@@ -224,7 +240,7 @@ uint64_t lane_next_ns(const struct lane *lane)
     }
     uint64_t next_ns = timer_wheel_next_ns(lane->wheel);
     if (lane->due_count > 0) {
-        next_ns = earliest(next_ns, tx_gate_next_ns(&lane->gate, lane->now_ns));
+        next_ns = earliest(next_ns, tx_gate_next_ns(&lane->gate, lane_due_packets(lane), lane->now_ns));
     }
     next_ns = earliest(next_ns, lane_preflight_next_ns(lane));
     next_ns = earliest(next_ns, lane_stage_next_ns(lane));

@@ -4,6 +4,7 @@
  * release; before any load, under plan and run lease. Its packets count in
  * messages and preflight, never in leases. DESIGN sections 3 and 6.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,14 +13,19 @@
 enum { ACQUIRE_TRIES = 3, RENEW_TRIES = 2 };
 #define RETRY_NS NS_PER_S
 /* Probes begin one after the other: a thousand relays must not be a burst of their own. */
-#define STAGGER_NS (2 * NS_PER_MS)
+#define STAGGER_LONGEST_NS (2 * NS_PER_MS)
+#define STAGGER_ALL_NS (2 * NS_PER_S)
+
+static size_t slot_count(const struct lane *lane)
+{
+    return lane->population.share_count * LANE_PREFLIGHT_CLIENTS;
+}
 
 bool lane_preflight_init(struct lane *lane)
 {
     struct preflight *p = &lane->preflight;
-    size_t shares = lane->population.share_count;
-    p->probes = calloc(shares * LANE_PREFLIGHT_CLIENTS + 1, sizeof(*p->probes));
-    p->reports = calloc(shares + 1, sizeof(*p->reports));
+    p->probes = calloc(slot_count(lane) + 1, sizeof(*p->probes));
+    p->reports = calloc(lane->population.share_count + 1, sizeof(*p->reports));
     return p->probes != NULL && p->reports != NULL;
 }
 
@@ -29,34 +35,47 @@ void lane_preflight_fini(struct lane *lane)
     free(lane->preflight.reports);
 }
 
+static void begin_share(struct lane *lane, size_t share_index, uint64_t stagger_ns)
+{
+    struct preflight *p = &lane->preflight;
+    const struct population_share *share = &lane->population.shares[share_index];
+    struct control_preflight_relay *report = &p->reports[share_index];
+    report->relay = share->relay;
+    report->path_count = p->command.path_count;
+    for (uint32_t i = 0; i < p->command.path_count; i++) {
+        report->path[i].path = p->command.path[i];
+    }
+    for (uint32_t i = 0; i < LANE_PREFLIGHT_CLIENTS; i++) {
+        struct probe *probe = &p->probes[share_index * LANE_PREFLIGHT_CLIENTS + i];
+        if (i >= share->count) {
+            probe->phase = PROBE_OVER;
+            continue;
+        }
+        report->clients++;
+        *probe = (struct probe){
+            .local = share->first_local + i,
+            .report = (uint32_t)share_index,
+            .due_ns = lane->now_ns + p->probe_count * stagger_ns,
+        };
+        client_set(lane_client(lane, probe->local), CLIENT_PREFLIGHT);
+        p->probe_count++;
+    }
+}
+
 void lane_preflight(struct lane *lane, const struct control_preflight *command, uint64_t now_ns)
 {
     struct preflight *p = &lane->preflight;
     lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
-    if (p->is_running || p->probe_count > 0 || lane->is_draining || lane->is_stopped) {
-        return; /* once per run */
+    if (p->probe_count > 0 || lane->stage.is_begun || lane_is_ending(lane)) {
+        return; /* once per run, before its first stage */
     }
     p->command = *command;
-    p->is_running = true;
-    for (size_t s = 0; s < lane->population.share_count; s++) {
-        const struct population_share *share = &lane->population.shares[s];
-        struct control_preflight_relay *report = &p->reports[s];
-        report->relay = share->relay;
-        report->path_count = command->path_count;
-        for (uint32_t i = 0; i < command->path_count; i++) {
-            report->path[i].path = command->path[i];
-        }
-        for (uint32_t i = 0; i < LANE_PREFLIGHT_CLIENTS && i < share->count; i++) {
-            report->clients++;
-            p->probes[p->probe_count] = (struct probe){
-                .local = share->first_local + i,
-                .report = (uint32_t)s,
-                .due_ns = now_ns + p->probe_count * STAGGER_NS,
-            };
-            client_set(lane_client(lane, share->first_local + i), CLIENT_PREFLIGHT);
-            p->probe_count++;
-        }
+    uint64_t stagger_ns = STAGGER_ALL_NS / (slot_count(lane) + 1);
+    stagger_ns = stagger_ns < STAGGER_LONGEST_NS ? stagger_ns : STAGGER_LONGEST_NS;
+    for (size_t i = 0; i < lane->population.share_count; i++) {
+        begin_share(lane, i, stagger_ns);
     }
+    p->is_running = p->probe_count > 0;
 }
 
 static struct control_preflight_path *path_of(struct lane *lane, const struct probe *probe)
@@ -174,8 +193,26 @@ static void probe_turn(struct lane *lane, struct probe *probe)
 void lane_preflight_turn(struct lane *lane)
 {
     struct preflight *p = &lane->preflight;
-    for (size_t i = 0; p->is_running && i < p->probe_count; i++) {
+    size_t count = slot_count(lane);
+    for (size_t i = 0; p->is_running && i < count; i++) {
         probe_turn(lane, &p->probes[i]);
+    }
+}
+
+void lane_preflight_stop(struct lane *lane, bool at_once)
+{
+    struct preflight *p = &lane->preflight;
+    size_t count = slot_count(lane);
+    for (size_t i = 0; p->is_running && i < count; i++) {
+        struct probe *probe = &p->probes[i];
+        if (probe->phase == PROBE_OVER || (probe->phase == PROBE_RELEASE && !at_once)) {
+            continue;
+        }
+        if (probe->phase == PROBE_RENEW && !at_once) {
+            next_phase(lane, probe, PROBE_RELEASE);
+        } else {
+            finish(lane, probe);
+        }
     }
 }
 
@@ -186,7 +223,8 @@ uint64_t lane_preflight_next_ns(const struct lane *lane)
     if (!p->is_running || !lane->gate.may_send) {
         return next_ns;
     }
-    for (size_t i = 0; i < p->probe_count; i++) {
+    size_t count = slot_count(lane);
+    for (size_t i = 0; i < count; i++) {
         if (p->probes[i].phase != PROBE_OVER && p->probes[i].due_ns < next_ns) {
             next_ns = p->probes[i].due_ns;
         }
@@ -196,14 +234,26 @@ uint64_t lane_preflight_next_ns(const struct lane *lane)
 
 /* --- answers --- */
 
+/* Of a client that has CLIENT_PREFLIGHT. */
 static struct probe *probe_of(struct lane *lane, uint32_t local)
 {
-    for (size_t i = 0; i < lane->preflight.probe_count; i++) {
-        if (lane->preflight.probes[i].local == local) {
-            return &lane->preflight.probes[i];
-        }
+    size_t share = population_share_of(&lane->population, local);
+    uint32_t place = local - lane->population.shares[share].first_local;
+    assert(place < LANE_PREFLIGHT_CLIENTS);
+    return &lane->preflight.probes[share * LANE_PREFLIGHT_CLIENTS + place];
+}
+
+void lane_preflight_sent(struct lane *lane, const struct lane_out *out, int error)
+{
+    const struct probe *probe = probe_of(lane, out->client);
+    if (error == 0) {
+        return;
     }
-    return NULL;
+    if (out->intent == DHCP4_RENEW && probe->phase == PROBE_RENEW) {
+        path_of(lane, probe)->send_errno = (uint32_t)error;
+    } else if (out->intent == DHCP4_DISCOVER) {
+        lane->preflight.reports[probe->report].send_errno = (uint32_t)error;
+    }
 }
 
 static void note_server(struct lane *lane, struct control_preflight_relay *report,
@@ -273,7 +323,7 @@ bool lane_preflight_receive(struct lane *lane, uint32_t local, const struct dhcp
                             const struct lane_packet *packet)
 {
     struct probe *probe = probe_of(lane, local);
-    if (probe == NULL || !probe->is_waiting || probe->phase == PROBE_RELEASE) {
+    if (!probe->is_waiting || probe->phase == PROBE_RELEASE) {
         return false;
     }
     struct control_preflight_relay *report = &lane->preflight.reports[probe->report];

@@ -96,6 +96,8 @@ void lane_receive(struct lane *lane, const struct lane_packet *packet)
 {
     struct results *results = &lane->results;
     struct dhcp4_reply r;
+    /* What an answer sets off begins when it came, not when the lane last had its turn. */
+    lane->now_ns = packet->at_ns > lane->now_ns ? packet->at_ns : lane->now_ns;
     enum dhcp4_error error = dhcp4_decode_reply(packet->bytes, packet->size, &r);
     results_count(results, exchange_type_bin(error, r.type));
     if (packet->source_port != DHCP4_SERVER_PORT) {
@@ -109,6 +111,8 @@ void lane_receive(struct lane *lane, const struct lane_packet *packet)
     } else if (!population_local(&lane->population, global, &local) ||
                !came_the_right_way(lane, local, packet, &r)) {
         results_count(results, COUNTER_fate_misrouted);
+    } else if (lane->is_stopped) {
+        results_count(results, COUNTER_fate_late); /* the run is over, nothing waits any more */
     } else {
         results_count(results, deliver(lane, local, &r, packet));
     }

@@ -9,7 +9,8 @@
 enum {
     PURPOSE_XID = 0x5849,
     XID_BITS = 24,
-    XID_STEP = 0x5bd1e9 /* odd: runs through all values */
+    XID_STEP = 0x5bd1e9, /* odd: runs through all values */
+    DECLINE_PAUSE_S = 10 /* RFC 2131 3.1.5 */
 };
 
 struct relay *lane_relay_of(struct lane *lane, uint32_t local)
@@ -112,22 +113,34 @@ static bool intent_of(const struct client *c, enum dhcp4_intent *out)
 {
     static const struct {
         enum dhcp4_intent intent;
-        bool speaks;
+        bool asks, tells; /* tells: there is no answer to wait for */
     } by_state[LEASE_STATE_COUNT] = {
-        [LEASE_SELECTING] = {DHCP4_DISCOVER, true}, [LEASE_REQUESTING] = {DHCP4_REQUEST, true},
-        [LEASE_RENEWING] = {DHCP4_RENEW, true},     [LEASE_REBINDING] = {DHCP4_REBIND, true},
-        [LEASE_REBOOTING] = {DHCP4_REBOOT, true},   [LEASE_RELEASED] = {DHCP4_RELEASE, true},
-        [LEASE_DECLINED] = {DHCP4_DECLINE, true},
+        [LEASE_SELECTING] = {.intent = DHCP4_DISCOVER, .asks = true},
+        [LEASE_REQUESTING] = {.intent = DHCP4_REQUEST, .asks = true},
+        [LEASE_BOUND] = {.intent = DHCP4_INFORM, .asks = true},
+        [LEASE_RENEWING] = {.intent = DHCP4_RENEW, .asks = true},
+        [LEASE_REBINDING] = {.intent = DHCP4_REBIND, .asks = true},
+        [LEASE_REBOOTING] = {.intent = DHCP4_REBOOT, .asks = true},
+        [LEASE_RELEASED] = {.intent = DHCP4_RELEASE, .tells = true},
+        [LEASE_DECLINED] = {.intent = DHCP4_DECLINE, .tells = true},
     };
-    if (c->state == LEASE_BOUND && client_has(c, CLIENT_INFORMING)) {
-        *out = DHCP4_INFORM;
-        return true;
-    }
     *out = by_state[c->state].intent;
-    return by_state[c->state].speaks;
+    return by_state[c->state].tells ||
+           (by_state[c->state].asks && client_has(c, CLIENT_WAITING));
 }
 
-static uint64_t wait_after(const struct lane *lane, uint32_t local, enum dhcp4_intent intent)
+uint32_t lane_due_packets(const struct lane *lane)
+{
+    uint32_t local = lane->due[lane->due_head];
+    enum dhcp4_intent intent;
+    if (lane->due_count == 0 || !intent_of(&lane->population.clients[local], &intent)) {
+        return 0;
+    }
+    size_t share = population_share_of(&lane->population, local);
+    return relay_copies(intent) ? lane->relays[share].plan->to_count : 1;
+}
+
+uint64_t lane_wait_ns(const struct lane *lane, uint32_t local, enum dhcp4_intent intent)
 {
     const struct client *c = &lane->population.clients[local];
     if (intent == DHCP4_RENEW || intent == DHCP4_REBIND) {
@@ -174,7 +187,10 @@ static void transmit(struct lane *lane, uint32_t local, enum dhcp4_intent intent
     }
     lane_put(lane, local, intent, lane->path);
     if (client_has(c, CLIENT_WAITING)) {
-        client_set_retry(c, lane->now_ns + wait_after(lane, local, intent));
+        client_set_retry(c, lane->now_ns + lane_wait_ns(lane, local, intent));
+        lane_arm_timer(lane, local);
+    } else if (intent == DHCP4_DECLINE) {
+        client_set_retry(c, lane->now_ns + DECLINE_PAUSE_S * NS_PER_S);
         lane_arm_timer(lane, local);
     }
 }
@@ -223,12 +239,11 @@ static void one_way_sent(struct lane *lane, const struct lane_out *out, int erro
     bool is_release = out->intent == DHCP4_RELEASE;
     struct event e = lane_event(lane, out->client, is_release ? EVENT_RELEASE : EVENT_DECLINE,
                                 EVENT_SENT, at_ns);
-    if (error != 0) {
-        e.tries = 0;
-    } else if (is_release) {
+    e.tries = error == 0 ? 1 : 0;
+    if (error == 0 && is_release) {
         results_count(&lane->results, COUNTER_leases_released);
     }
-    if (is_release && lane->is_draining) {
+    if (is_release && lane_is_ending(lane)) {
         e.flags |= EVENT_CLEANUP;
     }
     results_event(&lane->results, &e);
@@ -248,6 +263,7 @@ void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
         results_send_error(&lane->results, error, (uint8_t)out->intent, out->destination);
     }
     if (is_preflight) {
+        lane_preflight_sent(lane, out, error);
         return;
     }
     if (out->is_first && client_has(c, CLIENT_WAITING)) {
@@ -259,7 +275,9 @@ void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
                             at_ns > c->intended_ns ? at_ns - c->intended_ns : 0);
         }
     }
-    bool is_last_copy = index + 1 == lane->out_count || lane->out[index + 1].client != out->client;
+    bool is_last_copy = index + 1 == lane->out_count ||
+                        lane->out[index + 1].client != out->client ||
+                        lane->out[index + 1].intent != out->intent;
     if ((out->intent == DHCP4_RELEASE || out->intent == DHCP4_DECLINE) && is_last_copy) {
         one_way_sent(lane, out, error, at_ns);
     }

@@ -5,7 +5,7 @@
 #include "common/prng.h"
 
 /* Bounds one turn, so that looking for the next client never starves the packets. */
-enum { LOOKS_PER_TURN = 4096, DRAIN_PATIENCE_S = 10 };
+enum { LOOKS_PER_TURN = 4096 };
 
 /* --- who takes part --- */
 
@@ -90,10 +90,17 @@ uint64_t lane_stage_planned(const struct lane *lane)
                        : 0;
 }
 
+void lane_stage_stop(struct lane *lane)
+{
+    lane->results.counter[COUNTER_planned_starts] += lane_stage_planned(lane);
+    lane->stage.pacer = (struct pacer){0};
+    lane->stage.started_before = lane->stage.started;
+}
+
 void lane_stage_turn(struct lane *lane)
 {
     struct stage *s = &lane->stage;
-    if (!s->is_begun || s->kind == PLAN_HOLD || lane->is_draining || lane->is_stopped) {
+    if (!s->is_begun || s->kind == PLAN_HOLD || lane_is_ending(lane)) {
         return;
     }
     bool is_full = lane->results.pressure_permille >= 1000;
@@ -110,7 +117,7 @@ void lane_stage_turn(struct lane *lane)
 uint64_t lane_stage_next_ns(const struct lane *lane)
 {
     const struct stage *s = &lane->stage;
-    if (!s->is_begun || lane->is_draining || lane->is_stopped || !lane->gate.may_send) {
+    if (!s->is_begun || lane_is_ending(lane) || !lane->gate.may_send) {
         return UINT64_MAX;
     }
     if (s->kind == PLAN_HOLD) {
@@ -149,7 +156,6 @@ bool lane_stage_is_done(const struct lane *lane)
 static void begin_stage(struct lane *lane, const struct control_go *go)
 {
     const struct plan_stage *plan = &lane->plan->stages[go->stage];
-    lane->results.counter[COUNTER_planned_starts] += lane_stage_planned(lane);
     for (uint32_t i = 0; i < lane->population.count; i++) {
         client_clear(lane_client(lane, i), CLIENT_STAGE_DONE);
         client_clear(lane_client(lane, i), CLIENT_IN_STAGE);
@@ -167,18 +173,17 @@ void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
 {
     struct stage *s = &lane->stage;
     lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
-    if (go->stage >= lane->plan->stage_count || lane->is_draining || lane->is_stopped) {
+    if (go->stage >= lane->plan->stage_count || lane_is_ending(lane)) {
         return;
     }
     if (s->is_begun && (go->stage < s->index || (go->stage == s->index && go->step <= s->step))) {
         return; /* repeated, or older than what we do already */
     }
+    lane_stage_stop(lane);
     if (!s->is_begun || go->stage != s->index) {
         begin_stage(lane, go);
     }
-    lane->results.counter[COUNTER_planned_starts] += lane_stage_planned(lane);
     s->step = go->step;
-    s->started_before = s->started;
     s->is_last_step = go->is_last_step;
     s->client_limit =
         go->client_limit < lane->population.count ? go->client_limit : lane->population.count;
@@ -191,89 +196,4 @@ void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
     uint64_t late_ns = now_ns > go->start_at_ns ? now_ns - go->start_at_ns : 0;
     results_latency(&lane->results, LATENCY_START_LATENESS, LATENCY_INTENDED, 0, (uint8_t)s->index,
                     late_ns);
-}
-
-/* --- DRAIN --- */
-
-void lane_drain(struct lane *lane, const struct control_drain *drain, uint64_t now_ns)
-{
-    lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
-    if (drain->mode == DRAIN_NOW) {
-        lane->is_stopped = true;
-        lane->due_count = 0;
-        return;
-    }
-    if (lane->is_draining) {
-        return;
-    }
-    lane->is_draining = true;
-    lane->drain_until_ns = now_ns + DRAIN_PATIENCE_S * NS_PER_S;
-    lane->release_milli_per_s = drain->release_milli_per_s;
-    lane->preflight.is_running = false;
-}
-
-static bool drain_is_quiet(const struct lane *lane)
-{
-    return lane->results.counter[COUNTER_exchanges_open] == 0 && lane->due_count == 0;
-}
-
-static void begin_releasing(struct lane *lane)
-{
-    lane->is_releasing = true;
-    for (uint32_t i = 0; i < lane->population.count; i++) {
-        lane_abandon(lane, i);
-        timer_wheel_cancel(lane->wheel, i);
-    }
-    pacer_begin(&lane->release_pacer, 0, lane->release_milli_per_s, false, 0, lane->now_ns);
-}
-
-/* Open exchanges finish, due renewals go on being sent; then every lease is released. */
-void lane_drain_turn(struct lane *lane)
-{
-    if (lane->is_stopped) {
-        lane->is_drained = true;
-        return;
-    }
-    if (!lane->is_draining || lane->is_drained) {
-        return;
-    }
-    if (!lane->is_releasing) {
-        if (!drain_is_quiet(lane) && lane->now_ns < lane->drain_until_ns) {
-            return;
-        }
-        begin_releasing(lane);
-    }
-    uint64_t intended_ns;
-    unsigned looks = 0;
-    while (lane->release_milli_per_s > 0 && lane->release_cursor < lane->population.count &&
-           looks++ < LOOKS_PER_TURN && lane->gate.may_send && lane->due_count < LANE_OUTBOX_MAX) {
-        struct client *c = lane_client(lane, lane->release_cursor);
-        if (client_is_bound(c)) {
-            if (!pacer_may_start(&lane->release_pacer, 0, lane->now_ns, &intended_ns)) {
-                return;
-            }
-            pacer_started(&lane->release_pacer);
-            lane_release(lane, lane->release_cursor, intended_ns);
-        }
-        lane->release_cursor++;
-    }
-    bool is_over = lane->release_milli_per_s == 0 || lane->release_cursor == lane->population.count;
-    lane->is_drained = is_over && lane->due_count == 0 && lane->out_count == 0;
-}
-
-uint64_t lane_drain_next_ns(const struct lane *lane)
-{
-    if ((!lane->is_draining && !lane->is_stopped) || lane->is_drained) {
-        return UINT64_MAX;
-    }
-    if (lane->is_stopped || !lane->gate.may_send) {
-        return lane->is_stopped ? lane->now_ns : UINT64_MAX;
-    }
-    if (!lane->is_releasing) {
-        return drain_is_quiet(lane) ? lane->now_ns : lane->drain_until_ns;
-    }
-    uint64_t at_ns = pacer_next_ns(&lane->release_pacer, 0, lane->now_ns);
-    return lane->release_cursor < lane->population.count && lane->release_milli_per_s > 0
-               ? at_ns
-               : lane->now_ns;
 }

@@ -48,7 +48,7 @@ void tx_gate_init(struct tx_gate *g, const struct plan *plan, uint64_t packets_p
         g->server[i] = plan->servers[i].address;
     }
     g->server_count = plan->server_count;
-    bucket_start(&g->cap, (double)packets_per_s_max, TX_GATE_LEAST, now_ns);
+    bucket_start(&g->cap, (double)packets_per_s_max, g->server_count, now_ns);
 }
 
 bool tx_gate_knows(const struct tx_gate *g, struct ipv4 destination)
@@ -61,15 +61,26 @@ bool tx_gate_knows(const struct tx_gate *g, struct ipv4 destination)
     return false;
 }
 
+static void refill_catch_up(struct tx_gate *g, uint64_t now_ns)
+{
+    while (g->doubling_at_ns <= now_ns) {
+        bucket_refill(&g->catch_up, g->doubling_at_ns);
+        g->catch_up.per_s *= 2;
+        g->catch_up.depth = fmax(g->catch_up.per_s * burst_s, 1);
+        g->doubling_at_ns += NS_PER_S;
+    }
+    bucket_refill(&g->catch_up, now_ns);
+}
+
 bool tx_gate_pass(struct tx_gate *g, uint32_t packets, uint64_t now_ns)
 {
-    assert(packets <= TX_GATE_LEAST);
+    assert(packets <= g->server_count);
     if (!g->may_send) {
         return false;
     }
     bucket_refill(&g->cap, now_ns);
     if (g->is_catching_up) {
-        bucket_refill(&g->catch_up, now_ns);
+        refill_catch_up(g, now_ns);
     }
     if ((g->cap.per_s != 0 && g->cap.tokens < packets) ||
         (g->is_catching_up && g->catch_up.tokens < 1)) {
@@ -80,12 +91,12 @@ bool tx_gate_pass(struct tx_gate *g, uint32_t packets, uint64_t now_ns)
     return true;
 }
 
-uint64_t tx_gate_next_ns(const struct tx_gate *g, uint64_t now_ns)
+uint64_t tx_gate_next_ns(const struct tx_gate *g, uint32_t packets, uint64_t now_ns)
 {
     if (!g->may_send) {
         return UINT64_MAX;
     }
-    uint64_t cap_ns = bucket_next_ns(&g->cap, TX_GATE_LEAST, now_ns);
+    uint64_t cap_ns = bucket_next_ns(&g->cap, packets, now_ns);
     uint64_t catch_up_ns = g->is_catching_up ? bucket_next_ns(&g->catch_up, 1, now_ns) : now_ns;
     return cap_ns > catch_up_ns ? cap_ns : catch_up_ns;
 }
@@ -93,14 +104,15 @@ uint64_t tx_gate_next_ns(const struct tx_gate *g, uint64_t now_ns)
 void tx_gate_set_may_send(struct tx_gate *g, bool may_send, uint64_t now_ns)
 {
     if (may_send && !g->may_send) {
-        bucket_start(&g->cap, g->cap.per_s, TX_GATE_LEAST, now_ns);
+        bucket_start(&g->cap, g->cap.per_s, g->server_count, now_ns);
     }
     g->may_send = may_send;
 }
 
-void tx_gate_catch_up(struct tx_gate *g, double per_s, uint64_t now_ns)
+void tx_gate_catch_up(struct tx_gate *g, double per_s, bool doubles, uint64_t now_ns)
 {
     g->is_catching_up = true;
+    g->doubling_at_ns = doubles ? now_ns + NS_PER_S : UINT64_MAX;
     bucket_start(&g->catch_up, fmax(per_s, 1), 1, now_ns);
 }
 

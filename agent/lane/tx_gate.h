@@ -3,9 +3,11 @@
  * The one choke point every packet passes before it may leave: known server,
  * packets per second, run lease. A plan or policy can only narrow it.
  *
- * A token bucket of 10 ms depth (at least TX_GATE_LEAST packets, so that one
- * message can go to all servers of a relay); credit is not carried over a pause.
- * After a pause what is overdue leaves no faster than the planned rate.
+ * A token bucket of 10 ms depth (at least as many packets as there are servers,
+ * so that one message can go to all of them); credit is not carried over a
+ * pause. After a pause what is overdue leaves no faster than the planned rate;
+ * where the plan has no rate (the closed model) the rate found doubles every
+ * second until nothing is overdue any more.
  *
  * Pure: time is an argument.
  */
@@ -16,8 +18,6 @@
 
 #include "common/inet.h"
 #include "proto/plan.h"
-
-enum { TX_GATE_LEAST = PLAN_SERVERS_MAX };
 
 struct tx_bucket {
     double per_s; /* 0: not limited */
@@ -30,6 +30,7 @@ struct tx_gate {
     uint32_t server_count;
     struct tx_bucket cap;      /* packets/s of plan and policy */
     struct tx_bucket catch_up; /* messages/s while the backlog of a pause is worked off */
+    uint64_t doubling_at_ns;   /* of catch_up's rate; UINT64_MAX: never */
     bool may_send;
     bool is_catching_up;
 };
@@ -38,12 +39,12 @@ void tx_gate_init(struct tx_gate *g, const struct plan *plan, uint64_t packets_p
                   uint64_t now_ns);
 /* Is the destination one of the plan's servers? Multicast and broadcast never are. */
 bool tx_gate_knows(const struct tx_gate *g, struct ipv4 destination);
-/* Takes leave for one message of `packets` packets; false: not now. */
+/* Takes leave for one message of `packets` <= server_count packets; false: not now. */
 bool tx_gate_pass(struct tx_gate *g, uint32_t packets, uint64_t now_ns);
-/* When tx_gate_pass() can succeed next; now_ns if at once, UINT64_MAX while there is no lease. */
-uint64_t tx_gate_next_ns(const struct tx_gate *g, uint64_t now_ns);
+/* When that can succeed next; now_ns if at once, UINT64_MAX while there is no run lease. */
+uint64_t tx_gate_next_ns(const struct tx_gate *g, uint32_t packets, uint64_t now_ns);
 
 void tx_gate_set_may_send(struct tx_gate *g, bool may_send, uint64_t now_ns);
-/* After a pause: `per_s` messages until tx_gate_caught_up(). */
-void tx_gate_catch_up(struct tx_gate *g, double per_s, uint64_t now_ns);
+/* After a pause: `per_s` messages (at least 1) until tx_gate_caught_up(). */
+void tx_gate_catch_up(struct tx_gate *g, double per_s, bool doubles, uint64_t now_ns);
 void tx_gate_caught_up(struct tx_gate *g);

@@ -13,12 +13,14 @@
 
 enum { PATH_BYTES = 4096 };
 
-static const char header[] = "run_us,agent,client,mac,relay,stage,kind,result,tries,xid,addr,"
-                             "server,lease_s,offer_us,took_us,wait_us,first_lease,late_bound,"
-                             "deadline,offer_seen,foreign_offer,in_pause,outside_subnet,short_lease,"
-                             "address_changed,wrong_port,preflight,cleanup,mask_changed\n";
+static const char header[] =
+    "run_us,agent,client,mac,relay,stage,kind,result,tries,xid,addr,"
+    "server,lease_s,offer_us,took_us,wait_us,first_lease,late_bound,"
+    "deadline,offer_seen,foreign_offer,in_pause,outside_subnet,short_lease,"
+    "address_changed,wrong_port,preflight,cleanup,mask_changed\n";
 
-struct export {
+struct export
+{
     const struct plan *plan;
     int error;
 };
@@ -113,8 +115,9 @@ static int load_plan(const char *run, struct plan *out)
     (void)snprintf(path, sizeof(path), "%s/plan.bin", run);
     uint8_t *bytes = read_file(path, &size);
     if (bytes == NULL) {
-        return cmd_usage_error("export", "cannot read %s: %s; give the directory that `leaseherd "
-                                         "run` named",
+        return cmd_usage_error("export",
+                               "cannot read %s: %s; give the directory that `leaseherd "
+                               "run` named",
                                path, strerror(errno));
     }
     bool is_good = plan_decode(bytes, size, out, why);
@@ -133,8 +136,9 @@ static int open_ledger(const char *run, struct ledger **out)
     case -EBADMSG:
         return cmd_usage_error("export", "%s is not a ledger of Leaseherd, or is damaged", path);
     case -EPROTONOSUPPORT:
-        return cmd_usage_error("export", "%s was written by another version of Leaseherd; use that "
-                                         "version to export it",
+        return cmd_usage_error("export",
+                               "%s was written by another version of Leaseherd; use that "
+                               "version to export it",
                                path);
     default:
         return cmd_usage_error("export", "cannot read %s: %s", path, strerror(-error));

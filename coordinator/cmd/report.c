@@ -39,12 +39,14 @@ static int explain_missing(const char *run, const char *path, int error)
         return cmd_usage_error("report", "cannot read %s: %s", path, strerror(error));
     }
     if (stat(scenario, &st) < 0) {
-        return cmd_usage_error("report", "%s is not a run directory; give the directory that "
-                                         "`leaseherd run` named",
+        return cmd_usage_error("report",
+                               "%s is not a run directory; give the directory that "
+                               "`leaseherd run` named",
                                run);
     }
-    return cmd_usage_error("report", "the run in %s is not finished, or was cut off before its "
-                                     "report; wait for it, or see coordinator.log there",
+    return cmd_usage_error("report",
+                           "the run in %s is not finished, or was cut off before its "
+                           "report; wait for it, or see coordinator.log there",
                            run);
 }
 

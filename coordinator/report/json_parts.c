@@ -61,8 +61,10 @@ json_t *json_messages(const struct result *r, bool *ok)
         {"release", r->messages.sent_release},   {"inform", r->messages.sent_inform},
     };
     const struct count_row received_rows[] = {
-        {"offer", r->messages.received_offer}, {"ack", r->messages.received_ack},
-        {"nak", r->messages.received_nak},     {"other", r->messages.received_other},
+        {"offer", r->messages.received_offer},
+        {"ack", r->messages.received_ack},
+        {"nak", r->messages.received_nak},
+        {"other", r->messages.received_other},
         {"malformed", r->messages.received_malformed},
     };
     const struct count_row fate_rows[] = {
@@ -85,11 +87,16 @@ json_t *json_leases(const struct result *r, bool *ok)
 {
     json_t *leases = json_object();
     const struct count_row rows[] = {
-        {"acquired", r->leases.acquired}, {"reacquired", r->leases.reacquired},
-        {"late_bound", r->leases.late_bound}, {"renewed", r->leases.renewed},
-        {"rebound", r->leases.rebound},   {"expired", r->leases.expired},
-        {"released", r->leases.released}, {"failed", r->leases.failed},
-        {"nak", r->leases.nak},           {"renew_retried", r->renew_retried},
+        {"acquired", r->leases.acquired},
+        {"reacquired", r->leases.reacquired},
+        {"late_bound", r->leases.late_bound},
+        {"renewed", r->leases.renewed},
+        {"rebound", r->leases.rebound},
+        {"expired", r->leases.expired},
+        {"released", r->leases.released},
+        {"failed", r->leases.failed},
+        {"nak", r->leases.nak},
+        {"renew_retried", r->renew_retried},
     };
     put_counts(leases, rows, ARRAY_LEN(rows), true, ok);
     return leases;
@@ -200,9 +207,8 @@ json_t *json_relays(const struct result *r, bool *ok)
         json_put(one, "agent", relay->agent[0] == '\0' ? json_null() : json_string(relay->agent),
                  ok);
         const struct count_row rows[] = {
-            {"clients", relay->clients}, {"acquired", relay->acquired},
-            {"renewed", relay->renewed}, {"rebound", relay->rebound},
-            {"expired", relay->expired}, {"failed", relay->failed},
+            {"clients", relay->clients}, {"acquired", relay->acquired}, {"renewed", relay->renewed},
+            {"rebound", relay->rebound}, {"expired", relay->expired},   {"failed", relay->failed},
             {"nak", relay->naks},
         };
         put_counts(one, rows, ARRAY_LEN(rows), true, ok);

@@ -13,8 +13,8 @@
 
 void json_put(json_t *object, const char *key, json_t *value, bool *ok);
 void json_push(json_t *array, json_t *value, bool *ok);
-json_t *json_count(uint64_t value);  /* RESULT_UNKNOWN: null */
-json_t *json_number(double value);   /* NAN, infinity: null */
+json_t *json_count(uint64_t value); /* RESULT_UNKNOWN: null */
+json_t *json_number(double value);  /* NAN, infinity: null */
 json_t *json_seconds(double value);
 json_t *json_address(struct ipv4 address);
 

@@ -93,8 +93,7 @@ static void say_client(struct line *l, const struct problems_context *c, const s
 {
     char mac[MAC_TEXT_BYTES];
     bool is_known = e->client < c->plan->client_count;
-    say(l, " agent=%s relay=%s client=%" PRIu32 " mac=%s xid=0x%08" PRIx32 " state=%s",
-        c->agent,
+    say(l, " agent=%s relay=%s client=%" PRIu32 " mac=%s xid=0x%08" PRIx32 " state=%s", c->agent,
         is_known ? c->plan->relays[plan_relay_of(c->plan, e->client)].name : "?", e->client,
         is_known ? mac_text(plan_client_mac(c->plan, e->client), mac) : "?", e->xid,
         lease_state_name(state_of(e)));

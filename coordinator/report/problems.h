@@ -17,7 +17,7 @@ enum { PROBLEMS_LINES_MAX = 10000, PROBLEMS_LINE_BYTES = 512 };
 struct problems_context {
     const struct plan *plan;
     const char *agent;
-    int64_t run_us;           /* of the event */
+    int64_t run_us;        /* of the event */
     uint64_t started_at_s; /* wall clock of the start instant; 0: not known yet */
 };
 

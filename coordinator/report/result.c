@@ -10,10 +10,9 @@ static const struct {
     const char *name;
     int exit_code;
 } verdicts[VERDICT_COUNT] = {
-    [VERDICT_PASS] = {"PASS", 0},       [VERDICT_FAIL] = {"FAIL", 1},
-    [VERDICT_INVALID] = {"INVALID", 3}, [VERDICT_ABORTED] = {"ABORTED", 4},
-    [VERDICT_PREFLIGHT] = {"PREFLIGHT", 5},
-    [VERDICT_INTERNAL] = {"INTERNAL", 6},
+    [VERDICT_PASS] = {"PASS", 0},           [VERDICT_FAIL] = {"FAIL", 1},
+    [VERDICT_INVALID] = {"INVALID", 3},     [VERDICT_ABORTED] = {"ABORTED", 4},
+    [VERDICT_PREFLIGHT] = {"PREFLIGHT", 5}, [VERDICT_INTERNAL] = {"INTERNAL", 6},
 };
 
 const char *verdict_name(enum verdict v)

@@ -51,9 +51,9 @@ struct result_stage {
 struct result_latency {
     uint64_t count;
     uint64_t unfinished; /* acquire from intended: starts without an end, taken as infinite */
-    uint64_t min_us, mean_us, max_us;        /* RESULT_UNKNOWN when count is 0 */
+    uint64_t min_us, mean_us, max_us; /* RESULT_UNKNOWN when count is 0 */
     uint64_t percentile_us[RESULT_PERCENTILES];
-    bool is_infinite[RESULT_PERCENTILES];    /* lies among the unfinished: "> give-up" */
+    bool is_infinite[RESULT_PERCENTILES]; /* lies among the unfinished: "> give-up" */
     uint64_t low_us[RESULT_PERCENTILES], high_us[RESULT_PERCENTILES]; /* 95 % interval */
 };
 
@@ -115,8 +115,7 @@ struct result_judgement {
 
 struct result_finding {
     char id[48], severity[12], side[12];
-    char summary[RESULT_TEXT_BYTES], evidence[2 * RESULT_TEXT_BYTES],
-        remedy[2 * RESULT_TEXT_BYTES];
+    char summary[RESULT_TEXT_BYTES], evidence[2 * RESULT_TEXT_BYTES], remedy[2 * RESULT_TEXT_BYTES];
 };
 
 /* One line of the accounting proof. */
@@ -175,8 +174,7 @@ struct result {
         uint64_t sent_discover, sent_request, sent_renew, sent_rebind, sent_reboot, sent_decline,
             sent_release, sent_inform;
         uint64_t received_offer, received_ack, received_nak, received_other, received_malformed;
-        uint64_t fate_answer, fate_late, fate_duplicate, fate_alien, fate_misrouted,
-            fate_malformed;
+        uint64_t fate_answer, fate_late, fate_duplicate, fate_alien, fate_misrouted, fate_malformed;
         uint64_t wrong_source_port;
     } messages;
 
@@ -188,7 +186,8 @@ struct result {
         double client_seconds, longest_s, p50_s, p99_s, first_answer_s; /* NAN: none */
     } outage;
 
-    /* The five metrics of report.json, LATENCY_DISCOVER_OFFER..LATENCY_REBIND, by clock; and more. */
+    /* The five metrics of report.json, LATENCY_DISCOVER_OFFER..LATENCY_REBIND, by clock; and more.
+     */
     struct result_latency latency[LATENCY_CLOCK_COUNT][LATENCY_METRIC_COUNT];
 
     struct {

@@ -2,13 +2,15 @@
 #include "coordinator/report/terminal.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "common/attrs.h"
 #include "common/clock.h"
 
-enum { AGENT_LINES_MAX = 12, PHASE_BYTES = 64 };
+enum { AGENT_LINES_MAX = 12, PHASE_BYTES = 64, ROW_BYTES = 256 };
 #define DRAW_EVERY_NS (250 * NS_PER_MS)
 #define LINE_EVERY_NS (5 * NS_PER_S)
 
@@ -16,6 +18,7 @@ struct terminal {
     FILE *out;
     bool is_tty, has_drawn;
     unsigned lines; /* of the block on the screen */
+    unsigned columns;
     uint64_t drawn_at_ns;
     char phase[PHASE_BYTES];
 };
@@ -46,8 +49,26 @@ static void put_line(struct terminal *t, const struct truth_now *now, const char
     (void)fflush(t->out);
 }
 
-/* Each line is cleared to its end, so that a shorter one leaves no rest of its predecessor. */
-#define CLEAR "\033[K\n"
+static unsigned columns_of(FILE *out)
+{
+    struct winsize size;
+    return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+static void put_row(struct terminal *t, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* One row of the screen: a wrapped one would spoil the way back up. */
+static void put_row(struct terminal *t, const char *format, ...)
+{
+    char row[ROW_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(row, sizeof(row), format, arguments);
+    va_end(arguments);
+    /* Cleared to its end, so that a shorter row leaves no rest of its predecessor. */
+    (void)fprintf(t->out, "%.*s\033[K\n", (int)t->columns - 1, row);
+    t->lines++;
+}
 
 static void put_block(struct terminal *t, const struct truth_now *now, const char *phase,
                       const struct terminal_agent *agents, size_t agent_count, double run_s)
@@ -55,29 +76,27 @@ static void put_block(struct terminal *t, const struct truth_now *now, const cha
     if (t->lines > 0) {
         (void)fprintf(t->out, "\033[%uA\r", t->lines);
     }
-    (void)fprintf(t->out, "%-12s %8.1f s   bound %" PRIu64 "   open %" PRIu64 "   failed %" PRIu64
-                          "   expired %" PRIu64 CLEAR,
-                  phase, run_s, now->bound, now->open, now->failed, now->expired);
-    (void)fprintf(t->out, "acquired %" PRIu64 " (%.0f/s)   renewed %" PRIu64 " (%.0f/s)   rebound %"
-                          PRIu64 "   p50 %.2f ms   p99 %.2f ms" CLEAR,
-                  now->acquired, now->acquired_per_s, now->renewed, now->renewed_per_s,
-                  now->rebound, (double)now->p50_us / 1e3, (double)now->p99_us / 1e3);
-    (void)fprintf(t->out, "packets sent %" PRIu64 "   received %" PRIu64 "   results %" PRIu64 CLEAR,
-                  now->sent, now->received, now->events);
-    t->lines = 3;
+    t->lines = 0;
+    t->columns = columns_of(t->out);
+    put_row(t,
+            "%-12s %8.1f s   bound %" PRIu64 "   open %" PRIu64 "   failed %" PRIu64
+            "   expired %" PRIu64,
+            phase, run_s, now->bound, now->open, now->failed, now->expired);
+    put_row(t, "acquired %" PRIu64 " (%.0f/s)   renewed %" PRIu64 " (%.0f/s)   rebound %" PRIu64,
+            now->acquired, now->acquired_per_s, now->renewed, now->renewed_per_s, now->rebound);
+    put_row(t, "latency p50 %.2f ms   p99 %.2f ms   packets sent %" PRIu64 "   received %" PRIu64,
+            (double)now->p50_us / 1e3, (double)now->p99_us / 1e3, now->sent, now->received);
     size_t shown = agent_count < AGENT_LINES_MAX ? agent_count : AGENT_LINES_MAX;
     for (size_t i = 0; i < shown; i++) {
-        (void)fprintf(t->out, "  %-16s %-10s bound %" PRIu64 "/%" PRIu64 "   sent %" PRIu64
-                              "   received %" PRIu64 CLEAR,
-                      agents[i].name, agents[i].state, agents[i].bound, agents[i].clients,
-                      agents[i].sent, agents[i].received);
-        t->lines++;
+        put_row(t,
+                "  %-12s %-9s bound %" PRIu64 "/%" PRIu64 "   sent %" PRIu64 "   received %" PRIu64,
+                agents[i].name, agents[i].state, agents[i].bound, agents[i].clients, agents[i].sent,
+                agents[i].received);
     }
     if (shown < agent_count) {
-        (void)fprintf(t->out, "  ... and %zu more agents" CLEAR, agent_count - shown);
-        t->lines++;
+        put_row(t, "  ... and %zu more agents", agent_count - shown);
     }
-    /* Lines an earlier, longer block has left below. */
+    /* Rows an earlier, longer block has left below. */
     (void)fputs("\033[J", t->out);
     (void)fflush(t->out);
 }

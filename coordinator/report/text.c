@@ -64,6 +64,9 @@ void text_wrapped(FILE *out, const char *first, const char *text)
     bool is_line_empty = true;
     for (const char *at = text; *at != '\0';) {
         if (*at == '\n' || *at == ' ') {
+            if (at[strspn(at, " \n")] == '\0') {
+                break;
+            }
             if (*at == '\n') {
                 (void)fprintf(out, "\n%*s", (int)indent, "");
                 column = indent;
@@ -190,8 +193,9 @@ static void write_leases(const struct result *r, FILE *out)
     char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES], d[TEXT_CELL_BYTES];
     text_heading(out, "Leases");
     write_counts(out, names, values, ARRAY_LEN(values));
-    (void)fprintf(out, "  addresses: %s distinct, %s leased twice at a time, %s outside the subnet,"
-                       " %s changed on renewal\n",
+    (void)fprintf(out,
+                  "  addresses: %s distinct, %s leased twice at a time, %s outside the subnet,"
+                  " %s changed on renewal\n",
                   text_count(r->addresses.distinct, a), text_count(r->addresses.duplicate, b),
                   text_count(r->addresses.outside_subnet, c),
                   text_count(r->addresses.changed_on_renew, d));
@@ -203,13 +207,13 @@ static void write_outage(const struct result *r, FILE *out)
 {
     char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES], d[TEXT_CELL_BYTES];
     text_heading(out, "Outage (time in which a client that wanted an address had no valid lease)");
-    (void)fprintf(out,
-                  "  %s clients, %s client-seconds, longest %s s; half under %s s",
+    (void)fprintf(out, "  %s clients, %s client-seconds, longest %s s; half under %s s",
                   text_count(r->outage.clients, a), text_number(r->outage.client_seconds, b),
                   text_number(r->outage.longest_s, c), text_number(r->outage.p50_s, d));
     (void)fprintf(out, ", 99 %% under %s s\n", text_number(r->outage.p99_s, a));
-    (void)fprintf(out, "  at risk (past T2): %s clients; first answer after an unanswered renewal:"
-                       " %s s\n",
+    (void)fprintf(out,
+                  "  at risk (past T2): %s clients; first answer after an unanswered renewal:"
+                  " %s s\n",
                   text_count(r->outage.at_risk, a), text_number(r->outage.first_answer_s, b));
 }
 
@@ -217,10 +221,10 @@ static void write_rates(const struct result *r, FILE *out)
 {
     char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES];
     text_heading(out, "Rates");
-    (void)fprintf(out, "  acquired %s/s in the mean, %s/s in the best second; exchanges begun %s/s\n",
-                  text_number(r->rates.acquired_per_s_mean, a),
-                  text_number(r->rates.acquired_per_s_peak, b),
-                  text_number(r->rates.sent_per_s, c));
+    (void)fprintf(
+        out, "  acquired %s/s in the mean, %s/s in the best second; exchanges begun %s/s\n",
+        text_number(r->rates.acquired_per_s_mean, a), text_number(r->rates.acquired_per_s_peak, b),
+        text_number(r->rates.sent_per_s, c));
     if (r->rates.is_closed_model) {
         (void)fprintf(out,
                       "  window-limited (closed model): the servers' own pace decides the rate, "
@@ -250,12 +254,12 @@ static void write_messages(const struct result *r, FILE *out)
                                     r->messages.sent_renew,    r->messages.sent_rebind,
                                     r->messages.sent_reboot,   r->messages.sent_decline,
                                     r->messages.sent_release,  r->messages.sent_inform};
-    const uint64_t received_values[] = {
-        r->messages.received_offer, r->messages.received_ack, r->messages.received_nak,
-        r->messages.received_other, r->messages.received_malformed};
-    const uint64_t fate_values[] = {
-        r->messages.fate_answer, r->messages.fate_late,      r->messages.fate_duplicate,
-        r->messages.fate_alien,  r->messages.fate_misrouted, r->messages.fate_malformed};
+    const uint64_t received_values[] = {r->messages.received_offer, r->messages.received_ack,
+                                        r->messages.received_nak, r->messages.received_other,
+                                        r->messages.received_malformed};
+    const uint64_t fate_values[] = {r->messages.fate_answer,    r->messages.fate_late,
+                                    r->messages.fate_duplicate, r->messages.fate_alien,
+                                    r->messages.fate_misrouted, r->messages.fate_malformed};
     text_heading(out, "Packets sent (each copy to each server counts)");
     write_counts(out, sent, sent_values, ARRAY_LEN(sent_values));
     text_heading(out, "Packets received, by type and by what became of them");
@@ -314,13 +318,16 @@ static void write_preflight(const struct result *r, FILE *out)
     }
     for (size_t i = 0; i < r->preflight.relay_count; i++) {
         const struct result_preflight_relay *p = &r->preflight.relays[i];
-        (void)fprintf(out, "  relay %s at agent %s: %" PRIu32 " of %" PRIu32 " clients bound",
-                      p->relay, p->agent, p->bound, p->clients);
+        char text[4 * RESULT_TEXT_BYTES];
+        size_t at = (size_t)snprintf(
+            text, sizeof(text), "relay %s at agent %s: %" PRIu32 " of %" PRIu32 " clients bound",
+            p->relay, p->agent, p->bound, p->clients);
         for (uint32_t k = 0; k < p->path_count; k++) {
-            (void)fprintf(out, "; %s: %" PRIu32 " of %" PRIu32 " renewals answered",
-                          p->path[k].name, p->path[k].renew_acked, p->path[k].renew_sent);
+            at += (size_t)snprintf(text + at, sizeof(text) - at,
+                                   "; %s: %" PRIu32 " of %" PRIu32 " renewals answered",
+                                   p->path[k].name, p->path[k].renew_acked, p->path[k].renew_sent);
         }
-        (void)fputc('\n', out);
+        text_wrapped(out, "  ", text);
     }
 }
 

@@ -38,16 +38,17 @@ static void write_latency(const struct result *r, enum latency_metric metric, FI
     (void)fprintf(out, "  %-16s n       %-30s %s\n", latency_metric_name(metric),
                   text_count(intended->count, a), text_count(from_send->count, b));
     for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
-        (void)fprintf(out, "  %-16s %-7s %-30s %s\n", "", names[i],
-                      percentile_cell(intended, i, a), percentile_cell(from_send, i, b));
+        (void)fprintf(out, "  %-16s %-7s %-30s %s\n", "", names[i], percentile_cell(intended, i, a),
+                      percentile_cell(from_send, i, b));
     }
     (void)fprintf(out, "  %-16s max     %-30s %s\n", "", text_ms(intended->max_us, a),
                   text_ms(from_send->max_us, b));
     (void)fprintf(out, "  %-16s mean    %-30s %s\n", "", text_ms(intended->mean_us, a),
                   text_ms(from_send->mean_us, b));
     if (intended->unfinished > 0) {
-        (void)fprintf(out, "  %-16s never finished: %s starts; on the left they count as infinite\n",
-                      "", text_count(intended->unfinished, a));
+        (void)fprintf(out,
+                      "  %-16s never finished: %s starts; on the left they count as infinite\n", "",
+                      text_count(intended->unfinished, a));
     }
 }
 
@@ -126,12 +127,11 @@ void text_servers(const struct result *r, FILE *out)
         bool known = r->messages.is_known;
         char id[IPV4_TEXT_BYTES], a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES],
             share[TEXT_CELL_BYTES];
-        (void)fprintf(out, "  %-16s %-15s %12s %12s %12s %7s %%\n", s->name,
-                      inet_text(s->server_id, id),
-                      text_count(known ? s->offers : RESULT_UNKNOWN, a),
-                      text_count(known ? s->acks : RESULT_UNKNOWN, b),
-                      text_count(known ? s->naks : RESULT_UNKNOWN, c),
-                      text_number(s->share_percent, share));
+        (void)fprintf(
+            out, "  %-16s %-15s %12s %12s %12s %7s %%\n", s->name, inet_text(s->server_id, id),
+            text_count(known ? s->offers : RESULT_UNKNOWN, a),
+            text_count(known ? s->acks : RESULT_UNKNOWN, b),
+            text_count(known ? s->naks : RESULT_UNKNOWN, c), text_number(s->share_percent, share));
     }
     write_shares(r, out);
 }
@@ -162,19 +162,20 @@ void text_agents(const struct result *r, FILE *out)
 {
     text_heading(out, "Agents (lag: p99 of how late packets left; lateness: of stage starts)");
     (void)fprintf(out, "  %-12s %9s %11s %11s %7s %7s %9s %9s %10s %6s\n", "name", "clients",
-                  "sent", "received", "errors", "drops", "lag ms", "late ms", "clock +-ms", "cpu %");
+                  "sent", "received", "errors", "drops", "lag ms", "late ms", "clock +-ms",
+                  "cpu %");
     for (size_t i = 0; i < r->agent_count; i++) {
         const struct result_agent *a = &r->agents[i];
         uint64_t hide = a->has_snapshot ? 0 : RESULT_UNKNOWN; /* all bits set */
         char cell[9][TEXT_CELL_BYTES];
-        (void)fprintf(
-            out, "  %-12s %9s %11s %11s %7s %7s %9s %9s %10s %6s%s\n", a->name,
-            text_count(a->clients, cell[0]), text_count(a->sent | hide, cell[1]),
-            text_count(a->received | hide, cell[2]), text_count(a->send_errors | hide, cell[3]),
-            text_count(a->rx_drops | hide, cell[4]), text_ms(a->send_lag_us, cell[5]),
-            text_ms(a->start_lateness_us, cell[6]),
-            text_ms(a->has_clock ? a->clock_uncertainty_us : RESULT_UNKNOWN, cell[7]),
-            text_number(a->cpu_percent, cell[8]), a->is_lost ? "  LOST" : "");
+        (void)fprintf(out, "  %-12s %9s %11s %11s %7s %7s %9s %9s %10s %6s%s\n", a->name,
+                      text_count(a->clients, cell[0]), text_count(a->sent | hide, cell[1]),
+                      text_count(a->received | hide, cell[2]),
+                      text_count(a->send_errors | hide, cell[3]),
+                      text_count(a->rx_drops | hide, cell[4]), text_ms(a->send_lag_us, cell[5]),
+                      text_ms(a->start_lateness_us, cell[6]),
+                      text_ms(a->has_clock ? a->clock_uncertainty_us : RESULT_UNKNOWN, cell[7]),
+                      text_number(a->cpu_percent, cell[8]), a->is_lost ? "  LOST" : "");
     }
 }
 
@@ -188,8 +189,8 @@ static void write_graph(const struct result *r, const struct result_series *s, F
         peak = isfinite(s->values[i]) ? fmax(peak, s->values[i]) : peak;
     }
     for (size_t i = 0; i < columns; i++) {
-        double mean = mean_between(s, i * r->timeline.count / columns,
-                                   (i + 1) * r->timeline.count / columns);
+        double mean =
+            mean_between(s, i * r->timeline.count / columns, (i + 1) * r->timeline.count / columns);
         size_t level = 0;
         if (isfinite(mean) && peak > 0 && mean > 0) {
             level = 1 + (size_t)(mean / peak * (double)(sizeof(levels) - 3));

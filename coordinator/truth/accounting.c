@@ -13,7 +13,10 @@ static const struct {
     size_t offset;
     enum snapshot_counter counter;
 } lease_counters[] = {
-#define ROW(key) {#key, offsetof(struct result_leases, key), COUNTER_leases_##key}
+#define ROW(key)                                                                                   \
+    {                                                                                              \
+#key, offsetof(struct result_leases, key), COUNTER_leases_##key                            \
+    }
     ROW(acquired), ROW(reacquired), ROW(late_bound), ROW(renewed), ROW(rebound),
     ROW(expired),  ROW(released),   ROW(failed),     ROW(nak),
 #undef ROW
@@ -233,9 +236,8 @@ static void prove_events(struct proof *p)
     check(p, "batches", p->facts->missing_batches == 0,
           "%" PRIu64 " announced batches missing; %" PRIu64 " events came twice and were dropped",
           p->facts->missing_batches, p->facts->duplicates_dropped);
-    check(p, "judged", judged == ledger,
-          "%" PRIu64 " events judged %s %" PRIu64 " in the ledger", judged,
-          judged == ledger ? "=" : "but", ledger);
+    check(p, "judged", judged == ledger, "%" PRIu64 " events judged %s %" PRIu64 " in the ledger",
+          judged, judged == ledger ? "=" : "but", ledger);
 }
 
 static void prove_packets(struct proof *p)
@@ -259,9 +261,8 @@ static void prove_leases(struct proof *p)
     for (size_t k = 0; k < ARRAY_LEN(lease_counters); k++) {
         uint64_t counted = sum_of_living(p, lease_counters[k].counter), seen = 0;
         for (size_t i = 0; i < p->a->agent_count; i++) {
-            seen += p->facts->is_lost[i]
-                        ? 0
-                        : field(&p->a->agents[i].leases, lease_counters[k].offset);
+            seen +=
+                p->facts->is_lost[i] ? 0 : field(&p->a->agents[i].leases, lease_counters[k].offset);
         }
         char name[64];
         (void)snprintf(name, sizeof(name), "leases.%s", lease_counters[k].name);

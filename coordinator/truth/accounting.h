@@ -48,9 +48,9 @@ void accounting_event(struct accounting *a, size_t agent, const struct event *e,
 
 struct accounting_facts {
     const struct merge *merge;
-    const uint64_t *clients;  /* assigned, per agent */
-    const bool *is_lost;      /* per agent */
-    uint64_t client_count;    /* of the plan */
+    const uint64_t *clients; /* assigned, per agent */
+    const bool *is_lost;     /* per agent */
+    uint64_t client_count;   /* of the plan */
     uint64_t ledger_events, duplicates_dropped, missing_batches;
 };
 

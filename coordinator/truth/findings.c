@@ -43,12 +43,9 @@ static const char *side_of(const char *id)
 {
     static const struct {
         const char *id, *side;
-    } sides[] = {{"foreign-offer", "bed"},
-                 {"server-naks", "server"},
-                 {"pool-exhausted", "server"},
-                 {"no-reply-path", "bed"},
-                 {"wrong-source-port", "bed"},
-                 {"send-errors", "tester"},
+    } sides[] = {{"foreign-offer", "bed"},     {"server-naks", "server"},
+                 {"pool-exhausted", "server"}, {"no-reply-path", "bed"},
+                 {"wrong-source-port", "bed"}, {"send-errors", "tester"},
                  {"agent-lost", "tester"}};
     for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
         if (strcmp(sides[i].id, id) == 0) {
@@ -80,8 +77,8 @@ static int rank_of(const char *severity)
 static void sort_findings(struct result *out)
 {
     for (size_t i = 1; i < out->finding_count; i++) {
-        for (size_t k = i; k > 0 && rank_of(out->findings[k].severity) <
-                                        rank_of(out->findings[k - 1].severity);
+        for (size_t k = i;
+             k > 0 && rank_of(out->findings[k].severity) < rank_of(out->findings[k - 1].severity);
              k--) {
             struct result_finding swapped = out->findings[k];
             out->findings[k] = out->findings[k - 1];

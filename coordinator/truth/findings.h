@@ -5,7 +5,7 @@
  * figures leave no harmless reading; below that it stays an "info".
  *
  * What a finding means for the verdict follows from two of its fields: an error
- * of the server is a FAIL, an error of the tester makes the run INVALID.
+ * of the server is a FAIL, an error of the tester or the bed makes the run INVALID.
  *
  * Pure.
  */
@@ -35,6 +35,6 @@ void findings_of_servers(const struct truth *t, struct result *out);
 void findings_of_bed(const struct truth *t, struct result *out);
 void findings_of_tester(const struct truth *t, struct result *out);
 
-#define SUMMARY(f, ...) findings_say((f)->summary, sizeof((f)->summary), __VA_ARGS__)
+#define SUMMARY(f, ...)  findings_say((f)->summary, sizeof((f)->summary), __VA_ARGS__)
 #define EVIDENCE(f, ...) findings_say((f)->evidence, sizeof((f)->evidence), __VA_ARGS__)
-#define REMEDY(f, ...) findings_say((f)->remedy, sizeof((f)->remedy), __VA_ARGS__)
+#define REMEDY(f, ...)   findings_say((f)->remedy, sizeof((f)->remedy), __VA_ARGS__)

@@ -26,7 +26,7 @@ static void rule_foreign_offer(const struct truth *t, struct result *out)
  */
 static void rule_wrong_port(const struct truth *t, struct result *out)
 {
-    enum { NAT_CEILING = 511 };
+    enum { NAT_CEILING = 511, NAT_CEILING_LEAST = 424 /* for ports 600..1023 */ };
     uint64_t packets = out->messages.is_known ? out->messages.wrong_source_port : 0;
     uint32_t preflight_packets = 0;
     for (size_t i = 0; i < t->preflight_count; i++) {
@@ -37,7 +37,9 @@ static void rule_wrong_port(const struct truth *t, struct result *out)
     if (packets == 0 && preflight_packets == 0) {
         return;
     }
-    bool is_losing = t->evidence.renew_gave_up > 0 && packets > 0;
+    /* Below the ceiling renewals may be lost for other reasons. */
+    bool is_losing =
+        t->evidence.renew_gave_up > 0 && packets > 0 && out->addresses.distinct > NAT_CEILING_LEAST;
     struct result_finding *f =
         findings_add(out, "wrong-source-port", is_losing ? "error" : "warning", "bed");
     if (f == NULL) {

@@ -59,9 +59,9 @@ static void rule_naks(const struct truth *t, struct result *out)
     if (v->held_naks == 0 && v->acquire_naks == 0) {
         return;
     }
-    struct result_finding *f = findings_add(
-        out, "server-naks", (v->held_naks > 0 && is_held) || is_acquire ? "error" : "warning",
-        "server");
+    struct result_finding *f =
+        findings_add(out, "server-naks",
+                     (v->held_naks > 0 && is_held) || is_acquire ? "error" : "warning", "server");
     if (f == NULL) {
         return;
     }
@@ -152,8 +152,7 @@ static void rule_renewals(const struct truth *t, struct result *out)
         if (f != NULL) {
             SUMMARY(f, "%" PRIu64 " renewals were answered only after a retransmission",
                     out->renew_retried);
-            EVIDENCE(f,
-                     "%" PRIu64 " renewals in all; %" PRIu64 " reached T2 without an answer",
+            EVIDENCE(f, "%" PRIu64 " renewals in all; %" PRIu64 " reached T2 without an answer",
                      out->leases.renewed, t->evidence.renew_gave_up);
             REMEDY(f, "harmless when few; otherwise compare with the servers' receive queues "
                       "(ss -uampn, nstat UdpRcvbufErrors)");
@@ -164,9 +163,9 @@ static void rule_renewals(const struct truth *t, struct result *out)
     if (lossy > 0 && v->first_burst_starts > 0) {
         struct result_finding *f = findings_add(out, "first-burst-loss", "info", "server");
         if (f != NULL) {
-            SUMMARY(f, "the first second's burst overflowed a queue: %" PRIu64
-                       " clients had to repeat",
-                    lossy);
+            SUMMARY(
+                f, "the first second's burst overflowed a queue: %" PRIu64 " clients had to repeat",
+                lossy);
             EVIDENCE(f, "%" PRIu64 " of %" PRIu64 " clients started in the first second of a stage",
                      lossy, v->first_burst_starts);
             REMEDY(f, "a real morning peak does the same: enlarge the server's receive buffer "

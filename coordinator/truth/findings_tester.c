@@ -50,12 +50,12 @@ static void rule_expired_in_pause(const struct truth *t, struct result *out)
 static void rule_folded(const struct truth *t, struct result *out)
 {
     (void)t;
-    struct result_finding *f = out->accounting.folded == 0
-                                   ? NULL
-                                   : findings_add(out, "results-folded", "error", "tester");
+    struct result_finding *f =
+        out->accounting.folded == 0 ? NULL : findings_add(out, "results-folded", "error", "tester");
     if (f != NULL) {
-        SUMMARY(f, "details of %" PRIu64 " results were given up because they came faster than "
-                   "the coordinator took them",
+        SUMMARY(f,
+                "details of %" PRIu64 " results were given up because they came faster than "
+                "the coordinator took them",
                 out->accounting.folded);
         REMEDY(f, "use a faster disk for the run directory, or a lower rate");
     }
@@ -67,10 +67,8 @@ static void rule_send_lag(const struct truth *t, struct result *out)
     for (uint32_t i = 0; i < t->plan->stage_count; i++) {
         uint64_t judged_ns = judge_smallest_latency_ns(t->scenario, (uint8_t)i);
         uint64_t limit_ns = judged_ns == 0 ? 100 * NS_PER_MS : judged_ns / 10;
-        struct merge_query query = {.metric = LATENCY_SEND_LAG,
-                                    .clock = LATENCY_INTENDED,
-                                    .stage = i,
-                                    .agent = SIZE_MAX};
+        struct merge_query query = {
+            .metric = LATENCY_SEND_LAG, .clock = LATENCY_INTENDED, .stage = i, .agent = SIZE_MAX};
         struct histogram h;
         merge_latency(t->merge, &query, &h);
         uint64_t lag_ns = h.count < SAMPLES_MIN ? 0 : histogram_percentile_ns(&h, 99);
@@ -94,8 +92,8 @@ static void rule_rate(const struct truth *t, struct result *out)
         return;
     }
     uint64_t planned = out->rates.planned_starts, actual = out->rates.actual_starts;
-    bool is_short = planned != RESULT_UNKNOWN && planned > actual &&
-                    (planned - actual) * 100 > planned;
+    bool is_short =
+        planned != RESULT_UNKNOWN && planned > actual && (planned - actual) * 100 > planned;
     if (!is_short && t->evidence.shortfall_agents == 0) {
         return;
     }
@@ -103,8 +101,7 @@ static void rule_rate(const struct truth *t, struct result *out)
     if (f != NULL) {
         SUMMARY(f, "the planned rate was not sent");
         EVIDENCE(f,
-                 "%" PRIu64 " of %" PRIu64
-                 " planned exchanges were started; %" PRIu64
+                 "%" PRIu64 " of %" PRIu64 " planned exchanges were started; %" PRIu64
                  " agents were behind for three seconds or more, at worst by %.1f %%",
                  actual, planned, t->evidence.shortfall_agents,
                  t->evidence.worst_shortfall_percent);
@@ -181,10 +178,9 @@ static void rule_clock(const struct truth *t, struct result *out)
     enum { UNCERTAIN_US = 100000 };
     for (size_t i = 0; i < t->agent_count; i++) {
         const struct truth_agent_state *a = &t->agents[i];
-        struct result_finding *f =
-            !a->has_clock || a->clock_uncertainty_us < UNCERTAIN_US
-                ? NULL
-                : findings_add(out, "clock-uncertain", "warning", "tester");
+        struct result_finding *f = !a->has_clock || a->clock_uncertainty_us < UNCERTAIN_US
+                                       ? NULL
+                                       : findings_add(out, "clock-uncertain", "warning", "tester");
         if (f != NULL) {
             SUMMARY(f, "the clock of agent %s is known to +-%.0f ms only", a->name,
                     (double)a->clock_uncertainty_us / 1e3);

@@ -87,7 +87,7 @@ static double value_of(const struct judge_term *term, const struct judge_facts *
         return latency_value(term, facts, note);
     case JUDGE_FROM_LEASES:
         count = *(const uint64_t *)(const void *)((const char *)facts->leases(facts->context,
-                                                                             term->stage) +
+                                                                              term->stage) +
                                                   term->offset);
         break;
     case JUDGE_FROM_RESULT_U64:

@@ -20,12 +20,18 @@ struct metric_row {
 };
 
 #define RESULT_U64(name, field)                                                                    \
-    {name, JUDGE_FROM_RESULT_U64, JUDGE_COUNT, offsetof(struct result, field)}
+    {                                                                                              \
+        name, JUDGE_FROM_RESULT_U64, JUDGE_COUNT, offsetof(struct result, field)                   \
+    }
 #define RESULT_DOUBLE(name, field, unit)                                                           \
-    {name, JUDGE_FROM_RESULT_DOUBLE, unit, offsetof(struct result, field)}
+    {                                                                                              \
+        name, JUDGE_FROM_RESULT_DOUBLE, unit, offsetof(struct result, field)                       \
+    }
 #define SAME_U64(field) RESULT_U64(#field, field)
 #define LEASES(key)                                                                                \
-    {"leases." #key, JUDGE_FROM_LEASES, JUDGE_COUNT, offsetof(struct result_leases, key)}
+    {                                                                                              \
+        "leases." #key, JUDGE_FROM_LEASES, JUDGE_COUNT, offsetof(struct result_leases, key)        \
+    }
 
 static const struct metric_row metric_rows[] = {
     LEASES(acquired),
@@ -89,9 +95,9 @@ static const struct {
     const char *name;
     enum judge_figure figure;
     double percent;
-} figure_rows[] = {{"p50", JUDGE_PERCENTILE, 50},     {"p90", JUDGE_PERCENTILE, 90},
-                   {"p99", JUDGE_PERCENTILE, 99},     {"p999", JUDGE_PERCENTILE, 99.9},
-                   {"max", JUDGE_MAX, 0},             {"mean", JUDGE_MEAN, 0}};
+} figure_rows[] = {{"p50", JUDGE_PERCENTILE, 50}, {"p90", JUDGE_PERCENTILE, 90},
+                   {"p99", JUDGE_PERCENTILE, 99}, {"p999", JUDGE_PERCENTILE, 99.9},
+                   {"max", JUDGE_MAX, 0},         {"mean", JUDGE_MEAN, 0}};
 
 static const struct {
     const char *name;
@@ -209,9 +215,10 @@ static bool take_operator(const char **at, struct judge_term *out, char why[JUDG
             return true;
         }
     }
-    (void)snprintf(why, JUDGE_WHY_BYTES,
-                   "expected a comparison after the metric; write METRIC OP VALUE [in STAGE] with OP"
-                   " one of == != < <= > >=");
+    (void)snprintf(
+        why, JUDGE_WHY_BYTES,
+        "expected a comparison after the metric; write METRIC OP VALUE [in STAGE] with OP"
+        " one of == != < <= > >=");
     return false;
 }
 
@@ -317,7 +324,8 @@ bool judge_terms_parse(const char *text, const struct scenario *scenario, struct
         return false;
     }
     if (!take_word(&at, "", word)) {
-        (void)snprintf(why, JUDGE_WHY_BYTES, "a value is missing; write METRIC OP VALUE [in STAGE]");
+        (void)snprintf(why, JUDGE_WHY_BYTES,
+                       "a value is missing; write METRIC OP VALUE [in STAGE]");
         return false;
     }
     if (!scan_value(word, &term, why)) {
@@ -328,8 +336,9 @@ bool judge_terms_parse(const char *text, const struct scenario *scenario, struct
         char stage[WORD_BYTES] = "";
         bool is_in = take_word(&at, "", word) && strcmp(word, "in") == 0;
         if (!is_in || !take_word(&at, "", stage) || *skip_space(at) != '\0') {
-            (void)snprintf(why, JUDGE_WHY_BYTES,
-                           "only 'in STAGE' may follow the value; write METRIC OP VALUE [in STAGE]");
+            (void)snprintf(
+                why, JUDGE_WHY_BYTES,
+                "only 'in STAGE' may follow the value; write METRIC OP VALUE [in STAGE]");
             return false;
         }
         if (!find_stage(stage, scenario, &term, why)) {

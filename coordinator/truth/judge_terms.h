@@ -15,15 +15,19 @@ enum judge_unit { JUDGE_COUNT, JUDGE_SECONDS, JUDGE_PER_S, JUDGE_LATENCY };
 
 enum judge_figure { JUDGE_PERCENTILE, JUDGE_MAX, JUDGE_MEAN };
 
-enum judge_source { JUDGE_FROM_RESULT_U64, JUDGE_FROM_RESULT_DOUBLE, JUDGE_FROM_LEASES,
-                    JUDGE_FROM_LATENCY };
+enum judge_source {
+    JUDGE_FROM_RESULT_U64,
+    JUDGE_FROM_RESULT_DOUBLE,
+    JUDGE_FROM_LEASES,
+    JUDGE_FROM_LATENCY
+};
 
 struct judge_term {
     const char *metric; /* as listed */
     enum judge_source source;
     enum judge_unit unit;
-    size_t offset;               /* in struct result, or in struct result_leases */
-    enum judge_figure figure;    /* latencies */
+    size_t offset;            /* in struct result, or in struct result_leases */
+    enum judge_figure figure; /* latencies */
     double percent;
     enum latency_metric latency;
     enum judge_operator comparison;

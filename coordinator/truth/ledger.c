@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 /*
  * Rows are inserted in the order the batches came, without any index: an index
  * on (agent, seq) would cost more than all the rest. Addresses are in host order.

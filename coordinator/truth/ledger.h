@@ -60,6 +60,5 @@ NODISCARD int ledger_add_clock(struct ledger *ledger, uint32_t agent, uint64_t a
 NODISCARD int ledger_finish(struct ledger *ledger);
 
 /* All rows in order of insertion (export, audit). Stops when `visit` returns false. */
-typedef bool ledger_visit(void *context, const char *agent, const struct event *e,
-                          int64_t run_us);
+typedef bool ledger_visit(void *context, const char *agent, const struct event *e, int64_t run_us);
 NODISCARD int ledger_walk(struct ledger *ledger, ledger_visit *visit, void *context);

@@ -13,7 +13,7 @@ struct clock_samples {
     struct {
         uint64_t agent_us;
         int64_t offset_us;
-    } *sample;
+    } * sample;
     size_t count;
 };
 

@@ -36,7 +36,7 @@ struct live_addresses {
         int64_t watermark_us;
         uint64_t uncertainty_us;
         bool is_lost;
-    } *agents;
+    } * agents;
     size_t agent_count;
     uint32_t (*agent_of)(const void *context, uint32_t client);
     const void *context;
@@ -47,10 +47,9 @@ struct live_addresses {
     bool is_out_of_memory;
 };
 
-struct live_addresses *live_addresses_new(size_t agent_count,
-                                          uint32_t (*agent_of)(const void *context,
-                                                               uint32_t client),
-                                          const void *context)
+struct live_addresses *
+live_addresses_new(size_t agent_count, uint32_t (*agent_of)(const void *context, uint32_t client),
+                   const void *context)
 {
     struct live_addresses *live = calloc(1, sizeof(*live));
     if (live == NULL) {
@@ -119,9 +118,8 @@ static int64_t tolerance_us(const struct live_addresses *live, const struct susp
 
 static int64_t overlap_us(const struct suspect *s)
 {
-    int64_t end = s->first_window.until_us < s->second_window.until_us
-                      ? s->first_window.until_us
-                      : s->second_window.until_us;
+    int64_t end = s->first_window.until_us < s->second_window.until_us ? s->first_window.until_us
+                                                                       : s->second_window.until_us;
     return end - s->second_window.from_us;
 }
 
@@ -201,8 +199,8 @@ static void suspects_update(struct live_addresses *live, uint32_t address, uint3
     }
 }
 
-void live_addresses_lease(struct live_addresses *live, struct ipv4 address,
-                          struct live_holder who, int64_t from_us, int64_t until_us)
+void live_addresses_lease(struct live_addresses *live, struct ipv4 address, struct live_holder who,
+                          int64_t from_us, int64_t until_us)
 {
     uint32_t key = inet_host(address);
     if (key == 0) {
@@ -231,14 +229,20 @@ void live_addresses_lease(struct live_addresses *live, struct ipv4 address,
     struct live_holder holder = {.client = entry->value,
                                  .agent = live->agent_of(live->context, entry->value)};
     if (from_us >= held.from_us) {
-        suspect_add(live, (struct suspect){.address = key, .first = holder, .second = who,
-                                           .first_window = held, .second_window = fresh});
+        suspect_add(live, (struct suspect){.address = key,
+                                           .first = holder,
+                                           .second = who,
+                                           .first_window = held,
+                                           .second_window = fresh});
         entry->value = who.client;
         set_window(entry, fresh);
     } else {
         /* An older lease from a stream that lags: the table keeps the later holder. */
-        suspect_add(live, (struct suspect){.address = key, .first = who, .second = holder,
-                                           .first_window = fresh, .second_window = held});
+        suspect_add(live, (struct suspect){.address = key,
+                                           .first = who,
+                                           .second = holder,
+                                           .first_window = fresh,
+                                           .second_window = held});
     }
 }
 

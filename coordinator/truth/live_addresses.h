@@ -50,15 +50,14 @@ struct live_figures {
 };
 
 /* `agent_of(context, client)`: index of the agent that plays a client. NULL when out of memory. */
-NODISCARD struct live_addresses *live_addresses_new(size_t agent_count,
-                                                    uint32_t (*agent_of)(const void *context,
-                                                                         uint32_t client),
-                                                    const void *context);
+NODISCARD struct live_addresses *
+live_addresses_new(size_t agent_count, uint32_t (*agent_of)(const void *context, uint32_t client),
+                   const void *context);
 void live_addresses_free(struct live_addresses *live); /* NULL is fine */
 
 /* An ACK: `who` holds the address from `from_us` until `until_us`, renewing or anew. */
-void live_addresses_lease(struct live_addresses *live, struct ipv4 address,
-                          struct live_holder who, int64_t from_us, int64_t until_us);
+void live_addresses_lease(struct live_addresses *live, struct ipv4 address, struct live_holder who,
+                          int64_t from_us, int64_t until_us);
 /* RELEASE, NAK, DECLINE, expiry: `client` has it no longer. */
 void live_addresses_end(struct live_addresses *live, struct ipv4 address, uint32_t client,
                         int64_t at_us);

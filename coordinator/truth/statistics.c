@@ -26,8 +26,7 @@ static uint64_t rank_us(const struct histogram *h, double rank, uint64_t total)
         return RESULT_UNKNOWN;
     }
     /* Half a rank lower, so that rounding in the percentage cannot reach the next sample. */
-    uint64_t ns =
-        histogram_percentile_of_total_ns(h, 100 * (rank - 0.5) / (double)total, total);
+    uint64_t ns = histogram_percentile_of_total_ns(h, 100 * (rank - 0.5) / (double)total, total);
     return ns == UINT64_MAX ? RESULT_UNKNOWN : statistics_us(ns);
 }
 

@@ -35,8 +35,8 @@ struct table_entry *table_find(const struct table *table, uint32_t key)
 
 static bool grow(struct table *table)
 {
-    struct table larger = {.capacity = table->capacity == 0 ? TABLE_FIRST_CAPACITY
-                                                            : 2 * table->capacity,
+    struct table larger = {.capacity =
+                               table->capacity == 0 ? TABLE_FIRST_CAPACITY : 2 * table->capacity,
                            .count = table->count};
     larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
     if (larger.slots == NULL) {

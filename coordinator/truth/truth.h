@@ -65,7 +65,7 @@ void truth_mark(struct truth *truth, int64_t run_us, const char *text);
  */
 enum run_outcome {
     OUTCOME_COMPLETED,
-    OUTCOME_FAILED,    /* server-silent, canary-failed: FAIL */
+    OUTCOME_FAILED, /* server-silent, canary-failed: FAIL */
     OUTCOME_INVALID,
     OUTCOME_ABORTED,   /* operator, foreign offer, agents lost beyond policy */
     OUTCOME_PREFLIGHT, /* exit 5 */
@@ -73,7 +73,8 @@ enum run_outcome {
 };
 void truth_outcome(struct truth *truth, enum run_outcome outcome, const char *reason);
 
-/* A finding the run itself knows: id as in the docs ("foreign-offer"), summary, evidence, remedy. */
+/* A finding the run itself knows: id as in the docs ("foreign-offer"), summary, evidence, remedy.
+ */
 void truth_finding(struct truth *truth, const char *id, const char *severity, const char *summary,
                    const char *evidence, const char *remedy);
 
@@ -87,9 +88,9 @@ struct truth_now {
 void truth_now(const struct truth *truth, int64_t run_us, struct truth_now *out);
 
 struct truth_closing {
-    int64_t run_us;           /* when RECONCILE ended */
-    uint64_t started_at_s;    /* wall clock, for the heading */
-    enum plan_path path;      /* that was used */
+    int64_t run_us;        /* when RECONCILE ended */
+    uint64_t started_at_s; /* wall clock, for the heading */
+    enum plan_path path;   /* that was used */
     bool path_is_known;
     uint64_t ledger_events, duplicates_dropped; /* from the ledger, all agents */
     uint64_t missing_batches;                   /* announced and never received */

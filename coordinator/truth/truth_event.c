@@ -110,8 +110,7 @@ static void note_first_burst(struct truth *t, const struct event *e, int64_t run
     if (e->stage >= t->plan->stage_count || !t->stages[e->stage].was_begun) {
         return;
     }
-    int64_t since_begin_us =
-        begin_us(e, run_us) - (int64_t)(t->stages[e->stage].begin_s * 1e6);
+    int64_t since_begin_us = begin_us(e, run_us) - (int64_t)(t->stages[e->stage].begin_s * 1e6);
     if (since_begin_us <= BURST_US) {
         t->evidence.first_burst_starts++;
         t->evidence.first_burst_retries += e->tries > TRIES_WITHOUT_LOSS;
@@ -166,10 +165,14 @@ static void draw(struct truth *t, const struct event *e, int64_t run_us,
         enum timeline_series series;
         uint64_t amount;
     } counts[] = {
-        {TIMELINE_acquired, amount->acquired}, {TIMELINE_reacquired, amount->reacquired},
-        {TIMELINE_renewed, amount->renewed},   {TIMELINE_rebound, amount->rebound},
-        {TIMELINE_released, amount->released}, {TIMELINE_expired, amount->expired},
-        {TIMELINE_failed, amount->failed},     {TIMELINE_nak, amount->nak},
+        {TIMELINE_acquired, amount->acquired},
+        {TIMELINE_reacquired, amount->reacquired},
+        {TIMELINE_renewed, amount->renewed},
+        {TIMELINE_rebound, amount->rebound},
+        {TIMELINE_released, amount->released},
+        {TIMELINE_expired, amount->expired},
+        {TIMELINE_failed, amount->failed},
+        {TIMELINE_nak, amount->nak},
         {TIMELINE_retried, e->kind == EVENT_RENEW && has_lease(e) && e->tries > 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
@@ -222,8 +225,7 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
     t->agents[agent].offset_us = run_us - (int64_t)e->t_us;
 
     bool is_preflight = (e->flags & EVENT_PREFLIGHT) != 0;
-    if (e->client >= t->plan->client_count ||
-        (!is_preflight && e->stage >= t->plan->stage_count)) {
+    if (e->client >= t->plan->client_count || (!is_preflight && e->stage >= t->plan->stage_count)) {
         t->evidence.strange_events++;
         return;
     }

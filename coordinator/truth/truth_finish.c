@@ -204,8 +204,7 @@ static bool fill_servers(const struct truth *t, struct result *out)
         s->offers = counted.offers;
         s->acks = counted.acks;
         s->naks = counted.naks;
-        s->share_percent =
-            answered == 0 ? NAN : 100 * (double)t->server_acks[i] / (double)answered;
+        s->share_percent = answered == 0 ? NAN : 100 * (double)t->server_acks[i] / (double)answered;
     }
     return true;
 }
@@ -316,10 +315,10 @@ static bool fill_unexpected(const struct truth *t, struct result *out)
     for (int state = 0; state < LEASE_STATE_COUNT; state++) {
         for (int event = 0; event < LEASE_EVENT_COUNT; event++) {
             if (counts[state][event] > 0) {
-                out->unexpected[out->unexpected_count++] = (struct result_unexpected){
-                    .state = lease_state_name((enum lease_state)state),
-                    .event = lease_event_name((enum lease_event)event),
-                    .count = counts[state][event]};
+                out->unexpected[out->unexpected_count++] =
+                    (struct result_unexpected){.state = lease_state_name((enum lease_state)state),
+                                               .event = lease_event_name((enum lease_event)event),
+                                               .count = counts[state][event]};
             }
         }
     }
@@ -448,8 +447,8 @@ bool truth_finish(struct truth *t, const struct truth_closing *closing, struct r
                    fill_agents(t, out) && fill_unexpected(t, out) && fill_preflight(t, out) &&
                    fill_timeline(t, closing, out) && fill_judgements(t, out) &&
                    findings_make(t, out);
-    is_good = is_good && !t->is_out_of_memory && !t->window.is_out_of_memory && !t->outage.is_out_of_memory &&
-              !live_addresses_figures(t->live).is_out_of_memory;
+    is_good = is_good && !t->is_out_of_memory && !t->window.is_out_of_memory &&
+              !t->outage.is_out_of_memory && !live_addresses_figures(t->live).is_out_of_memory;
     if (!is_good) {
         result_free(out);
         return false;

@@ -18,7 +18,8 @@
 #include "coordinator/truth/truth.h"
 #include "coordinator/truth/window.h"
 
-enum { TRUTH_RATE_SECONDS = 8, TRUTH_NO_AGENT = UINT32_MAX };
+enum { TRUTH_RATE_SECONDS = 8 };
+#define TRUTH_NO_AGENT UINT32_MAX
 
 struct truth_agent_state {
     char name[PLAN_NAME_BYTES];
@@ -71,7 +72,7 @@ struct truth {
     struct timeline *timeline;
     struct window window;
     struct truth_evidence evidence;
-    struct truth_relay *relays; /* of the plan */
+    struct truth_relay *relays;             /* of the plan */
     uint64_t server_acks[PLAN_SERVERS_MAX]; /* answered exchanges */
 
     struct result_stage stages[PLAN_STAGES_MAX];

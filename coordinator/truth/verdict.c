@@ -90,6 +90,7 @@ static enum verdict of_completed(const struct truth *t, struct result *out)
 {
     bool is_invalid = t->outcome == OUTCOME_INVALID;
     is_invalid |= reasons_of_findings(out, "tester");
+    is_invalid |= reasons_of_findings(out, "bed");
     is_invalid |= reasons_of_accounting(out);
     bool is_failed = t->outcome == OUTCOME_FAILED;
     is_failed |= reasons_of_findings(out, "server");

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "coordinator/plan/scenario.h"
+#include "coordinator/truth/findings.h"
 #include "coordinator/truth/truth.h"
 #include "proto/event.h"
 
@@ -22,8 +23,8 @@
     "network:\n"                                                                                   \
     "  block: 10.10.0.0/16\n"                                                                      \
     "  relays:\n"                                                                                  \
-    "    - {name: r1, giaddr: 172.16.8.3, subnet: 10.10.0.0/17, clients: 100}\n"                    \
-    "    - {name: r2, giaddr: 172.16.9.3, subnet: 10.10.128.0/17, clients: 100}\n"                  \
+    "    - {name: r1, giaddr: 172.16.8.3, subnet: 10.10.0.0/17, clients: 100}\n"                   \
+    "    - {name: r2, giaddr: 172.16.9.3, subnet: 10.10.128.0/17, clients: 100}\n"                 \
     "clients: {seed: 1, identity: fixed, profile: dhclient}\n"                                     \
     "expect: {lease: 60s, production_lease: 8h}\n"                                                 \
     "limits: {packets: 20000/s, time: 30m}\n"
@@ -90,9 +91,8 @@ static inline void truth_fixture_event(struct truth_fixture *f, struct event e, 
     counter[COUNTER_events]++;
     counter[COUNTER_leases_acquired] += is_real && (e.flags & EVENT_FIRST_LEASE) != 0;
     counter[COUNTER_leases_late_bound] += is_real && (e.flags & EVENT_LATE_BOUND) != 0;
-    counter[COUNTER_leases_reacquired] +=
-        is_real && is_ack && (e.flags & EVENT_FIRST_LEASE) == 0 &&
-        (e.kind == EVENT_ACQUIRE || e.kind == EVENT_REBOOT);
+    counter[COUNTER_leases_reacquired] += is_real && is_ack && (e.flags & EVENT_FIRST_LEASE) == 0 &&
+                                          (e.kind == EVENT_ACQUIRE || e.kind == EVENT_REBOOT);
     counter[COUNTER_leases_renewed] += is_real && is_ack && e.kind == EVENT_RENEW;
     counter[COUNTER_leases_rebound] += is_real && is_ack && e.kind == EVENT_REBIND;
     counter[COUNTER_leases_expired] += is_real && e.kind == EVENT_EXPIRE;
@@ -154,4 +154,38 @@ static inline bool truth_fixture_finish(struct truth_fixture *f, double run_s, s
         .ledger_events = f->ledger_events,
     };
     return truth_finish(f->truth, &closing, out);
+}
+
+/* --- for tests of verdicts --- */
+
+static inline bool has_reason(const struct result *r, const char *text)
+{
+    for (size_t i = 0; i < r->verdict.reason_count; i++) {
+        if (strstr(r->verdict.reasons[i], text) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline void finish(struct truth_fixture *f, double run_s, struct result *r)
+{
+    assert_true(truth_fixture_finish(f, run_s, r));
+}
+
+static inline void expect(struct truth_fixture *f, enum verdict verdict, const char *reason,
+                          const char *finding, struct result *r)
+{
+    finish(f, 200, r);
+    if (r->verdict.result != verdict || !has_reason(r, reason)) {
+        print_message("verdict %s\n", verdict_name(r->verdict.result));
+        for (size_t i = 0; i < r->verdict.reason_count; i++) {
+            print_message("  %s\n", r->verdict.reasons[i]);
+        }
+    }
+    assert_int_equal(r->verdict.result, verdict);
+    assert_true(has_reason(r, reason));
+    if (finding != NULL) {
+        assert_non_null(findings_get(r, finding));
+    }
 }

@@ -55,8 +55,10 @@ expect "silent from the start: preflight refused" "$code" == 5
 check "silent from the start: server-silent" has_finding server-silent
 stop_agents
 
-# A server that falls silent in the run.
-servers=1 scenario "$work/dies.yaml" 1 200 100 30s 20s
+# A server that falls silent in the run: its clients expire, ask anew, and get no reply to their third DISCOVER.
+again --servers isc --agents 1 --lease 20
+servers=1 scenario "$work/dies.yaml" 1 200 100 90s 20s
+egress "$work/dies.yaml"
 start_agents 1
 begin_run dies "$work/dies.yaml" 1
 check "dies: the hold begins" until_log 'stage=keep' 60

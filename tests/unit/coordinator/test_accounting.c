@@ -27,10 +27,8 @@ static int set_up(void **state)
         b.snapshot[i].is_final = true;
         b.snapshot[i].counter[COUNTER_clients_never_started] = b.clients[i];
     }
-    b.facts = (struct accounting_facts){.merge = b.merge,
-                                        .clients = b.clients,
-                                        .is_lost = b.is_lost,
-                                        .client_count = 30};
+    b.facts = (struct accounting_facts){
+        .merge = b.merge, .clients = b.clients, .is_lost = b.is_lost, .client_count = 30};
     *state = &b;
     return 0;
 }
@@ -266,10 +264,8 @@ static void histograms_are_added_over_agents_servers_and_stages(void **state)
             assert_true(merge_histogram(b->merge, agent, &c)); /* the same again: latest wins */
         }
     }
-    struct merge_query query = {.metric = LATENCY_RENEW,
-                                .clock = LATENCY_INTENDED,
-                                .stage = MERGE_ANY,
-                                .agent = SIZE_MAX};
+    struct merge_query query = {
+        .metric = LATENCY_RENEW, .clock = LATENCY_INTENDED, .stage = MERGE_ANY, .agent = SIZE_MAX};
     merge_latency(b->merge, &query, &out);
     assert_int_equal(out.count, 6); /* preflight is never among all stages */
     assert_int_equal(out.sum_ns, 6000000);

@@ -197,12 +197,12 @@ static void every_comparison_means_what_it_says(void **state)
         const char *text;
         enum judgement_result result;
     } rows[] = {
-        {"leases.failed == 5", JUDGEMENT_PASS}, {"leases.failed == 4", JUDGEMENT_MISS},
-        {"leases.failed != 4", JUDGEMENT_PASS}, {"leases.failed != 5", JUDGEMENT_MISS},
-        {"leases.failed < 6", JUDGEMENT_PASS},  {"leases.failed < 5", JUDGEMENT_MISS},
-        {"leases.failed <= 5", JUDGEMENT_PASS}, {"leases.failed <= 4", JUDGEMENT_MISS},
-        {"leases.failed > 4", JUDGEMENT_PASS},  {"leases.failed > 5", JUDGEMENT_MISS},
-        {"leases.failed >= 5", JUDGEMENT_PASS}, {"leases.failed >= 6", JUDGEMENT_MISS},
+        {"leases.failed == 5", JUDGEMENT_PASS},         {"leases.failed == 4", JUDGEMENT_MISS},
+        {"leases.failed != 4", JUDGEMENT_PASS},         {"leases.failed != 5", JUDGEMENT_MISS},
+        {"leases.failed < 6", JUDGEMENT_PASS},          {"leases.failed < 5", JUDGEMENT_MISS},
+        {"leases.failed <= 5", JUDGEMENT_PASS},         {"leases.failed <= 4", JUDGEMENT_MISS},
+        {"leases.failed > 4", JUDGEMENT_PASS},          {"leases.failed > 5", JUDGEMENT_MISS},
+        {"leases.failed >= 5", JUDGEMENT_PASS},         {"leases.failed >= 6", JUDGEMENT_MISS},
         {"leases.failed == 2 in keep", JUDGEMENT_PASS},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a lane is made of. Only the files of agent/lane include it, by way of
+ * lane_internal.h. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/client/client.h"
+#include "agent/client/population.h"
+#include "agent/lane/lane.h"
+#include "agent/lane/pacer.h"
+#include "agent/lane/results.h"
+#include "agent/lane/tx_gate.h"
+#include "agent/relay/relay.h"
+#include "common/timer_wheel.h"
+
+/* What the counters of final states, and of open exchanges, are kept from. */
+enum client_class { CLASS_NEVER_STARTED, CLASS_BOUND, CLASS_RELEASED, CLASS_EXPIRED, CLASS_FAILED };
+
+struct stage {
+    uint32_t index, step;
+    enum plan_stage_kind kind;
+    bool is_begun, is_last_step;
+    uint64_t start_ns, end_ns; /* hold: when it is over */
+    uint32_t client_limit;
+    uint32_t started, finished;
+    uint32_t started_before; /* of `started`: in earlier steps */
+    uint32_t cursor;         /* position in population_order() */
+    uint32_t passes_left;    /* rounds over the population that may still find somebody */
+    bool found_later;        /* this round met clients that were busy */
+    struct pacer pacer;
+};
+
+/* One preflight client: three per relay, each with a tiny program of its own. */
+enum probe_phase { PROBE_DISCOVER, PROBE_REQUEST, PROBE_RENEW, PROBE_RELEASE, PROBE_OVER };
+
+struct probe {
+    uint32_t local;
+    uint32_t report; /* index into reports */
+    enum probe_phase phase;
+    uint32_t path_index; /* of the command's paths, in PROBE_RENEW */
+    uint32_t tries;
+    uint64_t due_ns;
+    bool is_waiting;
+};
+
+struct preflight {
+    struct control_preflight command;
+    struct probe *probes; /* LANE_PREFLIGHT_CLIENTS per share; those there is no client for are over */
+    size_t probe_count;   /* of the clients there are; 0: not begun */
+    size_t over_count;
+    struct control_preflight_relay *reports; /* per share */
+    bool is_running;
+};
+
+/* DRAIN: open exchanges finish, the others are abandoned, leases are released. */
+enum drain_phase { DRAIN_NOT_ASKED, DRAIN_FINISHING, DRAIN_ABANDONING, DRAIN_RELEASING };
+
+struct lane {
+    const struct plan *plan;
+    struct population population;
+    struct relay *relays; /* one per share */
+    struct relay_common common;
+    struct ipv4 *carriers;
+    size_t carrier_count;
+    struct timer_wheel *wheel;
+    struct results results;
+    struct tx_gate gate;
+    enum plan_path path;
+    uint32_t typical_t1_ms; /* of the latest lease: planned rate of renewals */
+
+    /* Clients whose packet is to be sent, first come first served. */
+    uint32_t *due;
+    uint32_t due_head, due_count;
+
+    struct lane_out *out;
+    size_t out_count;
+
+    struct stage stage;
+    struct preflight preflight;
+
+    bool is_stopped, is_drained;
+    enum drain_phase drain;
+    uint64_t drain_until_ns;
+    uint64_t release_milli_per_s;
+    uint32_t drain_cursor; /* clients below it were abandoned, or released */
+    struct pacer release_pacer;
+
+    bool was_granted;
+    uint64_t paused_at_ns; /* 0: sending is allowed, or never was */
+    uint64_t now_ns;
+    struct ipv4 foreign_addr, foreign_server;
+    size_t memory_bytes;
+};
+
+static inline struct client *lane_client(struct lane *lane, uint32_t local)
+{
+    return &lane->population.clients[local];
+}
+
+/* No exchange begins any more but renewals. */
+static inline bool lane_is_ending(const struct lane *lane)
+{
+    return lane->drain != DRAIN_NOT_ASKED || lane->is_stopped;
+}
+
+static inline uint8_t lane_stage_index(const struct lane *lane)
+{
+    return lane->stage.is_begun ? (uint8_t)lane->stage.index : 0;
+}
