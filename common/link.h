@@ -61,11 +61,13 @@ enum link_trouble {
     LINK_KEY_REFUSED = 1 << 2, /* ZAP 400: our key is not (or no longer) on the list. libzmq never
                                   tries again: link_close() and link_client_open() after a pause */
     LINK_TRY_LATER = 1 << 3,   /* ZAP 300 or 500; retried by itself */
-    LINK_WRONG_SERVER_KEY = 1 << 4, /* handshake broke as it does with a wrong --server-key; retried
-                                       by itself, in vain unless the server dies just then */
-    LINK_NOT_CURVE = 1 << 5,        /* the other side does not speak CURVE; as LINK_KEY_REFUSED */
-    LINK_DISCONNECTED = 1 << 6,     /* a connection that had succeeded ended; retried by itself */
-    LINK_PEER_REFUSED = 1 << 7      /* server side: a peer failed authentication */
+    LINK_WRONG_SERVER_KEY = 1 << 4, /* the server hung up in the handshake: a wrong --server-key, or
+                                       a program that is no coordinator, or one that just died;
+                                       retried by itself */
+    LINK_NOT_CURVE = 1 << 5,    /* the other side does not speak CURVE, and said so before it hung
+                                   up; as LINK_KEY_REFUSED */
+    LINK_DISCONNECTED = 1 << 6, /* a connection that had succeeded ended; retried by itself */
+    LINK_PEER_REFUSED = 1 << 7  /* server side: a peer failed authentication */
 };
 
 NODISCARD int link_context_new(struct link_context **out);

@@ -53,12 +53,14 @@ static int connect_to(const struct addrinfo *to, uint64_t until_ns)
     return fd;
 }
 
+/*
+ * Signature and major version only: libzmq answers with its whole greeting then, and would
+ * break off without one if it read a mechanism that it does not have.
+ */
 static bool send_ours(int fd)
 {
-    uint8_t ours[GREETING_BYTES] = {0xff};
-    ours[SIGNATURE_BYTES - 1] = 0x7f;
-    ours[SIGNATURE_BYTES] = 3;
-    memcpy(ours + MECHANISM_AT, curve, sizeof(curve));
+    static const uint8_t ours[SIGNATURE_BYTES + 1] = {
+        [0] = 0xff, [SIGNATURE_BYTES - 1] = 0x7f, [SIGNATURE_BYTES] = 3};
     return send(fd, ours, sizeof(ours), MSG_NOSIGNAL) == (ssize_t)sizeof(ours);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by lane_thread.c (the link's side) and lane_loop.c (the thread); nobody else includes it.
+/*
+ * Shared by lane_thread.c (the link's side), lane_loop.c (the thread) and
+ * lane_report.c (what it tells); nobody else includes it.
  */
 #pragma once
 
@@ -48,6 +50,9 @@ struct lane_thread {
     uint64_t *histogram_version; /* per slot, as last handed over */
     struct lane_histogram_copy *copy;
 };
+
+/* lane_report.c: the end of a turn, what the link is to know. */
+void lane_report(struct lane_thread *t);
 
 /* The thread's function. */
 void *lane_loop(void *lane_thread);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,10 @@ static int policy_text(const void *what, FILE *to)
             fprintf(to, "  - %s/32\n", inet_text(relays[i].via, text));
         }
     }
+    uint64_t packets_per_s = (s->packets_milli_per_s + 999) / 1000;
+    uint64_t run_time_s = (s->time_ns + NS_PER_S - 1) / NS_PER_S;
+    fprintf(to, "packets: %" PRIu64 "/s\nclients: %" PRIu64 "\nrun_time: %" PRIu64 "s\n",
+            packets_per_s, scenario_client_count(s), run_time_s);
     return ferror(to) ? -EIO : 0;
 }
 

@@ -59,7 +59,7 @@ fresh --servers isc --agents 1
 servers=1 path=dnat scenario "$work/dnat.yaml" 1 200 50 14s 20s
 "$bin/leaseherd" testbed "$work/dnat.yaml" show >"$work/testbed"
 "$lab" testbed "$name" dnat apply --rules "$work/testbed"
-works dnat egress 1
+works dnat dnat 1
 ask "dnat: its source ports are seen" .messages.wrong_source_port '>' 0
 ask "dnat: and named" '[.findings[].id] | index("wrong-source-port") != null' == true
 fleet_end

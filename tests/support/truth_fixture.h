@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "tests/support/testing.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,6 +8,8 @@ fleet_begin --servers kea --agents 1 --relays 2 --lease 20
 servers=1 release=200/s scenario "$work/local.yaml" 2 300 100 25s 20s
 egress "$work/local.yaml"
 
+no_child() { ! pgrep -f "^leaseherd-agent .*state-dir $run/" >/dev/null; }
+
 local_run() { # NAME FLAGS...
 	run=$work/run-$1
 	shift
@@ -30,16 +32,13 @@ expect "export has a row per event" "$("$bin/leaseherd" export "$run" | wc -l)" 
 check "the effective scenario can be checked" "$bin/leaseherd" check "$run/scenario.yaml"
 check "report.json follows its schema" python3 "$top/tests/support/check_schema.py" "$top/deploy/report.schema.json" "$run/report.json"
 
-local_run again --run-dir "$run" 2>/dev/null || true
-wait "$coordinator" 2>/dev/null || true
-
 local_run stopped --local 1
 check "the hold begins" until_log 'stage=keep' 60
 kill -INT "$coordinator"
 end_run
 expect "Ctrl-C: ABORTED" "$code" == 4
 ask "Ctrl-C: leases released all the same" '.accounting.released + .accounting.never_started + .accounting.failed' == 600
-check "no child is left" bash -c "! pgrep -f 'state-dir $run' >/dev/null"
+check "no child is left" no_child
 
 local_run hard --local 1
 check "the hold begins" until_log 'stage=keep' 60
@@ -50,7 +49,7 @@ began=$SECONDS
 end_run
 expect "twice: ABORTED" "$code" == 4
 expect "twice: at once" $((SECONDS - began)) '<=' 4
-check "twice: no child is left" bash -c "! pgrep -f 'state-dir $run' >/dev/null"
+check "twice: no child is left" no_child
 
 # The parent is killed: its children go too.
 local_run killed --local 1
@@ -58,5 +57,5 @@ check "the hold begins" until_log 'stage=keep' 60
 kill -KILL "$coordinator"
 wait "$coordinator" 2>/dev/null || true
 sleep 1
-check "killed: no child is left" bash -c "! pgrep -f 'state-dir $run' >/dev/null"
+check "killed: no child is left" no_child
 fleet_end
