@@ -154,7 +154,8 @@ static bool take_option82(const ProtobufCBinaryData *from, uint8_t *out, uint8_t
                           char *why)
 {
     if (from->len > PLAN_OPTION82_BYTES) {
-        return wire_refuse(why, "an option 82 value is longer than %d bytes", PLAN_OPTION82_BYTES);
+        return wire_refuse(why, "an option 82 value has %zu bytes; at most %d are possible",
+                           from->len, PLAN_OPTION82_BYTES);
     }
     if (from->len > 0) {
         memcpy(out, from->data, from->len);

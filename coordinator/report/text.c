@@ -57,28 +57,35 @@ void text_heading(FILE *out, const char *title)
     (void)fprintf(out, "\n%s\n", title);
 }
 
+/* A new line of the page; the text of "- " points hangs behind the dash. */
+static size_t next_line(FILE *out, size_t indent)
+{
+    (void)fprintf(out, "\n%*s", (int)indent, "");
+    return indent;
+}
+
 void text_wrapped(FILE *out, const char *first, const char *text)
 {
     size_t indent = strlen(first), column = indent;
+    size_t hang = strncmp(text, "- ", 2) == 0 ? 2 : 0;
     (void)fputs(first, out);
     bool is_line_empty = true;
     for (const char *at = text; *at != '\0';) {
+        if (at[strspn(at, " \n")] == '\0') {
+            break;
+        }
+        if (*at == '\n') {
+            column = next_line(out, indent);
+            hang = strncmp(at + 1, "- ", 2) == 0 ? 2 : 0;
+            is_line_empty = true;
+        }
         if (*at == '\n' || *at == ' ') {
-            if (at[strspn(at, " \n")] == '\0') {
-                break;
-            }
-            if (*at == '\n') {
-                (void)fprintf(out, "\n%*s", (int)indent, "");
-                column = indent;
-                is_line_empty = true;
-            }
             at++;
             continue;
         }
         size_t length = strcspn(at, " \n");
         if (!is_line_empty && column + 1 + length > TEXT_COLUMNS) {
-            (void)fprintf(out, "\n%*s", (int)indent, "");
-            column = indent;
+            column = next_line(out, indent + hang);
             is_line_empty = true;
         }
         column += length + !is_line_empty;

@@ -102,6 +102,15 @@ enum roster_answer roster_hello(struct roster *r, const char *name,
     return ROSTER_WELCOME;
 }
 
+struct roster_agent *roster_repeated_hello(struct roster *r, const char *name, uint64_t epoch,
+                                           const void *route, size_t route_bytes)
+{
+    struct roster_agent *a = by_name(r, name);
+    bool is_same = a != NULL && !a->is_lost && a->epoch == epoch && a->ctrl.size == route_bytes &&
+                   memcmp(a->ctrl.bytes, route, route_bytes) == 0;
+    return is_same ? a : NULL;
+}
+
 struct roster_agent *roster_find(struct roster *r, const char *name, uint64_t session)
 {
     struct roster_agent *a = by_name(r, name);

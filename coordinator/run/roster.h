@@ -75,6 +75,13 @@ enum roster_answer roster_hello(struct roster *r, const char *name,
                                 const struct control_hello *hello, bool is_gathering,
                                 uint64_t new_session, uint64_t now_ns, struct roster_agent **out);
 
+/*
+ * The agent that says HELLO once more over the connection it already has: its
+ * WELCOME was still on the way. NULL when this HELLO is news.
+ */
+struct roster_agent *roster_repeated_hello(struct roster *r, const char *name, uint64_t epoch,
+                                           const void *route, size_t route_bytes);
+
 /* The agent of this name if `session` is its current one; NULL otherwise. */
 struct roster_agent *roster_find(struct roster *r, const char *name, uint64_t session);
 

@@ -72,12 +72,8 @@ static uint64_t random_session(void)
     return session;
 }
 
-static void welcome(struct run *run, const struct link_peer *from, struct roster_agent *a)
+static void send_welcome(struct run *run, struct roster_agent *a)
 {
-    memcpy(a->ctrl.bytes, from->route, from->route_bytes);
-    a->ctrl.size = from->route_bytes;
-    a->data.size = 0;
-    a->clock_id = 0;
     struct control_message m = {.kind = CONTROL_WELCOME};
     m.u.welcome.proto = CONTROL_PROTO;
     m.u.welcome.session = a->session;
@@ -88,6 +84,15 @@ static void welcome(struct run *run, const struct link_peer *from, struct roster
             ledger_committed(run->ledger, (uint32_t)roster_index(&run->roster, a));
     }
     run_send(run, a, &m);
+}
+
+static void welcome(struct run *run, const struct link_peer *from, struct roster_agent *a)
+{
+    memcpy(a->ctrl.bytes, from->route, from->route_bytes);
+    a->ctrl.size = from->route_bytes;
+    a->data.size = 0;
+    a->clock_id = 0;
+    send_welcome(run, a);
     log_info("what=agent_joined agent=%s host=%s cores=%u addresses=%zu", a->name, a->host,
              (unsigned)a->cores, a->address_count);
 }
@@ -110,7 +115,12 @@ static void handle_hello(struct run *run, const struct link_peer *from,
         refuse_peer(run, from, REFUSAL_VERSION, text);
         return;
     }
-    struct roster_agent *a = NULL;
+    struct roster_agent *a = roster_repeated_hello(&run->roster, from->name, hello->epoch,
+                                                   from->route, from->route_bytes);
+    if (a != NULL) {
+        send_welcome(run, a);
+        return;
+    }
     switch (roster_hello(&run->roster, from->name, hello, run->phase == RUN_GATHER,
                          random_session(), run->now_ns, &a)) {
     case ROSTER_WELCOME:

@@ -111,8 +111,7 @@ static void receive_batch(struct run *run, struct roster_agent *a,
         ledger_append(run->ledger, (uint32_t)index, batch->seq, batch->events, batch->event_count);
     if (rc == -EPROTO || rc == 0) {
         log_info("what=%s agent=%s seq=%llu committed=%llu",
-                 rc == 0 ? "batch_repeated" : "batch_gap", a->name,
-                 (unsigned long long)batch->seq,
+                 rc == 0 ? "batch_repeated" : "batch_gap", a->name, (unsigned long long)batch->seq,
                  (unsigned long long)ledger_committed(run->ledger, (uint32_t)index));
         send_ack(run, a); /* a gap or a repetition: tell the agent where we are */
         return;

@@ -104,16 +104,14 @@ static void note_starved(struct truth_evidence *v, const struct event *e, int64_
     }
 }
 
-static void note_first_burst(struct truth *t, const struct event *e, int64_t run_us)
+static void note_burst(struct truth *t, const struct event *e, int64_t run_us)
 {
-    enum { BURST_US = 1000000, TRIES_WITHOUT_LOSS = 2 };
-    if (e->stage >= t->plan->stage_count || !t->stages[e->stage].was_begun) {
-        return;
-    }
-    int64_t since_begin_us = begin_us(e, run_us) - (int64_t)(t->stages[e->stage].begin_s * 1e6);
-    if (since_begin_us <= BURST_US) {
-        t->evidence.first_burst_starts++;
-        t->evidence.first_burst_retries += e->tries > TRIES_WITHOUT_LOSS;
+    enum { TRIES_WITHOUT_LOSS = 2 };
+    int64_t stage_us = (int64_t)(t->stages[e->stage].begin_s * 1e6);
+    int64_t second = (begin_us(e, run_us) - stage_us) / 1000000;
+    if (t->stages[e->stage].was_begun && second >= 0 && second < TRUTH_BURST_SECONDS) {
+        t->evidence.begun[second]++;
+        t->evidence.repeated[second] += e->tries > TRIES_WITHOUT_LOSS;
     }
 }
 
@@ -132,7 +130,7 @@ static void note_evidence(struct truth *t, const struct event *e, int64_t run_us
         }
         v->acquire_naks += e->result == EVENT_NAK;
         if (has_lease(e) && (e->flags & EVENT_FIRST_LEASE) != 0) {
-            note_first_burst(t, e, run_us);
+            note_burst(t, e, run_us);
         }
         if (e->result == EVENT_GAVE_UP && (e->flags & EVENT_OFFER_SEEN) == 0) {
             note_starved(v, e, run_us);

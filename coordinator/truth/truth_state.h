@@ -18,7 +18,7 @@
 #include "coordinator/truth/truth.h"
 #include "coordinator/truth/window.h"
 
-enum { TRUTH_RATE_SECONDS = 8 };
+enum { TRUTH_RATE_SECONDS = 8, TRUTH_BURST_SECONDS = 120 };
 #define TRUTH_NO_AGENT UINT32_MAX
 
 struct truth_agent_state {
@@ -45,7 +45,8 @@ struct truth_evidence {
     int64_t last_acquired_begin_us; /* begin of the latest-begun exchange that got a lease */
     int64_t last_answer_us;
     uint64_t renew_gave_up, rebind_gave_up;
-    uint64_t first_burst_retries, first_burst_starts;
+    /* First leases by the second of their stage they were begun in, and those with a repetition. */
+    uint32_t begun[TRUTH_BURST_SECONDS], repeated[TRUTH_BURST_SECONDS];
     uint64_t wrong_port_acks;
     uint64_t shortfall_agents; /* agents that stayed behind their open-model schedule */
     uint64_t strange_events;   /* of clients or stages the plan does not have */

@@ -4,9 +4,11 @@
 #include "tests/support/testing.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/edge/lane_thread.h"
@@ -20,6 +22,23 @@
 #define PATIENCE_NS (20 * NS_PER_S)
 
 enum { CLIENTS = 100000 };
+
+/* What the kernel is made to answer: this errno, so many times more. */
+static struct {
+    _Atomic int error;
+    _Atomic int times;
+} kernel;
+
+/* In the place of libc's: the linker finds it first. */
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    if (atomic_load(&kernel.times) > 0) {
+        atomic_fetch_sub(&kernel.times, 1);
+        errno = atomic_load(&kernel.error);
+        return -1;
+    }
+    return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+}
 
 struct bed {
     struct plan plan;
@@ -41,6 +60,7 @@ static int start(void **state)
     atomic_store(&model_lane.sent, 0);
     atomic_store(&model_lane.send_errors, 0);
     atomic_store(&model_lane.late_samples, 0);
+    atomic_store(&kernel.times, 0);
     struct control_share share = {.client_count = CLIENTS};
     struct lane_setup setup = {.plan = &b.plan, .shares = &share, .share_count = 1};
     struct ipv4 carrier = b.relay.via;
@@ -236,6 +256,43 @@ static void a_refused_send_is_told_and_the_others_go_on(void **state)
     assert_int_equal(atomic_load(&model_lane.last_send_errno), ENETUNREACH);
 }
 
+static void run_clients(struct bed *b, uint32_t clients, int error, int times)
+{
+    atomic_store(&kernel.error, error);
+    atomic_store(&kernel.times, times);
+    hold_lease(b);
+    go_at(b, clients, clock_monotonic_ns());
+    uint64_t until_ns = clock_monotonic_ns() + PATIENCE_NS;
+    while (atomic_load(&model_lane.sent) + atomic_load(&model_lane.send_errors) < clients &&
+           clock_monotonic_ns() < until_ns) {
+        wait_for_news(b);
+    }
+    /* Twice told would show here. */
+    assert_int_equal(atomic_load(&model_lane.sent) + atomic_load(&model_lane.send_errors), clients);
+}
+
+static void a_send_queue_that_is_full_for_a_moment_costs_no_packet(void **state)
+{
+    struct bed *b = *state;
+    static const int errors[] = {EAGAIN, ENOBUFS};
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        run_clients(b, 1000 * (uint32_t)(i + 1), errors[i], 1);
+        assert_int_equal(atomic_load(&model_lane.send_errors), 0);
+        assert_int_equal(atomic_load(&kernel.times), 0);
+    }
+}
+
+static void what_the_kernel_never_takes_is_told_once_each_and_does_not_stop_the_lane(void **state)
+{
+    struct bed *b = *state;
+    static const int errors[] = {ENOBUFS, EAGAIN, EPERM};
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        run_clients(b, 1000 * (uint32_t)(i + 1), errors[i], INT_MAX);
+        assert_int_equal(atomic_load(&model_lane.sent), 0);
+        assert_int_equal(atomic_load(&model_lane.last_send_errno), errors[i]);
+    }
+}
+
 static void stopping_sends_nothing_more(void **state)
 {
     struct bed *b = *state;
@@ -274,6 +331,8 @@ int main(void)
         IN_BED(after_drain_no_event_is_missing),
         IN_BED(a_preflight_report_comes_once),
         IN_BED(a_refused_send_is_told_and_the_others_go_on),
+        IN_BED(a_send_queue_that_is_full_for_a_moment_costs_no_packet),
+        IN_BED(what_the_kernel_never_takes_is_told_once_each_and_does_not_stop_the_lane),
         IN_BED(stopping_sends_nothing_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,8 @@ static void every_broken_line_of_the_list_is_named_with_its_number(void **state)
         {"a1 agent " Z85_A "x 2026-01-02 -\n", ":1: the key must be"},
         {"a1 agent " Z85_A " 2026-1-2 -\n", ":1: the date added"},
         {"a1 agent " Z85_A " 2026-13-02 -\n", ":1: the date added"},
+        {"a1 agent " Z85_A " 2026/01/02 -\n", ":1: the date added"},
+        {"a1 agent " Z85_A " x026-01-02 -\n", ":1: the date added"},
         {"a1 agent " Z85_A " 2026-01-02 2026-02-30\n", ":1: the date of expiry"},
         {"a1 agent " Z85_A " 2026-01-02 never\n", ":1: the date of expiry"},
         {"a1 agent " Z85_A " 2026-01-02 -\na2 agent " Z85_A " 2026-01-02 -\n",

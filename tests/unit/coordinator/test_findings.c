@@ -127,6 +127,28 @@ static void a_dead_server_is_not_called_an_empty_pool(void **state)
     result_free(&r);
 }
 
+static void loss_in_the_first_burst_is_an_observation(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    truth_stage_begin(f->truth, 0, 0);
+    acquire(f, 0, 3, 0.2);
+    for (uint32_t client = 3; client < 100; client++) {
+        struct event e = truth_fixture_ack(f, EVENT_ACQUIRE, client);
+        bool is_lost = client < 20;
+        e.tries = is_lost ? 3 : 2;
+        e.took_us = is_lost ? 4000000 : 2000;
+        truth_fixture_event(f, e, is_lost ? 4.5 : 0.5);
+        f->snapshot[0].counter[COUNTER_clients_bound]++;
+        f->snapshot[0].counter[COUNTER_clients_never_started]--;
+    }
+    expect(f, VERDICT_PASS, "judgements are met", "first-burst-loss", &r);
+    const struct result_finding *finding = findings_get(&r, "first-burst-loss");
+    assert_string_equal(finding->severity, "info");
+    assert_non_null(strstr(finding->evidence, "17 of 100"));
+    result_free(&r);
+}
+
 static void a_lossy_server_is_not_called_an_empty_pool(void **state)
 {
     struct truth_fixture *f = *state;
@@ -233,6 +255,7 @@ int main(void)
         TEST(an_empty_pool_is_told_from_a_silent_server),
         TEST(a_dead_server_is_not_called_an_empty_pool),
         TEST(a_lossy_server_is_not_called_an_empty_pool),
+        TEST(loss_in_the_first_burst_is_an_observation),
         TEST(rewritten_source_ports_name_the_ceiling),
         TEST(a_bed_at_its_ceiling_makes_it_invalid),
         TEST(failed_sends_are_told_with_their_errno),

@@ -60,6 +60,23 @@ static void once_the_run_began_nobody_new_joins_but_the_same_process_returns(voi
     assert_int_equal(roster_hello(r, "a1", &hello, false, 13, AT_S(3), &a), ROSTER_BUSY);
 }
 
+static void a_hello_said_twice_on_one_connection_keeps_its_session(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_null(roster_repeated_hello(r, "a1", 1, "xyz", 3));
+    assert_int_equal(roster_hello(r, "a1", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    memcpy(a->ctrl.bytes, "xyz", 3);
+    a->ctrl.size = 3;
+    assert_ptr_equal(roster_repeated_hello(r, "a1", 1, "xyz", 3), a);
+    assert_int_equal(a->session, 10);
+    assert_null(roster_repeated_hello(r, "a1", 2, "xyz", 3)); /* another process */
+    assert_null(roster_repeated_hello(r, "a1", 1, "xya", 3)); /* another connection */
+    a->is_lost = true;
+    assert_null(roster_repeated_hello(r, "a1", 1, "xyz", 3));
+}
+
 static void more_agents_than_wanted_wait_for_the_next_run(void **state)
 {
     struct roster *r = *state;
@@ -114,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_second_process_with_the_same_key_is_refused_while_the_first_may_send),
         CASE(once_the_run_began_nobody_new_joins_but_the_same_process_returns),
+        CASE(a_hello_said_twice_on_one_connection_keeps_its_session),
         CASE(more_agents_than_wanted_wait_for_the_next_run),
         CASE(a_step_is_done_when_every_live_agent_says_so),
         CASE(silence_of_one_agent_is_not_silence_of_the_servers),

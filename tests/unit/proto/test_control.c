@@ -71,24 +71,101 @@ static size_t expect_round_trip(struct control_arena *arena, const struct contro
     return size;
 }
 
-static void an_unencodable_message_needs_zero_bytes(void **state)
+static void expect_unencodable(const struct control_message *m, const char *phrase)
+{
+    char why[CONTROL_WHY_BYTES] = "";
+
+    assert_int_equal(control_encode(m, packed, sizeof(packed)), 0);
+    assert_false(control_is_valid(m, why));
+    if (strstr(why, phrase) == NULL) {
+        fail_msg("why='%s', expected '%s'", why, phrase);
+    }
+}
+
+static void a_kind_that_is_none_needs_zero_bytes(void **state)
 {
     struct control_message m;
 
     (void)state;
-    sample_message(CONTROL_BATCH, &m);
-    m.u.batch.event_count = CONTROL_BATCH_EVENTS_MAX + 1;
-    assert_int_equal(control_encode(&m, packed, sizeof(packed)), 0);
-    sample_message(CONTROL_REFUSE, &m);
-    strcpy(m.u.refuse.text, "two\nlines");
-    assert_int_equal(control_encode(&m, packed, sizeof(packed)), 0);
-    memset(m.u.refuse.text, 'x', sizeof(m.u.refuse.text)); /* no terminator */
-    assert_int_equal(control_encode(&m, packed, sizeof(packed)), 0);
     sample_message(CONTROL_ACK, &m);
     m.kind = CONTROL_NONE;
-    assert_int_equal(control_encode(&m, packed, sizeof(packed)), 0);
+    expect_unencodable(&m, "0 is not a kind");
     m.kind = CONTROL_KIND_COUNT;
-    assert_int_equal(control_encode(&m, packed, sizeof(packed)), 0);
+    expect_unencodable(&m, "is not a kind");
+}
+
+static void a_text_that_is_none_needs_zero_bytes(void **state)
+{
+    struct control_message m;
+
+    (void)state;
+    sample_message(CONTROL_REFUSE, &m);
+    strcpy(m.u.refuse.text, "two\nlines");
+    expect_unencodable(&m, "not printable");
+    memset(m.u.refuse.text, 'x', sizeof(m.u.refuse.text)); /* no terminator */
+    expect_unencodable(&m, "not printable");
+}
+
+/* A count above its cap is refused before a single row is looked at. */
+static void a_count_above_its_cap_needs_zero_bytes(void **state)
+{
+    static struct event events[CONTROL_BATCH_EVENTS_MAX + 1];
+    static struct ipv4 addresses[CONTROL_ADDRESSES_MAX + 1];
+    static struct control_preflight_relay relays[CONTROL_PREFLIGHT_RELAYS_MAX + 1];
+    struct control_message m;
+
+    (void)state;
+    sample_message(CONTROL_BATCH, &m);
+    for (uint32_t i = 0; i < ARRAY_LEN(events); i++) {
+        sample_event(&events[i], i);
+    }
+    m.u.batch.events = events;
+    m.u.batch.event_count = ARRAY_LEN(events);
+    expect_unencodable(&m, "513 events");
+    m.u.batch.event_count = 0;
+    expect_unencodable(&m, "0 events");
+    sample_message(CONTROL_HELLO, &m);
+    for (uint32_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        addresses[i] = sample_ipv4(0x0a000001 + i);
+    }
+    m.u.hello.addresses = addresses;
+    m.u.hello.address_count = ARRAY_LEN(addresses);
+    expect_unencodable(&m, "4097 addresses");
+    sample_message(CONTROL_PREFLIGHT_REPORT, &m);
+    m.u.preflight_report.relays = relays;
+    m.u.preflight_report.relay_count = ARRAY_LEN(relays);
+    expect_unencodable(&m, "257 relays");
+    m.u.preflight_report.relay_count = 1;
+    relays[0].path_count = PLAN_PATH_COUNT + 1;
+    expect_unencodable(&m, "4 paths");
+    sample_message(CONTROL_SNAPSHOT, &m);
+    struct snapshot *s = sample_snapshot();
+    s->send_error_count = SNAPSHOT_SEND_ERRORS_MAX + 1;
+    expect_unencodable(&m, "too many rows");
+    s->send_error_count = 0;
+    s->unexpected_count = SNAPSHOT_UNEXPECTED_MAX + 1;
+    expect_unencodable(&m, "too many rows");
+}
+
+static void a_path_that_is_none_needs_zero_bytes(void **state)
+{
+    struct control_preflight_relay relay = {.path_count = 1, .path[0].path = PLAN_PATH_COUNT};
+    struct control_message m;
+
+    (void)state;
+    sample_message(CONTROL_PREFLIGHT, &m);
+    m.u.preflight.path[1] = PLAN_PATH_COUNT;
+    expect_unencodable(&m, "3 is not a path");
+    sample_message(CONTROL_ARM, &m);
+    m.u.arm.path = PLAN_PATH_COUNT;
+    expect_unencodable(&m, "3 is not a path");
+    sample_message(CONTROL_PREFLIGHT_REPORT, &m);
+    m.u.preflight_report.relays = &relay;
+    m.u.preflight_report.relay_count = 1;
+    expect_unencodable(&m, "3 is not a path");
+    sample_message(CONTROL_DRAIN, &m);
+    m.u.drain.mode = (enum control_drain_mode)2;
+    expect_unencodable(&m, "2 is not a mode");
 }
 
 static void nothing_is_written_where_it_does_not_fit(void **state)
@@ -200,12 +277,10 @@ static void a_full_batch_stays_below_37_bytes_per_event(void **state)
     assert_true(size <= 37 * ARRAY_LEN(events));
 }
 
-static void the_largest_legal_messages_fit_their_budget(void **state)
+static void the_largest_hello_and_histogram_fit_their_budget(void **state)
 {
     static struct ipv4 addresses[CONTROL_ADDRESSES_MAX];
-    static struct event events[CONTROL_BATCH_EVENTS_MAX];
     static struct histogram h;
-    static struct control_preflight_relay relays[CONTROL_PREFLIGHT_RELAYS_MAX];
     struct control_message m;
 
     sample_message(CONTROL_HELLO, &m);
@@ -214,7 +289,19 @@ static void the_largest_legal_messages_fit_their_budget(void **state)
     }
     m.u.hello.addresses = addresses;
     m.u.hello.address_count = CONTROL_ADDRESSES_MAX;
-    (void)expect_round_trip(*state, &m);
+    assert_in_range(expect_round_trip(*state, &m), 1, 64 * 1024);
+    sample_message(CONTROL_HISTOGRAM, &m);
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        histogram_record(&h, i == 0 ? 1 : histogram_upper_ns(i - 1) + 1);
+    }
+    m.u.histogram.histogram = &h;
+    assert_in_range(expect_round_trip(*state, &m), 1, 64 * 1024);
+}
+
+static void the_largest_batch_fits_its_budget(void **state)
+{
+    static struct event events[CONTROL_BATCH_EVENTS_MAX];
+    struct control_message m;
 
     sample_message(CONTROL_BATCH, &m);
     for (uint32_t i = 0; i < CONTROL_BATCH_EVENTS_MAX; i++) {
@@ -236,13 +323,12 @@ static void the_largest_legal_messages_fit_their_budget(void **state)
     m.u.batch.events = events;
     m.u.batch.event_count = CONTROL_BATCH_EVENTS_MAX;
     assert_in_range(expect_round_trip(*state, &m), 1, 64 * 1024);
+}
 
-    sample_message(CONTROL_HISTOGRAM, &m);
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        histogram_record(&h, i == 0 ? 1 : histogram_upper_ns(i - 1) + 1);
-    }
-    m.u.histogram.histogram = &h;
-    assert_in_range(expect_round_trip(*state, &m), 1, 64 * 1024);
+static void the_largest_preflight_report_fits_its_budget(void **state)
+{
+    static struct control_preflight_relay relays[CONTROL_PREFLIGHT_RELAYS_MAX];
+    struct control_message m;
 
     sample_message(CONTROL_PREFLIGHT_REPORT, &m);
     for (uint32_t i = 0; i < CONTROL_PREFLIGHT_RELAYS_MAX; i++) {
@@ -340,7 +426,10 @@ static int free_arena(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_unencodable_message_needs_zero_bytes),
+        cmocka_unit_test(a_kind_that_is_none_needs_zero_bytes),
+        cmocka_unit_test(a_text_that_is_none_needs_zero_bytes),
+        cmocka_unit_test(a_count_above_its_cap_needs_zero_bytes),
+        cmocka_unit_test(a_path_that_is_none_needs_zero_bytes),
         cmocka_unit_test(nothing_is_written_where_it_does_not_fit),
         cmocka_unit_test(a_message_larger_than_the_budget_is_refused_and_the_next_one_is_not),
         cmocka_unit_test(every_kind_comes_back_with_every_field),
@@ -348,7 +437,9 @@ int main(void)
         cmocka_unit_test(a_saturated_histogram_comes_back),
         cmocka_unit_test(trailing_rows_of_zeros_come_back_as_zeros),
         cmocka_unit_test(a_full_batch_stays_below_37_bytes_per_event),
-        cmocka_unit_test(the_largest_legal_messages_fit_their_budget),
+        cmocka_unit_test(the_largest_hello_and_histogram_fit_their_budget),
+        cmocka_unit_test(the_largest_batch_fits_its_budget),
+        cmocka_unit_test(the_largest_preflight_report_fits_its_budget),
         cmocka_unit_test(the_largest_prepare_fits_its_budget_and_its_frame),
         cmocka_unit_test(text_is_made_harmless_before_it_is_sent),
         cmocka_unit_test(every_kind_has_a_name_a_sender_and_a_socket),

@@ -18,6 +18,7 @@ static uint8_t with_escape[] = "a\x1b[2Jb";
 static uint8_t with_high[] = "caf\xc3\xa9";
 static uint8_t too_long[CONTROL_TEXT_BYTES];
 static uint32_t many_words[CONTROL_ADDRESSES_MAX + 20000];
+static Leaseherd__Path many_paths[5] = {1, 2, 3, 1, 2};
 static uint64_t many_counters[COUNTER_COUNT + 1];
 
 static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
@@ -130,6 +131,8 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(prepare_col_first, PREPARE, e->prepare->n_share_first_client = 1, "of 2 and 1 rows")         \
     X(prepare_col_count, PREPARE, e->prepare->n_share_client_count = 1, "of 2 and 1 rows")         \
     X(preflight_none, PREFLIGHT, e->preflight->n_path = 0, "0 paths")                              \
+    X(preflight_many, PREFLIGHT, (e->preflight->path = many_paths, e->preflight->n_path = 5),      \
+      "5 paths")                                                                                   \
     X(preflight_unset, PREFLIGHT, e->preflight->path[0] = (Leaseherd__Path)0, "0 is not a path")   \
     X(preflight_path, PREFLIGHT, e->preflight->path[2] = (Leaseherd__Path)4, "4 is not a path")    \
     X(preflight_twice, PREFLIGHT, e->preflight->path[2] = e->preflight->path[1],                   \
@@ -242,6 +245,10 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
       "key names no")                                                                              \
     X(histogram_lag, HISTOGRAM, e->histogram->metric = LEASEHERD__METRIC__METRIC_SEND_LAG,         \
       "key names no")                                                                              \
+    X(histogram_metric_257, HISTOGRAM, e->histogram->metric = (Leaseherd__Metric)257,              \
+      "key names no")                                                                              \
+    X(histogram_server_257, HISTOGRAM, e->histogram->server = 257, "key names no")                 \
+    X(histogram_stage_257, HISTOGRAM, e->histogram->stage = 257, "key names no")                   \
     X(histogram_server, HISTOGRAM, e->histogram->server = 17, "key names no")                      \
     X(histogram_stage, HISTOGRAM, e->histogram->stage = 33, "key names no")                        \
     X(histogram_empty, HISTOGRAM, e->histogram->count = 0, "it is empty")                          \

@@ -7,7 +7,7 @@
 #include "control.pb-c.h"
 #include "tests/support/control_samples.h"
 
-static uint8_t packed[PLAN_BYTES_MAX], spoiled[65536];
+static uint8_t packed[PLAN_BYTES_MAX], spoiled[PLAN_BYTES_MAX];
 static char too_long_name[PLAN_TEXT_BYTES];
 
 /* Every rule of plan_is_valid, broken once: X(name, what breaks it, a piece of the sentence) */
@@ -20,6 +20,7 @@ static char too_long_name[PLAN_TEXT_BYTES];
     X(scenario, p->scenario[0] = '-', "the scenario's name is not a valid name")                   \
     X(block_host_bits, p->block.base = sample_ipv4(0x0a0a0001), "the block is not a network")      \
     X(block_wide, (p->block = (struct ipv4_net){sample_ipv4(0), 0}), "the block is not a network") \
+    X(relay_bits, p->relays[1].subnet.prefix_bits = 33, "the subnet is not a network")             \
     X(block_bits, p->block.prefix_bits = 33, "the block is not a network")                         \
     X(servers_none, p->server_count = 0, "the plan has 0 servers")                                 \
     X(servers_many, p->server_count = 17, "the plan has 17 servers")                               \
@@ -121,6 +122,19 @@ static void every_broken_rule_of_a_plan_is_named(void **state)
     }
 }
 
+static uint32_t many_words[PLAN_SERVERS_MAX + 1];
+static void *many_pointers[PLAN_RELAYS_MAX + 1];
+
+/* The same sub-message over and over. */
+static void fill(void *message, void ***out, size_t *out_count, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        many_pointers[i] = message;
+    }
+    *out = many_pointers;
+    *out_count = count;
+}
+
 /* What only bytes can get wrong: X(name, what breaks it, a piece of the sentence) */
 #define WIRE_BREAKS(X)                                                                             \
     X(family, w->family = (Leaseherd__Family)0, "address family 0")                                \
@@ -139,8 +153,19 @@ static void every_broken_rule_of_a_plan_is_named(void **state)
     X(relay_clients, w->relays[1]->client_count = UINT32_MAX, "more than 100000000 clients")       \
     X(relay_circuit,                                                                               \
       (w->relays[0]->circuit_id.data = (uint8_t *)too_long_name,                                   \
-       w->relays[0]->circuit_id.len = 65),                                                         \
-      "longer than 64 bytes")                                                                      \
+       w->relays[0]->circuit_id.len = 100),                                                        \
+      "an option 82 value has 100 bytes")                                                          \
+    X(relay_remote,                                                                                \
+      (w->relays[0]->remote_id.data = (uint8_t *)too_long_name, w->relays[0]->remote_id.len = 65), \
+      "an option 82 value has 65 bytes")                                                           \
+    X(relay_to_many, (w->relays[1]->to = many_words, w->relays[1]->n_to = 17),                     \
+      "a relay forwards to 17 servers")                                                            \
+    X(servers_many, fill(w->servers[0], (void ***)&w->servers, &w->n_servers, 17),                 \
+      "the plan has 17 servers")                                                                   \
+    X(relays_many, fill(w->relays[0], (void ***)&w->relays, &w->n_relays, PLAN_RELAYS_MAX + 1),    \
+      "the plan has 16385 relays")                                                                 \
+    X(stages_many, fill(w->stages[0], (void ***)&w->stages, &w->n_stages, 33),                     \
+      "the plan has 33 stages")                                                                    \
     X(relay_short, w->relays[1]->client_count--, "the relays have 19999 clients and the plan")     \
     X(stage_kind_0, w->stages[0]->kind = (Leaseherd__StageKind)0, "of no known kind (0)")          \
     X(stage_kind, w->stages[0]->kind = (Leaseherd__StageKind)7, "of no known kind (7)")            \
