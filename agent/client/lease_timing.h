@@ -24,7 +24,8 @@ struct lease_terms {
 
 /*
  * `fuzz_permille` (0..500) of T1 and T2 is the jitter's reach in either direction.
- * A T1 or T2 of 0, or out of order, counts as not given. A lease of less than LEASE_SHORTEST_S seconds is played as if it had that many.
+ * A T1 or T2 of 0, or out of order, counts as not given. A lease of less than LEASE_SHORTEST_S
+ * seconds is played as if it had that many.
  */
 enum { LEASE_SHORTEST_S = 1 };
 struct lease_spans lease_spans_of(const struct lease_terms *terms, uint32_t fuzz_permille,

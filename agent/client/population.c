@@ -69,6 +69,14 @@ void population_fini(struct population *p)
 
 size_t population_share_of(const struct population *p, uint32_t local)
 {
+    if (p->share_count < 2 || p->count == 0) {
+        return 0;
+    }
+    /* Right at once where the shares are of one size. */
+    size_t guess = (size_t)((uint64_t)local * p->share_count / p->count);
+    if (local - p->shares[guess].first_local < p->shares[guess].count) {
+        return guess;
+    }
     size_t low = 0, high = p->share_count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;

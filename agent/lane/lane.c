@@ -50,7 +50,11 @@ static size_t memory_of(const struct lane *lane)
 {
     size_t clients = lane->population.count;
     size_t shares = lane->population.share_count;
-    return sizeof(*lane) +
+    size_t own_templates = 0;
+    for (size_t i = 0; i < shares; i++) {
+        own_templates += lane->relays[i].own != NULL;
+    }
+    return sizeof(*lane) + own_templates * sizeof(struct relay_templates) +
            clients * (sizeof(struct client) + sizeof(*lane->due) + 3 * sizeof(uint32_t)) +
            shares * (sizeof(*lane->relays) + sizeof(*lane->carriers) +
                      LANE_PREFLIGHT_CLIENTS * sizeof(struct probe)) +
@@ -97,6 +101,9 @@ void lane_free(struct lane *lane)
     lane_preflight_fini(lane);
     results_fini(&lane->results);
     timer_wheel_free(lane->wheel);
+    for (size_t i = 0; lane->relays != NULL && i < lane->population.share_count; i++) {
+        relay_fini(&lane->relays[i]);
+    }
     population_fini(&lane->population);
     free(lane->relays);
     free(lane->carriers);
@@ -240,7 +247,8 @@ uint64_t lane_next_ns(const struct lane *lane)
     }
     uint64_t next_ns = timer_wheel_next_ns(lane->wheel);
     if (lane->due_count > 0) {
-        next_ns = earliest(next_ns, tx_gate_next_ns(&lane->gate, lane_due_packets(lane), lane->now_ns));
+        next_ns =
+            earliest(next_ns, tx_gate_next_ns(&lane->gate, lane_due_packets(lane), lane->now_ns));
     }
     next_ns = earliest(next_ns, lane_preflight_next_ns(lane));
     next_ns = earliest(next_ns, lane_stage_next_ns(lane));

@@ -14,7 +14,7 @@ enum { ACQUIRE_TRIES = 3, RENEW_TRIES = 2 };
 #define RETRY_NS NS_PER_S
 /* Probes begin one after the other: a thousand relays must not be a burst of their own. */
 #define STAGGER_LONGEST_NS (2 * NS_PER_MS)
-#define STAGGER_ALL_NS (2 * NS_PER_S)
+#define STAGGER_ALL_NS     (2 * NS_PER_S)
 
 static size_t slot_count(const struct lane *lane)
 {

@@ -59,52 +59,60 @@ bool lane_has_room(const struct lane *lane, const struct relay *relay)
            results_has_room(&lane->results);
 }
 
-static void put_one(struct lane *lane, uint32_t local, enum dhcp4_intent intent,
-                    enum plan_path path, struct ipv4 destination, bool is_first)
+/* What all copies of a message share. */
+struct message {
+    uint32_t local;
+    const struct relay *relay;
+    enum dhcp4_intent intent;
+    enum plan_path path;
+    struct dhcp4_fill fill;
+};
+
+static void put_one(struct lane *lane, const struct message *m, struct ipv4 destination,
+                    bool is_first)
 {
-    const struct client *c = lane_client(lane, local);
-    const struct relay *relay = lane_relay_of(lane, local);
-    const struct dhcp4_template *t = relay_template(relay, &lane->common, intent, path);
-    bool is_forwarded = relay_forwards(intent, path);
+    bool is_forwarded = relay_forwards(m->intent, m->path);
     struct lane_out *out = &lane->out[lane->out_count];
-    struct dhcp4_fill fill = {
-        .xid = c->xid,
-        .secs = c->secs,
-        .chaddr = plan_client_mac(lane->plan, population_global(&lane->population, local)),
-        .ciaddr = c->addr,
-        .requested_ip = c->addr,
-        .server_id = c->server,
-    };
     if (!tx_gate_knows(&lane->gate, destination)) {
         return; /* cannot happen: OFFERs of unknown servers are never followed */
     }
-    out->carrier = relay->carrier;
+    out->carrier = m->relay->carrier;
     out->port = is_forwarded ? LANE_PORT_SERVER : LANE_PORT_CLIENT;
-    out->intent = intent;
+    out->intent = m->intent;
     out->source = (struct ipv4){0};
-    if (!is_forwarded && path == PLAN_PATH_ROUTED) {
-        out->source = c->addr;
+    if (!is_forwarded && m->path == PLAN_PATH_ROUTED) {
+        out->source = m->fill.ciaddr;
     }
     out->destination = destination;
-    out->client = local;
+    out->client = m->local;
     out->is_first = is_first;
-    out->size = t->size;
-    dhcp4_template_fill(t, &fill, out->bytes);
+    out->size = relay_write(m->relay, &lane->common, m->intent, m->path, &m->fill, out->bytes);
     lane->out_count++;
 }
 
 void lane_put(struct lane *lane, uint32_t local, enum dhcp4_intent intent, enum plan_path path)
 {
     const struct client *c = lane_client(lane, local);
-    const struct plan_relay *relay = lane_relay_of(lane, local)->plan;
+    const struct message m = {
+        .local = local,
+        .relay = lane_relay_of(lane, local),
+        .intent = intent,
+        .path = path,
+        .fill = {.xid = c->xid,
+                 .secs = c->secs,
+                 .chaddr = plan_client_mac(lane->plan, population_global(&lane->population, local)),
+                 .ciaddr = c->addr,
+                 .requested_ip = c->addr,
+                 .server_id = c->server},
+    };
+    const struct plan_relay *relay = m.relay->plan;
     bool is_first = c->attempt == 1;
     if (!relay_copies(intent)) {
-        put_one(lane, local, intent, path, c->server, is_first);
+        put_one(lane, &m, c->server, is_first);
         return;
     }
     for (uint8_t i = 0; i < relay->to_count; i++) {
-        put_one(lane, local, intent, path, lane->plan->servers[relay->to[i]].address,
-                is_first && i == 0);
+        put_one(lane, &m, lane->plan->servers[relay->to[i]].address, is_first && i == 0);
     }
 }
 
@@ -125,8 +133,7 @@ static bool intent_of(const struct client *c, enum dhcp4_intent *out)
         [LEASE_DECLINED] = {.intent = DHCP4_DECLINE, .tells = true},
     };
     *out = by_state[c->state].intent;
-    return by_state[c->state].tells ||
-           (by_state[c->state].asks && client_has(c, CLIENT_WAITING));
+    return by_state[c->state].tells || (by_state[c->state].asks && client_has(c, CLIENT_WAITING));
 }
 
 uint32_t lane_due_packets(const struct lane *lane)

@@ -50,8 +50,9 @@ struct probe {
 
 struct preflight {
     struct control_preflight command;
-    struct probe *probes; /* LANE_PREFLIGHT_CLIENTS per share; those there is no client for are over */
-    size_t probe_count;   /* of the clients there are; 0: not begun */
+    struct probe
+        *probes; /* LANE_PREFLIGHT_CLIENTS per share; those there is no client for are over */
+    size_t probe_count; /* of the clients there are; 0: not begun */
     size_t over_count;
     struct control_preflight_relay *reports; /* per share */
     bool is_running;

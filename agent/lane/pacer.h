@@ -23,7 +23,7 @@ struct pacer {
     uint64_t start_ns;
     uint64_t arrivals;   /* open model: how many were taken */
     uint64_t arrival_ns; /* open model: instant of the next one */
-    double arrival_at;   /* the same in seconds since start, without rounding errors adding up */
+    double arrival_at;   /* Poisson: the same in seconds since start */
 };
 
 enum { PACER_OPENING_MS = 1000 };

@@ -8,11 +8,19 @@
 #include "common/attrs.h"
 
 static const double burst_s = 0.010;
+/* Sums of fractions of packets are this far from whole ones at most. */
+static const double rounding = 1e-6;
+
+/* One packet more than is needed at once: what a turn that came late has gained is not lost. */
+static double depth_of(double per_s, double least)
+{
+    return fmax(per_s * burst_s, least) + 1;
+}
 
 static void bucket_start(struct tx_bucket *b, double per_s, double least, uint64_t now_ns)
 {
     b->per_s = per_s;
-    b->depth = fmax(per_s * burst_s, least);
+    b->depth = depth_of(per_s, least);
     b->tokens = least;
     b->at_ns = now_ns;
 }
@@ -34,7 +42,7 @@ static uint64_t bucket_next_ns(const struct tx_bucket *b, double wanted, uint64_
     }
     struct tx_bucket then = *b;
     bucket_refill(&then, now_ns);
-    if (then.tokens >= wanted) {
+    if (then.tokens + rounding >= wanted) {
         return now_ns;
     }
     return now_ns + (uint64_t)ceil((wanted - then.tokens) / b->per_s * (double)NS_PER_S);
@@ -66,7 +74,7 @@ static void refill_catch_up(struct tx_gate *g, uint64_t now_ns)
     while (g->doubling_at_ns <= now_ns) {
         bucket_refill(&g->catch_up, g->doubling_at_ns);
         g->catch_up.per_s *= 2;
-        g->catch_up.depth = fmax(g->catch_up.per_s * burst_s, 1);
+        g->catch_up.depth = depth_of(g->catch_up.per_s, 1);
         g->doubling_at_ns += NS_PER_S;
     }
     bucket_refill(&g->catch_up, now_ns);
@@ -82,8 +90,8 @@ bool tx_gate_pass(struct tx_gate *g, uint32_t packets, uint64_t now_ns)
     if (g->is_catching_up) {
         refill_catch_up(g, now_ns);
     }
-    if ((g->cap.per_s != 0 && g->cap.tokens < packets) ||
-        (g->is_catching_up && g->catch_up.tokens < 1)) {
+    if ((g->cap.per_s != 0 && g->cap.tokens + rounding < packets) ||
+        (g->is_catching_up && g->catch_up.tokens + rounding < 1)) {
         return false;
     }
     g->cap.tokens -= packets;

@@ -4,7 +4,7 @@
  * packets per second, run lease. A plan or policy can only narrow it.
  *
  * A token bucket of 10 ms depth (at least as many packets as there are servers,
- * so that one message can go to all of them); credit is not carried over a
+ * so that one message can go to all of them, and one more); credit is not carried over a
  * pause. After a pause what is overdue leaves no faster than the planned rate;
  * where the plan has no rate (the closed model) the rate found doubles every
  * second until nothing is overdue any more.

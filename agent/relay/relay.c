@@ -3,35 +3,59 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { GIADDR_AT = 24 };
+
+static bool make_forwarded(struct relay_templates *t, const struct dhcp4_profile *profile,
+                           const struct dhcp4_relay_part *part)
+{
+    return dhcp4_template_make(DHCP4_DISCOVER, profile, part, &t->discover) &&
+           dhcp4_template_make(DHCP4_REQUEST, profile, part, &t->request) &&
+           dhcp4_template_make(DHCP4_REBIND, profile, part, &t->rebind) &&
+           dhcp4_template_make(DHCP4_REBOOT, profile, part, &t->reboot) &&
+           dhcp4_template_make(DHCP4_DECLINE, profile, part, &t->decline) &&
+           dhcp4_template_make(DHCP4_RENEW, profile, part, &t->renew_relayed);
+}
 
 bool relay_common_init(struct relay_common *common, const struct dhcp4_profile *profile)
 {
     static const struct dhcp4_relay_part none;
+    /* Some address, for the sake of `hops`; each packet gets its relay's. */
+    const struct dhcp4_relay_part any = {.giaddr = inet_from_host(1)};
     return dhcp4_template_make(DHCP4_RENEW, profile, &none, &common->renew) &&
            dhcp4_template_make(DHCP4_RELEASE, profile, &none, &common->release) &&
-           dhcp4_template_make(DHCP4_INFORM, profile, &none, &common->inform);
+           dhcp4_template_make(DHCP4_INFORM, profile, &none, &common->inform) &&
+           make_forwarded(&common->forwarded, profile, &any);
 }
 
 bool relay_init(struct relay *relay, const struct plan_relay *plan, size_t carrier,
                 const struct dhcp4_profile *profile)
 {
-    struct dhcp4_relay_part part = {
+    const struct dhcp4_relay_part part = {
         .giaddr = plan->giaddr,
         .circuit_id = plan->circuit_id,
         .circuit_id_bytes = plan->circuit_id_bytes,
         .remote_id = plan->remote_id,
         .remote_id_bytes = plan->remote_id_bytes,
     };
-    memset(relay, 0, sizeof(*relay));
-    relay->plan = plan;
-    relay->carrier = carrier;
-    return dhcp4_template_make(DHCP4_DISCOVER, profile, &part, &relay->discover) &&
-           dhcp4_template_make(DHCP4_REQUEST, profile, &part, &relay->request) &&
-           dhcp4_template_make(DHCP4_REBIND, profile, &part, &relay->rebind) &&
-           dhcp4_template_make(DHCP4_REBOOT, profile, &part, &relay->reboot) &&
-           dhcp4_template_make(DHCP4_DECLINE, profile, &part, &relay->decline) &&
-           dhcp4_template_make(DHCP4_RENEW, profile, &part, &relay->renew_relayed);
+    *relay = (struct relay){.plan = plan, .carrier = carrier};
+    if (plan->circuit_id_bytes == 0 && plan->remote_id_bytes == 0) {
+        return true;
+    }
+    relay->own = calloc(1, sizeof(*relay->own));
+    if (relay->own == NULL || !make_forwarded(relay->own, profile, &part)) {
+        relay_fini(relay);
+        return false;
+    }
+    return true;
+}
+
+void relay_fini(struct relay *relay)
+{
+    free(relay->own);
+    relay->own = NULL;
 }
 
 void relay_profile(const struct plan *plan, struct dhcp4_profile *out)
@@ -58,23 +82,24 @@ bool relay_copies(enum dhcp4_intent intent)
            intent == DHCP4_REBOOT || intent == DHCP4_DECLINE;
 }
 
-const struct dhcp4_template *relay_template(const struct relay *relay,
-                                            const struct relay_common *common,
-                                            enum dhcp4_intent intent, enum plan_path path)
+static const struct dhcp4_template *template_of(const struct relay *relay,
+                                                const struct relay_common *common,
+                                                enum dhcp4_intent intent, enum plan_path path)
 {
+    const struct relay_templates *t = relay->own != NULL ? relay->own : &common->forwarded;
     switch (intent) {
     case DHCP4_DISCOVER:
-        return &relay->discover;
+        return &t->discover;
     case DHCP4_REQUEST:
-        return &relay->request;
+        return &t->request;
     case DHCP4_RENEW:
-        return path == PLAN_PATH_RELAYED ? &relay->renew_relayed : &common->renew;
+        return path == PLAN_PATH_RELAYED ? &t->renew_relayed : &common->renew;
     case DHCP4_REBIND:
-        return &relay->rebind;
+        return &t->rebind;
     case DHCP4_REBOOT:
-        return &relay->reboot;
+        return &t->reboot;
     case DHCP4_DECLINE:
-        return &relay->decline;
+        return &t->decline;
     case DHCP4_RELEASE:
         return &common->release;
     case DHCP4_INFORM:
@@ -84,4 +109,16 @@ const struct dhcp4_template *relay_template(const struct relay *relay,
     }
     assert(false);
     return NULL;
+}
+
+uint16_t relay_write(const struct relay *relay, const struct relay_common *common,
+                     enum dhcp4_intent intent, enum plan_path path, const struct dhcp4_fill *fill,
+                     uint8_t *out)
+{
+    const struct dhcp4_template *t = template_of(relay, common, intent, path);
+    dhcp4_template_fill(t, fill, out);
+    if (relay_forwards(intent, path)) {
+        memcpy(out + GIADDR_AT, &relay->plan->giaddr.be, sizeof(relay->plan->giaddr.be));
+    }
+    return t->size;
 }

@@ -17,7 +17,7 @@ enum { DEFAULT_PORT = 6767, HOST_BYTES = 256 };
 static void help(const struct option_row *rows)
 {
     printf(
-        "Usage: leaseherd run SCENARIO.yaml (--local N | --agents N --listen ADDR[:PORT]) "
+        "usage: leaseherd run SCENARIO.yaml (--local N | --agents N --listen ADDR[:PORT]) "
         "[flags]\n\n"
         "Deals the scenario's clients to N agents, runs it, judges it, and writes one report.\n\n");
     options_print(stdout, rows, OPT_COUNT);
@@ -94,7 +94,7 @@ int cmd_run(int argc, char **argv)
                       .help = "made by `leaseherd keys init`; default keys"},
         [OPT_RUN_DIR] = {.name = "--run-dir",
                          .value = "DIR",
-                         .help = "the run; default runs/<UTC>-<scenario>"},
+                         .help = "directory of the run; default runs/<UTC>-<scenario>"},
         [OPT_WAIT] = {.name = "--wait",
                       .value = "DURATION",
                       .help = "for the agents to join; default 2m"},

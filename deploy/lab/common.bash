@@ -198,3 +198,13 @@ wait_until() {
 		sleep 0.05
 	done
 }
+
+ip_number() { # A.B.C.D
+	local IFS=. part
+	read -ra part <<<"$1"
+	echo $((part[0] << 24 | part[1] << 16 | part[2] << 8 | part[3]))
+}
+
+ip_text() { # NUMBER
+	echo "$(($1 >> 24 & 255)).$(($1 >> 16 & 255)).$(($1 >> 8 & 255)).$(($1 & 255))"
+}

@@ -48,8 +48,8 @@ void lane_world_init(struct lane_world *w, uint32_t relays, uint32_t clients_per
         struct plan_relay *r = &w->relays[i];
         (void)snprintf(r->name, sizeof(r->name), "r%u", i + 1);
         r->giaddr = r->via = inet_from_host(0xac100803 + (i << 8));
-        r->subnet = (struct ipv4_net){inet_from_host(0x0a0a0000 + (i << (32 - SUBNET_BITS))),
-                                      SUBNET_BITS};
+        r->subnet =
+            (struct ipv4_net){inet_from_host(0x0a0a0000 + (i << (32 - SUBNET_BITS))), SUBNET_BITS};
         r->first_client = i * clients_per_relay;
         r->client_count = clients_per_relay;
         r->xid_slot = (uint8_t)(1 + i);
@@ -141,8 +141,8 @@ static struct lane_world_flight *take_off(struct lane_world *w, uint64_t at_ns)
 /* Moves the newest flight to its place. Call when it is filled. */
 static void sift_up(struct lane_world *w)
 {
-    for (size_t i = w->flight_count - 1; i > 0 && is_before(&w->flights[i], &w->flights[(i - 1) / 2]);
-         i = (i - 1) / 2) {
+    for (size_t i = w->flight_count - 1;
+         i > 0 && is_before(&w->flights[i], &w->flights[(i - 1) / 2]); i = (i - 1) / 2) {
         swap_flights(w, i, (i - 1) / 2);
     }
 }
@@ -187,8 +187,7 @@ static void arrive_at_lane(struct lane_world *w, const struct lane_world_flight 
 {
     struct lane_packet packet = {
         .carrier = carrier_of(w, f->reply.destination),
-        .port =
-            f->reply.destination_port == CLIENT_PORT ? LANE_PORT_CLIENT : LANE_PORT_SERVER,
+        .port = f->reply.destination_port == CLIENT_PORT ? LANE_PORT_CLIENT : LANE_PORT_SERVER,
         .source = f->source,
         .destination = f->reply.destination,
         .source_port = f->reply.source_port,
@@ -206,8 +205,8 @@ static void arrive_at_server(struct lane_world *w, const struct lane_world_fligh
     struct model_server *server = &w->servers[message->server];
     uint64_t at_ns = message->at_ns;
     size_t index = message->server;
-    size_t count = model_server_take(server, message->reply.bytes, message->reply.size, at_ns,
-                                     replies);
+    size_t count =
+        model_server_take(server, message->reply.bytes, message->reply.size, at_ns, replies);
     for (size_t i = 0; i < count; i++) {
         if (w->loses_every > 0 && ++w->replies_sent % w->loses_every == 0) {
             w->lost++;
@@ -295,7 +294,7 @@ static void send_one(struct lane_world *w, const struct lane_out *out)
             return;
         }
     }
-    assert(!"a packet for somebody who is no server of the plan");
+    assert(false); /* a packet for somebody who is no server of the plan */
 }
 
 static void send_outbox(struct lane_world *w)
@@ -355,6 +354,10 @@ static uint64_t next_ns(const struct lane_world *w)
 static void step(struct lane_world *w, uint64_t until_ns)
 {
     uint64_t at_ns = next_ns(w);
+    w->turns_at_once = at_ns > w->now_ns ? 0 : w->turns_at_once + 1;
+    if (w->turns_at_once > w->most_turns_at_once) {
+        w->most_turns_at_once = w->turns_at_once;
+    }
     w->now_ns = at_ns < until_ns ? at_ns : until_ns;
     lane_world_turn(w);
 }

@@ -32,7 +32,7 @@ struct lane_world_sent {
     uint32_t client; /* the lane's number */
     bool is_first;
     int error;
-    uint64_t hash; /* of the bytes */
+    uint64_t hash;            /* of the bytes */
     struct model_query query; /* without relay_info, which pointed into the bytes */
 };
 
@@ -48,13 +48,14 @@ struct lane_world {
     uint64_t packets_per_s_max; /* of the lane; 0: not limited */
 
     uint64_t now_ns;
-    uint64_t latency_ns;           /* one way; set 1 ms by init */
-    bool turns_only_when_asked;    /* at lane_next_ns(), instead of every millisecond */
-    uint64_t loses_every;          /* n: every n-th packet from a server is lost */
-    bool holds_events, holds_sends; /* the edge does not take events, or packets, now */
+    uint64_t latency_ns;                /* one way; set 1 ms by init */
+    bool turns_only_when_asked;         /* at lane_next_ns(), instead of every millisecond */
+    uint64_t loses_every;               /* n: every n-th packet from a server is lost */
+    bool holds_events, holds_sends;     /* the edge does not take events, or packets, now */
     int send_error[DHCP4_INTENT_COUNT]; /* errno the kernel refuses an intent with */
 
-    uint64_t turns, arrived, lost, replies_sent, flights_begun;
+    uint64_t turns, turns_at_once, most_turns_at_once; /* at one instant: a lane that spins */
+    uint64_t arrived, lost, replies_sent, flights_begun;
     struct event *events;
     size_t event_count, event_room;
     struct lane_world_sent *sent;

@@ -53,7 +53,7 @@ const struct lane_world_sent *lane_world_last(const struct lane_world *w, uint32
             return &w->sent[i - 1];
         }
     }
-    assert(!"this client has not sent anything");
+    assert(false); /* it has not sent anything */
     return NULL;
 }
 
@@ -73,7 +73,8 @@ uint64_t lane_world_peak_per_s(const struct lane_world *w, uint64_t from_ns)
     uint64_t peak = 0;
     size_t first = 0;
     for (size_t i = 0; i < w->sent_count; i++) {
-        while (w->sent[first].at_ns + NS_PER_S <= w->sent[i].at_ns || w->sent[first].at_ns < from_ns) {
+        while (w->sent[first].at_ns + NS_PER_S <= w->sent[i].at_ns ||
+               w->sent[first].at_ns < from_ns) {
             if (first == i) {
                 break;
             }
@@ -108,8 +109,7 @@ static void check_packets(const struct lane_world *w, const uint64_t *c)
     uint64_t types = c[COUNTER_received_offer] + c[COUNTER_received_ack] + c[COUNTER_received_nak] +
                      c[COUNTER_received_other] + c[COUNTER_received_malformed];
     uint64_t fates = c[COUNTER_fate_answer] + c[COUNTER_fate_late] + c[COUNTER_fate_duplicate] +
-                     c[COUNTER_fate_alien] + c[COUNTER_fate_misrouted] +
-                     c[COUNTER_fate_malformed];
+                     c[COUNTER_fate_alien] + c[COUNTER_fate_misrouted] + c[COUNTER_fate_malformed];
     assert(types == w->arrived);
     assert(fates == w->arrived);
 }

@@ -3,10 +3,10 @@
  * A server with an allow-list and peers on loopback, port 0, for tests of
  * common/link.h. Nothing sleeps: everything is awaited with a deadline. The raw
  * ZeroMQ sockets are the peers our own code cannot play.
- *
- * After "tests/support/testing.h".
  */
 #pragma once
+
+#include "tests/support/testing.h"
 
 #include <errno.h>
 #include <stdio.h>

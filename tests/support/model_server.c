@@ -82,7 +82,8 @@ static struct model_pool *pool_for(struct model_server *s, const struct model_qu
     for (size_t i = 0; i < s->pool_count; i++) {
         struct model_pool *p = &s->pools[i];
         bool is_relayed = !inet_is_zero(q->giaddr);
-        if (is_relayed ? inet_equal(p->giaddr, q->giaddr) : inet_net_contains(p->subnet, q->ciaddr)) {
+        if (is_relayed ? inet_equal(p->giaddr, q->giaddr)
+                       : inet_net_contains(p->subnet, q->ciaddr)) {
             return p;
         }
     }
@@ -268,7 +269,7 @@ static bool requested(struct model_server *s, struct model_pool *p, const struct
     s->requests++;
     s->requests_of_foreign +=
         !inet_is_zero(s->foreign_address) && inet_equal(q->requested, s->foreign_address);
-    if (!inet_equal(q->server_id, s->address) && !s->answers_for_partner) {
+    if (s->ignores_requests || (!inet_equal(q->server_id, s->address) && !s->answers_for_partner)) {
         return false;
     }
     if (s->naks_requests) {

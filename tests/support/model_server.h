@@ -52,9 +52,10 @@ struct model_server {
     bool is_silent;
     bool is_silent_to_renewals; /* what clients send themselves */
     bool naks_requests;         /* REQUEST in SELECTING */
-    bool naks_renewals;         /* in RENEWING, REBINDING, INIT-REBOOT */
-    bool offers_nothing;        /* pool exhausted: DISCOVER unanswered, the rest served */
-    bool answers_for_partner;   /* ACKs a REQUEST that names another server */
+    bool ignores_requests;
+    bool naks_renewals;       /* in RENEWING, REBINDING, INIT-REBOOT */
+    bool offers_nothing;      /* pool exhausted: DISCOVER unanswered, the rest served */
+    bool answers_for_partner; /* ACKs a REQUEST that names another server */
     bool answers_twice;
     struct ipv4 foreign_address;   /* offered to everybody instead of the pool's */
     struct ipv4 foreign_server_id; /* option 54 of everything it says */

@@ -59,12 +59,12 @@ static void only_the_type_that_is_waited_for_answers(void **state)
         enum lease_state state;
         bool offer, ack, nak;
     } table[] = {
-        {LEASE_SELECTING, true, false, false},  {LEASE_REQUESTING, false, true, true},
-        {LEASE_RENEWING, false, true, true},    {LEASE_REBINDING, false, true, true},
-        {LEASE_REBOOTING, false, true, true},   {LEASE_BOUND, false, true, false},
-        {LEASE_INIT, false, false, false},      {LEASE_INIT_REBOOT, false, false, false},
-        {LEASE_EXPIRED, false, false, false},   {LEASE_RELEASED, false, false, false},
-        {LEASE_FAILED, false, false, false},    {LEASE_DECLINED, false, false, false},
+        {LEASE_SELECTING, true, false, false}, {LEASE_REQUESTING, false, true, true},
+        {LEASE_RENEWING, false, true, true},   {LEASE_REBINDING, false, true, true},
+        {LEASE_REBOOTING, false, true, true},  {LEASE_BOUND, false, true, false},
+        {LEASE_INIT, false, false, false},     {LEASE_INIT_REBOOT, false, false, false},
+        {LEASE_EXPIRED, false, false, false},  {LEASE_RELEASED, false, false, false},
+        {LEASE_FAILED, false, false, false},   {LEASE_DECLINED, false, false, false},
     };
     assert_int_equal(ARRAY_LEN(table), LEASE_STATE_COUNT);
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -120,8 +120,7 @@ static void every_packet_has_one_type_bin(void **state)
         [DHCP4_TYPE_NAK] = COUNTER_received_nak,
     };
     for (int type = 0; type < 256; type++) {
-        enum snapshot_counter bin =
-            bin_of[type] != 0 ? bin_of[type] : COUNTER_received_other;
+        enum snapshot_counter bin = bin_of[type] != 0 ? bin_of[type] : COUNTER_received_other;
         assert_int_equal(exchange_type_bin(DHCP4_OK, (uint8_t)type), bin);
         enum lease_event event;
         struct dhcp4_reply r = {.type = (uint8_t)type};
@@ -139,9 +138,8 @@ static void a_reply_means_the_event_of_its_name(void **state)
     static const struct {
         uint8_t type;
         enum lease_event event;
-    } table[] = {{DHCP4_TYPE_OFFER, LEASE_OFFER},
-                 {DHCP4_TYPE_ACK, LEASE_ACK},
-                 {DHCP4_TYPE_NAK, LEASE_NAK}};
+    } table[] = {
+        {DHCP4_TYPE_OFFER, LEASE_OFFER}, {DHCP4_TYPE_ACK, LEASE_ACK}, {DHCP4_TYPE_NAK, LEASE_NAK}};
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         enum lease_event event = LEASE_EVENT_COUNT;
         struct dhcp4_reply r = {.type = table[i].type};

@@ -181,8 +181,7 @@ static void each_packet_leaves_from_where_a_relay_or_a_client_sends_it(void **st
     assert_int_equal(lane_world_count_sent(&world, DHCP4_DISCOVER), 2 * CLIENTS);
     assert_int_equal(lane_world_count_sent(&world, DHCP4_REQUEST), 2 * CLIENTS);
     assert_int_equal(lane_world_count_sent(&world, DHCP4_RELEASE), CLIENTS);
-    assert_int_equal(lane_world_count_sent(&world, DHCP4_RENEW),
-                     counter(COUNTER_leases_renewed));
+    assert_int_equal(lane_world_count_sent(&world, DHCP4_RENEW), counter(COUNTER_leases_renewed));
 }
 
 static void a_renewal_goes_to_the_server_that_granted_the_lease(void **state)
@@ -307,10 +306,8 @@ static void a_client_says_the_same_on_any_agent(void **state)
     lane_world_init(&other, 2, HALF, 2);
     lane_world_add_stage(&other, PLAN_ACQUIRE, 0);
     other.shares[0] = (struct control_share){1, HALF, HALF};
-    struct lane_setup setup = {.plan = &other.plan,
-                               .shares = other.shares,
-                               .share_count = 1,
-                               .now_ns = other.now_ns};
+    struct lane_setup setup = {
+        .plan = &other.plan, .shares = other.shares, .share_count = 1, .now_ns = other.now_ns};
     other.lane = lane_new(&setup);
     lane_set_may_send(other.lane, true, other.now_ns);
     lane_world_go(&other, 0, 100, 0);

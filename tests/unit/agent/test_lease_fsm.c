@@ -102,7 +102,7 @@ static void every_expected_pair_does_what_the_rfc_says(void **state)
 static void silence_ends_where_an_acquisition_can_begin(void **state)
 {
     (void)state;
-    static const enum lease_event silence[] = {LEASE_START,  LEASE_T1,     LEASE_T2,
+    static const enum lease_event silence[] = {LEASE_START,  LEASE_T1,      LEASE_T2,
                                                LEASE_EXPIRY, LEASE_GIVE_UP, LEASE_PAUSE_OVER};
     for (int from = 0; from < LEASE_STATE_COUNT; from++) {
         enum lease_state s = (enum lease_state)from;
@@ -118,8 +118,8 @@ static void silence_ends_where_an_acquisition_can_begin(void **state)
 static void no_answer_is_obeyed_by_a_client_that_asked_nothing(void **state)
 {
     (void)state;
-    static const enum lease_state idle[] = {LEASE_INIT,     LEASE_BOUND,  LEASE_INIT_REBOOT,
-                                            LEASE_EXPIRED,  LEASE_FAILED, LEASE_RELEASED,
+    static const enum lease_state idle[] = {LEASE_INIT,    LEASE_BOUND,  LEASE_INIT_REBOOT,
+                                            LEASE_EXPIRED, LEASE_FAILED, LEASE_RELEASED,
                                             LEASE_DECLINED};
     static const enum lease_event answers[] = {LEASE_OFFER, LEASE_ACK, LEASE_NAK};
     for (size_t i = 0; i < ARRAY_LEN(idle); i++) {

@@ -20,8 +20,8 @@ static bool is_never(struct lease_spans s)
 static void no_server_can_put_t1_t2_and_expiry_out_of_order(void **state)
 {
     (void)state;
-    static const uint32_t values[] = {0,    1,      2,       3,       10,        60,
-                                      3600, 86400,  1999999, 2000000, 2000001,   4294967,
+    static const uint32_t values[] = {0,       1,          2,          3,         10,      60,
+                                      3600,    86400,      1999999,    2000000,   2000001, 4294967,
                                       4294968, 0x7fffffff, 0xfffffffe, 0xffffffff};
     static const uint32_t fuzzes[] = {0, 50, 500};
     for (size_t l = 0; l < ARRAY_LEN(values); l++) {
@@ -67,15 +67,15 @@ static void times_out_of_order_count_as_not_given(void **state)
     static const struct {
         uint32_t t1_s, t2_s, expected_t1_ms, expected_t2_ms;
     } table[] = {
-        {0, 50, 28568, 50000},  /* T1 at once */
-        {20, 0, 20000, 52500},  /* T2 at once */
-        {0, 0, 30000, 52500},
-        {50, 40, 22856, 40000}, /* T1 behind T2 */
-        {20, 60, 20000, 52500}, /* T2 at expiry */
+        {0, 50, 28568, 50000},                           /* T1 at once */
+        {20, 0, 20000, 52500},                           /* T2 at once */
+        {0, 0, 30000, 52500},    {50, 40, 22856, 40000}, /* T1 behind T2 */
+        {20, 60, 20000, 52500},                          /* T2 at expiry */
         {90, 100, 30000, 52500},
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        struct lease_spans s = spans((struct lease_terms){60, table[i].t1_s, table[i].t2_s, true, true}, 0, 1);
+        struct lease_spans s =
+            spans((struct lease_terms){60, table[i].t1_s, table[i].t2_s, true, true}, 0, 1);
         assert_int_equal(s.t1_ms, table[i].expected_t1_ms);
         assert_int_equal(s.t2_ms, table[i].expected_t2_ms);
         assert_int_equal(s.expiry_ms, 60000);
@@ -130,7 +130,8 @@ static void the_jitter_is_a_function_of_seed_client_and_occasion(void **state)
     assert_int_not_equal(lease_backoff_ns(1, 1, 2, 3), lease_backoff_ns(1, 1, 2, 4));
 }
 
-static void the_backoff_doubles_from_four_to_sixty_four_seconds_with_a_second_of_jitter(void **state)
+static void
+the_backoff_doubles_from_four_to_sixty_four_seconds_with_a_second_of_jitter(void **state)
 {
     (void)state;
     static const uint64_t base_s[] = {4, 4, 8, 16, 32, 64, 64, 64};
@@ -180,7 +181,8 @@ int main(void)
         cmocka_unit_test(options_58_and_59_are_followed),
         cmocka_unit_test(the_fuzz_reaches_as_far_as_it_says_in_both_directions_and_no_further),
         cmocka_unit_test(the_jitter_is_a_function_of_seed_client_and_occasion),
-        cmocka_unit_test(the_backoff_doubles_from_four_to_sixty_four_seconds_with_a_second_of_jitter),
+        cmocka_unit_test(
+            the_backoff_doubles_from_four_to_sixty_four_seconds_with_a_second_of_jitter),
         cmocka_unit_test(renewals_wait_half_of_what_is_left_but_a_minute_at_least),
         cmocka_unit_test(secs_stops_at_its_largest_value_and_never_runs_backwards),
     };

@@ -88,8 +88,8 @@ static void uniform_arrivals_are_exact_however_many_there_were(void **state)
     (void)state;
     struct pacer p = rate_of(333333, false, 1);
     for (uint64_t k = 0; k < 1000000; k++) {
-        uint64_t exact_ns = START_NS + k * NS_PER_S * 1000 / 333333;
-        assert_true(p.arrival_ns + 1000 >= exact_ns && p.arrival_ns <= exact_ns + 1000);
+        uint64_t exact_ns = START_NS + k * (1000 * NS_PER_S) / 333333;
+        assert_int_equal(p.arrival_ns, exact_ns);
         pacer_started(&p);
     }
 }

@@ -74,11 +74,11 @@ static void no_second_has_more_packets_than_the_cap_and_ten_milliseconds(void **
     static const uint64_t caps[] = {1, 10, 999, 20000, 500000};
     for (size_t i = 0; i < ARRAY_LEN(caps); i++) {
         struct tx_gate g = open_gate(caps[i]);
-        uint64_t burst = caps[i] / 100 > 3 ? caps[i] / 100 : 3;
+        uint64_t burst = (caps[i] / 100 > 3 ? caps[i] / 100 : 3) + 1;
         for (unsigned s = 0; s < 5; s++) {
             uint64_t count = passed(&g, 1, BEGIN_NS + s * NS_PER_S, NS_PER_S);
             assert_true(count <= caps[i] + burst);
-            assert_true(count + 1 + caps[i] / 100 >= caps[i]);
+            assert_true(count + burst >= caps[i]);
         }
     }
 }
@@ -129,8 +129,10 @@ static void the_clock_running_backwards_gives_no_credit(void **state)
     (void)state;
     struct tx_gate g = open_gate(1000);
     (void)passed(&g, 1, BEGIN_NS, NS_PER_S);
-    assert_false(tx_gate_pass(&g, 3, BEGIN_NS - NS_PER_S));
-    assert_false(tx_gate_pass(&g, 3, 0));
+    while (tx_gate_pass(&g, 1, BEGIN_NS + NS_PER_S)) {
+    }
+    assert_false(tx_gate_pass(&g, 1, BEGIN_NS - NS_PER_S));
+    assert_false(tx_gate_pass(&g, 1, 0));
 }
 
 static void without_a_cap_everything_passes(void **state)
@@ -150,7 +152,7 @@ static void catching_up_keeps_to_the_planned_rate_until_it_is_over(void **state)
     tx_gate_catch_up(&g, 100, false, BEGIN_NS);
     for (unsigned s = 0; s < 5; s++) {
         uint64_t count = passed(&g, 3, BEGIN_NS + s * NS_PER_S, NS_PER_S);
-        assert_in_range(count, 99, 102);
+        assert_in_range(count, 99, 103);
     }
     tx_gate_caught_up(&g);
     assert_true(passed(&g, 3, BEGIN_NS + 5 * NS_PER_S, NS_PER_MS) > 1000);

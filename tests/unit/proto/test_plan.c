@@ -126,13 +126,12 @@ static uint32_t many_words[PLAN_SERVERS_MAX + 1];
 static void *many_pointers[PLAN_RELAYS_MAX + 1];
 
 /* The same sub-message over and over. */
-static void fill(void *message, void ***out, size_t *out_count, size_t count)
+static void *repeated(void *message, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         many_pointers[i] = message;
     }
-    *out = many_pointers;
-    *out_count = count;
+    return many_pointers;
 }
 
 /* What only bytes can get wrong: X(name, what breaks it, a piece of the sentence) */
@@ -160,11 +159,13 @@ static void fill(void *message, void ***out, size_t *out_count, size_t count)
       "an option 82 value has 65 bytes")                                                           \
     X(relay_to_many, (w->relays[1]->to = many_words, w->relays[1]->n_to = 17),                     \
       "a relay forwards to 17 servers")                                                            \
-    X(servers_many, fill(w->servers[0], (void ***)&w->servers, &w->n_servers, 17),                 \
+    X(servers_many, (w->servers = repeated(w->servers[0], 17), w->n_servers = 17),                 \
       "the plan has 17 servers")                                                                   \
-    X(relays_many, fill(w->relays[0], (void ***)&w->relays, &w->n_relays, PLAN_RELAYS_MAX + 1),    \
+    X(relays_many,                                                                                 \
+      (w->relays = repeated(w->relays[0], PLAN_RELAYS_MAX + 1),                                    \
+       w->n_relays = PLAN_RELAYS_MAX + 1),                                                         \
       "the plan has 16385 relays")                                                                 \
-    X(stages_many, fill(w->stages[0], (void ***)&w->stages, &w->n_stages, 33),                     \
+    X(stages_many, (w->stages = repeated(w->stages[0], 33), w->n_stages = 33),                     \
       "the plan has 33 stages")                                                                    \
     X(relay_short, w->relays[1]->client_count--, "the relays have 19999 clients and the plan")     \
     X(stage_kind_0, w->stages[0]->kind = (Leaseherd__StageKind)0, "of no known kind (0)")          \
