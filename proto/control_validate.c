@@ -10,6 +10,8 @@
 
 enum { CORES_MAX = 4096, ERRNO_MAX = 4095, PROTO_MAX = 65535 };
 
+#define SEQ_MAX ((uint64_t)INT64_MAX - 65536)
+
 typedef bool validate_fn(const struct control_message *m, char *why);
 
 static bool hello_is_valid(const struct control_message *m, char *why)
@@ -54,6 +56,11 @@ static bool welcome_is_valid(const struct control_message *m, char *why)
     }
     if (w->session == CONTROL_SESSION_UNKNOWN) {
         return wire_refuse(why, "welcome: the session is 0");
+    }
+    /* The ledger keeps sequence numbers as signed 64 bit, and agents count on from here. */
+    if (w->committed_batch > SEQ_MAX) {
+        return wire_refuse(why, "welcome: batch %" PRIu64 " cannot have been committed",
+                           w->committed_batch);
     }
     return w->data_port != 0 || wire_refuse(why, "welcome: the data port is 0");
 }
@@ -293,6 +300,9 @@ static bool batch_is_valid(const struct control_message *m, char *why)
     if (b->epoch == 0 || b->seq == 0) {
         return wire_refuse(why, "batch: epoch or sequence number is 0");
     }
+    if (b->seq > SEQ_MAX) {
+        return wire_refuse(why, "batch: the sequence number %" PRIu64 " is too large", b->seq);
+    }
     if (b->event_count < 1 || b->event_count > CONTROL_BATCH_EVENTS_MAX) {
         return wire_refuse(why, "batch: %zu events; 1 to %d are possible", b->event_count,
                            CONTROL_BATCH_EVENTS_MAX);
@@ -396,6 +406,9 @@ static bool ack_is_valid(const struct control_message *m, char *why)
 {
     if (m->u.ack.epoch == 0) {
         return wire_refuse(why, "ack: the epoch is 0");
+    }
+    if (m->u.ack.limit_seq > SEQ_MAX) {
+        return wire_refuse(why, "ack: the limit %" PRIu64 " is too large", m->u.ack.limit_seq);
     }
     return m->u.ack.limit_seq >= m->u.ack.committed_seq ||
            wire_refuse(why, "ack: the limit is below what is committed");

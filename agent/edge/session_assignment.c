@@ -21,10 +21,11 @@ static void send_refusal(struct session *s, enum control_refusal code, const cha
     struct control_message m = {.kind = CONTROL_REFUSE};
     m.u.refuse.code = code;
     (void)snprintf(m.u.refuse.text, sizeof(m.u.refuse.text), "%s", why);
-    log_error("what=plan_refused code=%s why=\"%s\" continuing", control_refusal_name(code), why);
-    if (session_send(s, &m) < 0) {
-        log_warn("what=refusal_not_sent continuing");
+    if (session_may_tell(s, NEWS_PLAN_REFUSED)) {
+        log_error("what=plan_refused code=%s why=\"%s\" continuing", control_refusal_name(code),
+                  why);
     }
+    (void)session_send(s, &m); /* lost: the coordinator hears no READY, and says so */
 }
 
 static void assignment_free(struct assignment *a)
@@ -199,7 +200,7 @@ void session_discard(struct session *s, const char *why)
     if (s->assignment == NULL) {
         return;
     }
-    if (why != NULL) {
+    if (why != NULL && session_may_tell(s, NEWS_DISCARDED)) {
         log_warn("what=run_discarded run=%s why=\"%s\"", s->assignment->plan.run_name, why);
     }
     assignment_free(s->assignment);
@@ -235,6 +236,10 @@ static void obey_arm(struct session *s, const struct control_arm *arm)
     struct lane_command command = {.kind = LANE_DO_ARM, .u.path = (enum plan_path)arm->path};
     if (a->phase > PHASE_ARMED) {
         session_complain(s, "arm", "the run has begun");
+        return;
+    }
+    if (a->phase == PHASE_PREFLIGHT && a->preflight == NULL) {
+        session_complain(s, "arm", "preflight is still running");
         return;
     }
     bool is_new = a->phase != PHASE_ARMED || a->arm_generation != arm->generation;

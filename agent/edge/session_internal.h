@@ -90,6 +90,9 @@ enum session_trouble {
     TROUBLE_COUNT
 };
 
+/* What a coordinator can bring about as often as it likes. */
+enum session_news { NEWS_JOINED, NEWS_DISCARDED, NEWS_PLAN_REFUSED, NEWS_COUNT };
+
 struct session {
     const struct session_setup *setup;
     enum session_state state;
@@ -119,6 +122,7 @@ struct session {
     enum session_trouble said;
     uint64_t said_ns;
     uint64_t complained_ns; /* about messages that make no sense here */
+    uint64_t told_ns[NEWS_COUNT];
 
     struct assignment *assignment; /* NULL: none */
 };
@@ -169,5 +173,7 @@ uint64_t session_data_next_ns(const struct session *s);
 
 /* Says it on stderr unless it was the last thing said (NO_LISTENER: less than 30 s ago). */
 void session_say(struct session *s, enum session_trouble trouble);
+/* Whether to say it: true once a second per kind of news. */
+bool session_may_tell(struct session *s, enum session_news news);
 /* A message that has no place here: one line a second at most. */
 void session_complain(struct session *s, const char *kind, const char *why);

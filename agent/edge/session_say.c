@@ -78,6 +78,15 @@ void session_say(struct session *s, enum session_trouble trouble)
     say_it(s, trouble, s->setup->host, s->setup->port);
 }
 
+bool session_may_tell(struct session *s, enum session_news news)
+{
+    if (s->told_ns[news] != 0 && s->now_ns - s->told_ns[news] < COMPLAIN_EVERY_NS) {
+        return false;
+    }
+    s->told_ns[news] = s->now_ns;
+    return true;
+}
+
 void session_complain(struct session *s, const char *kind, const char *why)
 {
     if (s->complained_ns != 0 && s->now_ns - s->complained_ns < COMPLAIN_EVERY_NS) {

@@ -127,6 +127,7 @@ int cmd_run(int argc, char **argv)
         return code;
     }
     options.scenario = &scenario;
+    options.scenario_path = path;
     options.run_dir = rows[OPT_RUN_DIR].text;
     code = run_execute(&options);
     scenario_free(&scenario);

@@ -33,19 +33,42 @@ struct terminal *terminal_new(FILE *out, bool is_tty)
     return t;
 }
 
+/* A value of a key=value line: quoted where it would otherwise break the line apart. */
+static void put_value(FILE *out, const char *value)
+{
+    bool is_plain = value[0] != '\0' && strpbrk(value, " \t\"=\\") == NULL;
+    if (is_plain) {
+        (void)fputs(value, out);
+        return;
+    }
+    (void)fputc('"', out);
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
+            (void)fputc('\\', out);
+        }
+        (void)fputc(*at, out);
+    }
+    (void)fputc('"', out);
+}
+
 static void put_line(struct terminal *t, const struct truth_now *now, const char *phase,
                      double run_s)
 {
+    (void)fputs("what=progress phase=", t->out);
+    put_value(t->out, phase);
     (void)fprintf(t->out,
-                  "what=progress phase=%s run_s=%.1f bound=%" PRIu64 " open=%" PRIu64
-                  " acquired=%" PRIu64 " acquired_per_s=%.0f renewed=%" PRIu64
-                  " renewed_per_s=%.0f rebound=%" PRIu64 " expired=%" PRIu64 " failed=%" PRIu64
-                  " sent=%" PRIu64 " received=%" PRIu64 " events=%" PRIu64 " p50_ms=%.2f"
-                  " p99_ms=%.2f\n",
-                  phase, run_s, now->bound, now->open, now->acquired, now->acquired_per_s,
-                  now->renewed, now->renewed_per_s, now->rebound, now->expired, now->failed,
-                  now->sent, now->received, now->events, (double)now->p50_us / 1e3,
-                  (double)now->p99_us / 1e3);
+                  " run_s=%.1f bound=%" PRIu64 " open=%" PRIu64 " acquired=%" PRIu64
+                  " acquired_per_s=%.0f renewed=%" PRIu64 " renewed_per_s=%.0f rebound=%" PRIu64
+                  " expired=%" PRIu64 " failed=%" PRIu64 " sent=%" PRIu64 " received=%" PRIu64
+                  " events=%" PRIu64,
+                  run_s, now->bound, now->open, now->acquired, now->acquired_per_s, now->renewed,
+                  now->renewed_per_s, now->rebound, now->expired, now->failed, now->sent,
+                  now->received, now->events);
+    if (now->latency != NULL) {
+        (void)fprintf(t->out, " latency=%s p50_ms=%.2f p99_ms=%.2f", now->latency,
+                      (double)now->p50_us / 1e3, (double)now->p99_us / 1e3);
+    }
+    (void)fputc('\n', t->out);
     (void)fflush(t->out);
 }
 
@@ -70,28 +93,38 @@ static void put_row(struct terminal *t, const char *format, ...)
     t->lines++;
 }
 
-static void put_block(struct terminal *t, const struct truth_now *now, const char *phase,
-                      const struct terminal_agent *agents, size_t agent_count, double run_s)
+static void go_back(struct terminal *t)
 {
     if (t->lines > 0) {
         (void)fprintf(t->out, "\033[%uA\r", t->lines);
     }
     t->lines = 0;
+}
+
+static void put_latency(struct terminal *t, const struct truth_now *now)
+{
+    char latency[64] = "";
+    if (now->latency != NULL) {
+        (void)snprintf(latency, sizeof(latency), "%s p50 %.2f ms  p99 %.2f ms  ", now->latency,
+                       (double)now->p50_us / 1e3, (double)now->p99_us / 1e3);
+    }
+    put_row(t, "%spackets sent %" PRIu64 "  received %" PRIu64, latency, now->sent, now->received);
+}
+
+static void put_block(struct terminal *t, const struct truth_now *now, const char *phase,
+                      const struct terminal_agent *agents, size_t agent_count, double run_s)
+{
+    go_back(t);
     t->columns = columns_of(t->out);
-    put_row(t,
-            "%-12s %8.1f s   bound %" PRIu64 "   open %" PRIu64 "   failed %" PRIu64
-            "   expired %" PRIu64,
+    put_row(t, "%s  %.1f s  bound %" PRIu64 "  open %" PRIu64 "  failed %" PRIu64 "  expired %" PRIu64,
             phase, run_s, now->bound, now->open, now->failed, now->expired);
-    put_row(t, "acquired %" PRIu64 " (%.0f/s)   renewed %" PRIu64 " (%.0f/s)   rebound %" PRIu64,
+    put_row(t, "acquired %" PRIu64 " (%.0f/s)  renewed %" PRIu64 " (%.0f/s)  rebound %" PRIu64,
             now->acquired, now->acquired_per_s, now->renewed, now->renewed_per_s, now->rebound);
-    put_row(t, "latency p50 %.2f ms   p99 %.2f ms   packets sent %" PRIu64 "   received %" PRIu64,
-            (double)now->p50_us / 1e3, (double)now->p99_us / 1e3, now->sent, now->received);
+    put_latency(t, now);
     size_t shown = agent_count < AGENT_LINES_MAX ? agent_count : AGENT_LINES_MAX;
     for (size_t i = 0; i < shown; i++) {
-        put_row(t,
-                "  %-12s %-9s bound %" PRIu64 "/%" PRIu64 "   sent %" PRIu64 "   received %" PRIu64,
-                agents[i].name, agents[i].state, agents[i].bound, agents[i].clients, agents[i].sent,
-                agents[i].received);
+        put_row(t, "  %-12s %-8s bound %" PRIu64 "/%" PRIu64 "  received %" PRIu64, agents[i].name,
+                agents[i].state, agents[i].bound, agents[i].clients, agents[i].received);
     }
     if (shown < agent_count) {
         put_row(t, "  ... and %zu more agents", agent_count - shown);
@@ -101,23 +134,49 @@ static void put_block(struct terminal *t, const struct truth_now *now, const cha
     (void)fflush(t->out);
 }
 
+bool terminal_is_due(const struct terminal *t, const char *phase)
+{
+    if (strcmp(phase, "over") == 0) {
+        return false; /* the report, or the refusal, has the last word */
+    }
+    bool is_new_phase = !t->has_drawn || strncmp(t->phase, phase, PHASE_BYTES - 1) != 0;
+    uint64_t every_ns = t->is_tty ? DRAW_EVERY_NS : LINE_EVERY_NS;
+    return is_new_phase || clock_monotonic_ns() - t->drawn_at_ns >= every_ns;
+}
+
 void terminal_update(struct terminal *t, const struct truth_now *now, const char *phase,
                      const struct terminal_agent *agents, size_t agent_count, double run_s)
 {
-    uint64_t now_ns = clock_monotonic_ns();
-    bool is_new_phase = !t->has_drawn || strncmp(t->phase, phase, PHASE_BYTES - 1) != 0;
-    uint64_t every_ns = t->is_tty ? DRAW_EVERY_NS : LINE_EVERY_NS;
-    if (!is_new_phase && now_ns - t->drawn_at_ns < every_ns) {
+    if (!terminal_is_due(t, phase)) {
         return;
     }
+    t->drawn_at_ns = clock_monotonic_ns();
     t->has_drawn = true;
-    t->drawn_at_ns = now_ns;
     (void)snprintf(t->phase, sizeof(t->phase), "%s", phase);
     if (t->is_tty) {
         put_block(t, now, phase, agents, agent_count, run_s);
     } else {
         put_line(t, now, phase, run_s);
     }
+}
+
+void terminal_clear(struct terminal *t)
+{
+    if (t != NULL) {
+        t->lines = 0;
+        (void)fflush(t->out);
+    }
+}
+
+void terminal_clear(struct terminal *t)
+{
+    if (t == NULL || t->lines == 0) {
+        return;
+    }
+    go_back(t);
+    (void)fputs("\033[J", t->out);
+    (void)fflush(t->out);
+    t->has_drawn = false; /* what was printed may be long: the block returns at once */
 }
 
 void terminal_done(struct terminal *t)

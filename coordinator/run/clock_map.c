@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+/* 36 years: no clock runs so far ahead, and no sum of offsets and times can overflow. */
+#define CLOCK_OFFSET_MAX_NS (INT64_MAX / 8)
+
 bool clock_map_add(struct clock_map *map, uint64_t t1_ns, uint64_t t2_ns, uint64_t t3_ns,
                    uint64_t t4_ns)
 {
@@ -12,6 +15,9 @@ bool clock_map_add(struct clock_map *map, uint64_t t1_ns, uint64_t t2_ns, uint64
     uint64_t delay_ns = (t4_ns - t1_ns) - (t3_ns - t2_ns);
     /* ((t2 - t1) + (t3 - t4)) / 2, by differences so that no sum can overflow. */
     int64_t there_ns = (int64_t)(t2_ns - t1_ns);
+    if (there_ns > CLOCK_OFFSET_MAX_NS || there_ns < -CLOCK_OFFSET_MAX_NS) {
+        return false;
+    }
     struct clock_sample *s = &map->sample[map->count % CLOCK_MAP_SAMPLES];
     s->offset_ns = there_ns - (int64_t)(delay_ns / 2);
     s->delay_ns = delay_ns;

@@ -27,7 +27,8 @@ struct clock_map {
 /*
  * t1: request left the coordinator, t2: arrived at the agent, t3: answer left
  * it, t4: arrived here. A sample that contradicts itself (t4 < t1, t3 < t2, or the
- * agent held it longer than the whole round trip) is refused.
+ * agent held it longer than the whole round trip) is refused, as is a clock that is
+ * decades away.
  */
 bool clock_map_add(struct clock_map *map, uint64_t t1_ns, uint64_t t2_ns, uint64_t t3_ns,
                    uint64_t t4_ns);

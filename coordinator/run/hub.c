@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -19,7 +20,9 @@ struct hub {
     uint8_t *out; /* encode buffer, grown to the largest message sent */
     size_t out_size;
     uint64_t rejected;
-    uint64_t complained_ns;
+    struct {
+        uint64_t said_ns, unsaid;
+    } topic[HUB_TOPIC_COUNT];
 };
 
 static int open_sockets(struct hub *hub, const char *host, uint16_t port,
@@ -41,10 +44,24 @@ static int open_sockets(struct hub *hub, const char *host, uint16_t port,
     return rc;
 }
 
+/*
+ * Two connections per agent, and whoever else knocks: the usual soft limit of 1024
+ * would let 500 idle strangers keep agents out. A refusal is no error here.
+ */
+static void lift_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int hub_open(const char *host, uint16_t port, const struct key_pair *own,
              const struct key_list *allowed, struct hub **out, char why[LINK_WHY_BYTES])
 {
     struct hub *hub = calloc(1, sizeof(*hub));
+    lift_file_limit();
     snprintf(why, LINK_WHY_BYTES, "out of memory");
     if (hub == NULL) {
         return -ENOMEM;
@@ -92,18 +109,44 @@ uint16_t hub_data_port(const struct hub *hub)
     return hub->port[HUB_DATA];
 }
 
+bool hub_may_say(struct hub *hub, enum hub_topic topic, uint64_t *out_unsaid)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    *out_unsaid = hub->topic[topic].unsaid;
+    if (hub->topic[topic].said_ns != 0 && now_ns - hub->topic[topic].said_ns < NS_PER_S) {
+        hub->topic[topic].unsaid++;
+        return false;
+    }
+    hub->topic[topic].said_ns = now_ns;
+    hub->topic[topic].unsaid = 0;
+    return true;
+}
+
+/* The operator's other half of "the coordinator does not list this agent's key". */
+static void tell_stranger(struct hub *hub)
+{
+    struct link_refusal refusal;
+    uint64_t unsaid;
+    if (!link_last_refusal(hub->context, &refusal) || !hub_may_say(hub, HUB_STRANGER, &unsaid)) {
+        return;
+    }
+    log_warn("what=key_refused address=%s key='%s' why=\"%s%s\" total=%llu", refusal.address,
+             refusal.key_z85, refusal.expired_name[0] != '\0' ? "expired: " : "not on agents.allow",
+             refusal.expired_name, (unsigned long long)refusal.count);
+}
+
 int hub_wait(struct hub *hub, struct pollfd *fds, size_t fd_count, int timeout_ms)
 {
     int rc = link_poll(hub->socket, 2, fds, fd_count, timeout_ms);
+    tell_stranger(hub);
     return rc < 0 ? rc : 0;
 }
 
 static void reject(struct hub *hub, const struct link_peer *from, const char *why)
 {
+    uint64_t unsaid;
     hub->rejected++;
-    uint64_t now_ns = clock_monotonic_ns();
-    if (now_ns - hub->complained_ns > NS_PER_S) {
-        hub->complained_ns = now_ns;
+    if (hub_may_say(hub, HUB_REJECTED, &unsaid)) {
         log_warn("what=message_rejected agent=%s why=\"%s\" total=%llu", from->name, why,
                  (unsigned long long)hub->rejected);
     }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,17 +29,27 @@ void hub_close(struct hub *hub); /* NULL is fine */
 uint16_t hub_ctrl_port(const struct hub *hub);
 uint16_t hub_data_port(const struct hub *hub);
 
-/* Waits up to timeout_ms for a message or one of `fds`. 0 or -errno (-EINTR too). */
+/*
+ * Waits up to timeout_ms for a message or one of `fds`. 0 or -errno (-EINTR too).
+ * Says in the log whose key was refused meanwhile.
+ */
 NODISCARD int hub_wait(struct hub *hub, struct pollfd *fds, size_t fd_count, int timeout_ms);
 
 /*
  * Next message of that socket: 1 with `from` and `out` (valid until the next
- * call), 0 when there is none. Undecodable, misdirected ones are logged once per
- * peer and second, counted, and skipped.
+ * call), 0 when there is none. Undecodable, misdirected ones are logged once a
+ * second, counted, and skipped.
  */
 int hub_receive(struct hub *hub, enum hub_socket socket, struct link_peer *from,
                 struct control_message *out);
 uint64_t hub_rejected_count(const struct hub *hub);
+
+/*
+ * What a peer can provoke as often as it likes is said once a second per topic.
+ * True: say it now; `out_unsaid` tells how often it was not said since.
+ */
+enum hub_topic { HUB_REJECTED, HUB_REFUSED, HUB_STREAM, HUB_STRANGER, HUB_TOPIC_COUNT };
+bool hub_may_say(struct hub *hub, enum hub_topic topic, uint64_t *out_unsaid);
 
 /* 0, -EAGAIN, -EHOSTUNREACH. The socket follows from the kind. */
 int hub_send(struct hub *hub, const struct link_peer *to, const struct control_message *m);

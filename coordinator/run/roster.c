@@ -117,6 +117,33 @@ struct roster_agent *roster_find(struct roster *r, const char *name, uint64_t se
     return a != NULL && a->session == session && session != CONTROL_SESSION_UNKNOWN ? a : NULL;
 }
 
+bool roster_plays(const struct roster_agent *a, uint32_t client)
+{
+    size_t low = 0, high = a->hand.share_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct control_share *share = &a->hand.shares[middle];
+        if (client < share->first_client) {
+            high = middle;
+        } else if (client - share->first_client >= share->client_count) {
+            low = middle + 1;
+        } else {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool roster_carries(const struct roster_agent *a, uint32_t relay)
+{
+    for (size_t i = 0; i < a->hand.share_count; i++) {
+        if (a->hand.shares[i].relay == relay) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int order_by_name(const void *a, const void *b)
 {
     return strcmp(((const struct roster_agent *)a)->name, ((const struct roster_agent *)b)->name);

@@ -85,6 +85,10 @@ struct roster_agent *roster_repeated_hello(struct roster *r, const char *name, u
 /* The agent of this name if `session` is its current one; NULL otherwise. */
 struct roster_agent *roster_find(struct roster *r, const char *name, uint64_t session);
 
+/* Whether this client, or clients of this relay, were dealt to the agent. */
+bool roster_plays(const struct roster_agent *a, uint32_t client);
+bool roster_carries(const struct roster_agent *a, uint32_t relay);
+
 /* Sorts by name, so that dealing and indices do not depend on who came first. */
 void roster_seal(struct roster *r);
 size_t roster_index(const struct roster *r, const struct roster_agent *agent);

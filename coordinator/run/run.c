@@ -26,6 +26,14 @@ static int fail(const char *why, int exit_code)
     return exit_code;
 }
 
+void run_say(struct run *run, const char *text)
+{
+    terminal_clear(run->terminal);
+    size_t size = strlen(text);
+    bool ends_line = size > 0 && text[size - 1] == '\n';
+    fprintf(stderr, "%s%s%s", ends_line ? "" : "leaseherd run: ", text, ends_line ? "" : "\n");
+}
+
 /* The run's name: UTC second and four random bytes, so that two runs never share one. */
 static bool make_plan(struct run *run)
 {
@@ -134,7 +142,7 @@ static void take_signals(struct run *run, int signal_fd)
     struct signalfd_siginfo info;
     while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (++run->signals == 1 && run->truth != NULL) {
-            fputs("\nleaseherd run: stopping in order; once more to stop at once\n", stderr);
+            run_say(run, "stopping in order; once more to stop at once");
             run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_STOP, "stopped by the operator");
         } else if (run->truth == NULL) {
             run_refuse(run, EXIT_ABORTED, "stopped by the operator before the run began");
@@ -230,7 +238,9 @@ static void loop(struct run *run, int signal_fd)
         run_control_tick(run);
         watch_children(run);
         run_phase_tick(run);
-        show(run);
+        if (run->exit_code < 0) {
+            show(run);
+        }
     }
     run_commit(run, true);
 }

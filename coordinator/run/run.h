@@ -11,8 +11,9 @@
 
 struct run_options {
     const struct scenario *scenario;
-    const char *run_dir; /* NULL: runs/<UTC>-<scenario> */
-    const char *keys;    /* directory; unused with local agents */
+    const char *scenario_path; /* for messages */
+    const char *run_dir;       /* NULL: runs/<UTC>-<scenario> */
+    const char *keys;          /* directory; unused with local agents */
     const char *listen_host;
     uint16_t listen_port;
     size_t agents;

@@ -59,8 +59,11 @@ static void refuse_peer(struct run *run, const struct link_peer *to, enum contro
     m.u.refuse.code = code;
     snprintf(m.u.refuse.text, sizeof(m.u.refuse.text), "%s", text);
     (void)hub_send(run->hub, to, &m); /* the peer asks again if this is lost */
-    log_warn("what=agent_refused agent=%s code=%s why=\"%s\"", to->name, control_refusal_name(code),
-             text);
+    uint64_t unsaid;
+    if (hub_may_say(run->hub, HUB_REFUSED, &unsaid)) {
+        log_warn("what=agent_refused agent=%s code=%s why=\"%s\" unsaid=%llu", to->name,
+                 control_refusal_name(code), text, (unsigned long long)unsaid);
+    }
 }
 
 static uint64_t random_session(void)
@@ -179,6 +182,17 @@ static void handle_beat(struct run *run, struct roster_agent *a, const struct co
     run_send(run, a, &m);
 }
 
+static bool is_reported(const struct run *run, uint32_t relay)
+{
+    for (size_t i = 0; i < run->preflight_count; i++) {
+        if (run->preflight[i].relay == relay) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of its own relays, each once: what is said again, or of others' relays, does not count. */
 static void handle_preflight_report(struct run *run, struct roster_agent *a,
                                     const struct control_preflight_report *report)
 {
@@ -190,7 +204,8 @@ static void handle_preflight_report(struct run *run, struct roster_agent *a,
     }
     run->preflight = grown;
     for (size_t i = 0; i < report->relay_count; i++) {
-        if (report->relays[i].relay < run->plan.relay_count && !a->is_preflighted) {
+        uint32_t relay = report->relays[i].relay;
+        if (roster_carries(a, relay) && !a->is_preflighted && !is_reported(run, relay)) {
             run->preflight[run->preflight_count++] = report->relays[i];
             truth_preflight(run->truth, roster_index(&run->roster, a), &report->relays[i]);
         }
@@ -247,7 +262,7 @@ static void handle_agent(struct run *run, struct roster_agent *a, const struct c
         handle_preflight_report(run, a, &m->u.preflight_report);
     } else if (m->kind == CONTROL_ARMED) {
         a->is_armed = m->u.armed.generation == run->arm_generation;
-    } else if (m->kind == CONTROL_DONE) {
+    } else if (m->kind == CONTROL_DONE && run->phase >= RUN_DRAIN) {
         handle_done(a, &m->u.done);
     } else if (m->kind == CONTROL_REFUSE) {
         handle_refusal(run, a, &m->u.refuse);

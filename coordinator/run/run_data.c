@@ -12,9 +12,15 @@
 enum {
     COMMIT_ROWS = 5000,
     COMMIT_AFTER_MS = 50,
-    MESSAGES_PER_TURN = 256,     /* so that control is never delayed by bulk */
-    WATERMARK_SLACK_US = 2000000 /* events of one agent are this well in order */
+    MESSAGES_PER_TURN = 256,      /* so that control is never delayed by bulk */
+    WATERMARK_SLACK_US = 2000000, /* events of one agent are this well in order */
+    DEFERRED_PER_RELAY = 64,      /* preflight has 3 clients, each with a handful of results */
+    DEFERRED_LEAST = 4096
 };
+
+/* An agent's time is known to milliseconds; what it dates beyond this cannot have happened. */
+#define FUTURE_SLACK_NS (10 * NS_PER_S)
+#define PAST_SLACK_NS   (3600 * NS_PER_S)
 
 int64_t run_time_us(const struct run *run, uint64_t coordinator_ns)
 {
@@ -24,7 +30,7 @@ int64_t run_time_us(const struct run *run, uint64_t coordinator_ns)
 static int64_t agent_run_us(const struct run *run, const struct roster_agent *a, uint64_t agent_us)
 {
     int64_t ns = clock_map_to_coordinator_ns(&a->clock, agent_us * NS_PER_US);
-    return (ns - (int64_t)run->start_ns) / (int64_t)NS_PER_US;
+    return run_time_us(run, (uint64_t)ns); /* its difference wraps where a signed one must not */
 }
 
 static void log_problem(struct run *run, const struct roster_agent *a, const struct event *e,
@@ -55,6 +61,41 @@ static void tell_truth(struct run *run, size_t index, const struct event *e)
     int64_t run_us = agent_run_us(run, a, e->t_us);
     truth_event(run->truth, index, e, run_us, clock_map_uncertainty_ns(&a->clock) / NS_PER_US);
     log_problem(run, a, e, run_us);
+}
+
+/* After this coordinator's host booted and not in the future, by the agent's clock as it is known.
+ */
+static bool time_is_possible(const struct run *run, const struct roster_agent *a, uint64_t agent_us)
+{
+    if (agent_us > UINT64_MAX / NS_PER_US) {
+        return false;
+    }
+    int64_t ns = clock_map_to_coordinator_ns(&a->clock, agent_us * NS_PER_US);
+    return ns > -(int64_t)PAST_SLACK_NS && ns < (int64_t)(run->now_ns + FUTURE_SLACK_NS);
+}
+
+/* What no agent of ours would say: then nothing it says can be counted on. NULL: all is well. */
+static const char *fault_of(const struct run *run, const struct roster_agent *a,
+                            const struct control_batch *batch)
+{
+    for (size_t i = 0; i < batch->event_count; i++) {
+        const struct event *e = &batch->events[i];
+        bool is_preflight = (e->flags & EVENT_PREFLIGHT) != 0;
+        if (!roster_plays(a, e->client)) {
+            return "reported results of clients it does not play";
+        }
+        if (!is_preflight && e->stage >= run->plan.stage_count) {
+            return "reported results of a stage that does not exist";
+        }
+        if (!time_is_possible(run, a, e->t_us)) {
+            return "reported results of a time that cannot be";
+        }
+    }
+    size_t deferred_max = DEFERRED_LEAST + (size_t)run->plan.relay_count * DEFERRED_PER_RELAY;
+    if (run->start_ns == 0 && run->deferred_count + batch->event_count > deferred_max) {
+        return "reported more results than a preflight has";
+    }
+    return NULL;
 }
 
 static bool defer(struct run *run, size_t index, const struct event *e)
@@ -100,6 +141,18 @@ static void send_ack(struct run *run, struct roster_agent *a)
     run_send(run, a, &m);
 }
 
+static void say_out_of_step(struct run *run, const struct roster_agent *a, uint64_t seq,
+                            const char *what)
+{
+    uint64_t unsaid;
+    if (hub_may_say(run->hub, HUB_STREAM, &unsaid)) {
+        uint32_t index = (uint32_t)roster_index(&run->roster, a);
+        log_info("what=%s agent=%s seq=%llu committed=%llu unsaid=%llu", what, a->name,
+                 (unsigned long long)seq, (unsigned long long)ledger_committed(run->ledger, index),
+                 (unsigned long long)unsaid);
+    }
+}
+
 static void receive_batch(struct run *run, struct roster_agent *a,
                           const struct control_batch *batch)
 {
@@ -107,13 +160,16 @@ static void receive_batch(struct run *run, struct roster_agent *a,
     if (batch->epoch != a->epoch || run->ledger == NULL) {
         return;
     }
+    const char *fault = fault_of(run, a, batch);
+    if (fault != NULL) {
+        run_lose_agent(run, a, fault);
+        return;
+    }
     int rc =
         ledger_append(run->ledger, (uint32_t)index, batch->seq, batch->events, batch->event_count);
     if (rc == -EPROTO || rc == 0) {
-        log_info("what=%s agent=%s seq=%llu committed=%llu",
-                 rc == 0 ? "batch_repeated" : "batch_gap", a->name, (unsigned long long)batch->seq,
-                 (unsigned long long)ledger_committed(run->ledger, (uint32_t)index));
-        send_ack(run, a); /* a gap or a repetition: tell the agent where we are */
+        say_out_of_step(run, a, batch->seq, rc == 0 ? "batch_repeated" : "batch_gap");
+        send_ack(run, a); /* tell the agent where we are */
         return;
     }
     if (rc < 0) {
@@ -143,10 +199,25 @@ static void receive_snapshot(struct run *run, struct roster_agent *a, const stru
     if (run->truth == NULL) {
         return;
     }
+    if (!time_is_possible(run, a, s->at_ns / NS_PER_US)) {
+        run_lose_agent(run, a, "dated its counters at a time that cannot be");
+        return;
+    }
     truth_snapshot(run->truth, roster_index(&run->roster, a), s);
     if (s->is_final) {
         a->has_final = true;
         a->final_batch_seq = s->last_batch_seq;
+    }
+}
+
+/* Of servers and stages there are: what is kept per key stays bounded by the plan. */
+static void receive_histogram(struct run *run, const struct roster_agent *a,
+                              const struct control_histogram *h)
+{
+    const struct histogram_key *key = &h->key;
+    if ((key->stage < run->plan.stage_count || key->stage == SNAPSHOT_STAGE_PREFLIGHT) &&
+        (key->server < run->plan.server_count || key->server == SNAPSHOT_NO_SERVER)) {
+        truth_histogram(run->truth, roster_index(&run->roster, a), h);
     }
 }
 
@@ -170,7 +241,7 @@ static void handle_data(struct run *run, const struct link_peer *from,
     } else if (m->kind == CONTROL_SNAPSHOT) {
         receive_snapshot(run, a, m->u.snapshot);
     } else if (m->kind == CONTROL_HISTOGRAM) {
-        truth_histogram(run->truth, roster_index(&run->roster, a), &m->u.histogram);
+        receive_histogram(run, a, &m->u.histogram);
     }
 }
 

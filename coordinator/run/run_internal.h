@@ -73,6 +73,9 @@ struct run {
     unsigned signals;       /* Ctrl-C count */
 };
 
+/* One message of several lines at most to the operator, beside the live block. */
+void run_say(struct run *run, const char *text);
+
 /* --- run_phase.c --- */
 
 /* Feeds the state machine and carries out its action. */

@@ -55,12 +55,13 @@ void run_refuse(struct run *run, int exit_code, const char *format, ...)
     if (run->exit_code >= 0) {
         return; /* the first sentence is the cause */
     }
+    char text[600];
     va_list args;
     va_start(args, format);
-    fputs("leaseherd run: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    log_error("what=refused exit_code=%d why=\"%s\"", exit_code, text);
+    run_say(run, text);
     run->exit_code = exit_code;
     run_event_happened(run, RUN_REFUSED);
 }
@@ -103,7 +104,7 @@ static bool deal_the_plan(struct run *run)
         agents[i].address_count = a->address_count;
     }
     if (ok) {
-        diag_init(why, run->scenario->name);
+        diag_init(why, run->options->scenario_path);
         ok = deal_relays(run->scenario, &run->plan, agents, count, hands, why);
         for (size_t i = 0; i < count; i++) {
             run->roster.agents[i].hand = hands[i];
@@ -111,9 +112,10 @@ static bool deal_the_plan(struct run *run)
     }
     if (!ok && why != NULL && run->exit_code < 0) {
         char text[DIAG_ITEMS_MAX * (DIAG_TEXT_BYTES + DIAG_FILE_BYTES)];
-        size_t size = diag_print(why, text, sizeof(text));
-        fwrite(text, 1, size, stderr);
-        run_refuse(run, 2, "the relays cannot be dealt to these agents");
+        size_t size = diag_print(why, text, sizeof(text) - 1);
+        text[size] = '\0';
+        run_say(run, text);
+        run_refuse(run, 2, "the relays cannot be dealt to these agents, for the reasons above");
     }
     free(agents);
     free(hands);
@@ -188,24 +190,33 @@ static void prepare(struct run *run)
 
 /* --- PREFLIGHT, ARM --- */
 
+/* Asked before anything is sent: such a plan cannot work with this fleet. */
+static bool subnets_fit_the_path(struct run *run, bool are_whole)
+{
+    enum scenario_path path = run->scenario->client_path;
+    if (are_whole || (path != SCENARIO_PATH_ROUTED && path != SCENARIO_PATH_DNAT)) {
+        return true;
+    }
+    run_refuse(run, 2,
+               "client_path routed and dnat need every subnet at one agent; pin the relays of a "
+               "subnet to one agent, or use client_path: egress");
+    return false;
+}
+
 static void preflight(struct run *run)
 {
     struct deal_hand hands[ROSTER_AGENTS_MAX];
     for (size_t i = 0; i < run->roster.count; i++) {
         hands[i] = run->roster.agents[i].hand;
     }
-    bool whole = deal_subnets_are_whole(&run->plan, hands, run->roster.count);
+    bool are_whole = deal_subnets_are_whole(&run->plan, hands, run->roster.count);
+    if (!subnets_fit_the_path(run, are_whole)) {
+        return;
+    }
     struct control_message m = {.kind = CONTROL_PREFLIGHT};
-    m.u.preflight.path_count = preflight_candidates(run->scenario, whole, m.u.preflight.path);
+    m.u.preflight.path_count = preflight_candidates(run->scenario, are_whole, m.u.preflight.path);
     run_send_all(run, &m);
     run->phase_until_ns = run->now_ns + PREFLIGHT_NS;
-    if (!whole && (run->scenario->client_path == SCENARIO_PATH_ROUTED ||
-                   run->scenario->client_path == SCENARIO_PATH_DNAT)) {
-        run_refuse(
-            run, 2,
-            "client_path routed and dnat need every subnet at one agent; pin the relays of a "
-            "subnet to one agent, or use client_path: egress");
-    }
 }
 
 static void judge_preflight(struct run *run)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/truth/statistics.h"
 #include "coordinator/truth/truth_state.h"
 
 static void init_stages(struct truth *t)
@@ -400,8 +401,9 @@ static void running_latency(const struct truth *t, struct truth_now *out)
     struct histogram h;
     merge_latency(t->merge, &query, &h);
     if (h.count > 0) {
-        out->p50_us = histogram_percentile_ns(&h, 50) / NS_PER_US;
-        out->p99_us = histogram_percentile_ns(&h, 99) / NS_PER_US;
+        out->latency = latency_metric_name(metric);
+        out->p50_us = statistics_us(histogram_percentile_ns(&h, 50));
+        out->p99_us = statistics_us(histogram_percentile_ns(&h, 99));
     }
 }
 

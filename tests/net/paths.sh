@@ -9,7 +9,7 @@ fresh() {
 	"$lab" down "$name"
 	rm -rf "$work/keys" "$work"/a[0-9]*
 	agent_pid=()
-	fleet_begin --lease 20 "$@"
+	fleet_begin --lease 12 "$@"
 }
 
 works() { # NAME PATH AGENTS
@@ -25,13 +25,13 @@ works() { # NAME PATH AGENTS
 }
 
 fresh --servers isc --failover --agents 2
-scenario "$work/relayed.yaml" 2 100 50 14s 20s
+scenario "$work/relayed.yaml" 2 100 50 9s 12s
 works relayed relayed 2 # auto, and nothing was prepared
 egress "$work/relayed.yaml"
 cp "$work/relayed.yaml" "$work/egress.yaml"
 works egress egress 2 # auto again, now that the rule is there
 "$lab" testbed "$name" egress undo --rules "$work/testbed"
-path=egress scenario "$work/refused.yaml" 2 100 50 14s 20s
+path=egress scenario "$work/refused.yaml" 2 100 50 9s 12s
 start_agents 2
 do_run refused "$work/refused.yaml" 2
 stop_agents
@@ -39,7 +39,7 @@ expect "egress asked for, and not there: preflight refused" "$code" == 5
 ask "it says which path failed" '.verdict.reasons | join(" ") | test("egress")' == true
 
 fresh --servers isc --failover --agents 2 --subnets own
-subnets=own scenario "$work/routed-own.yaml" 2 100 50 14s 20s
+subnets=own scenario "$work/routed-own.yaml" 2 100 50 9s 12s
 "$bin/leaseherd" testbed "$work/routed-own.yaml" show >"$work/testbed"
 "$lab" testbed "$name" routed apply --rules "$work/testbed"
 works routed-own routed 2
@@ -49,14 +49,14 @@ cp "$work/routed-own.yaml" "$work/egress-own.yaml"
 works egress-own egress 2
 
 fresh --servers kea --failover --agents 1 --kea-socket udp
-scenario "$work/routed.yaml" 1 200 50 14s 20s
+scenario "$work/routed.yaml" 1 200 50 9s 12s
 "$bin/leaseherd" testbed "$work/routed.yaml" show >"$work/testbed"
 "$lab" testbed "$name" routed apply --rules "$work/testbed"
 works routed routed 1
 "$lab" testbed "$name" routed undo --rules "$work/testbed"
 
 fresh --servers isc --agents 1
-servers=1 path=dnat scenario "$work/dnat.yaml" 1 200 50 14s 20s
+servers=1 path=dnat scenario "$work/dnat.yaml" 1 200 50 9s 12s
 "$bin/leaseherd" testbed "$work/dnat.yaml" show >"$work/testbed"
 "$lab" testbed "$name" dnat apply --rules "$work/testbed"
 works dnat dnat 1

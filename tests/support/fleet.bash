@@ -217,7 +217,7 @@ scenario() {
 		printf 'clients: {seed: %s, identity: %s%s}\n' "${seed:-1}" "${identity:-fresh}" "${clients_extra:-}"
 		printf 'expect: {lease: %s%s}\nlimits: {packets: %s, time: 20m}\n' "$lease" "${expect_extra:-}" \
 			"${packets:-20000/s}"
-		printf 'run:\n  - {name: peak, acquire: {batch: %d}}\n' "$batch"
+		printf 'run:\n  - {name: peak, acquire: {batch: %d%s}}\n' "$batch" "${acquire_extra:-}"
 		[[ $hold == 0 ]] || printf '  - {name: keep, hold: %s}\n' "$hold"
 		printf '%s' "${stages:-}"
 		printf 'judge:\n%s' "${judge:-  - leases.failed == 0

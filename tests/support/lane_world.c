@@ -348,7 +348,11 @@ static uint64_t next_ns(const struct lane_world *w)
     if (w->flight_count > 0 && w->flights[0].at_ns < at_ns) {
         at_ns = w->flights[0].at_ns;
     }
-    return at_ns > w->now_ns ? at_ns : w->now_ns; /* now: another turn at the same instant */
+    if (at_ns > w->now_ns) {
+        return at_ns;
+    }
+    /* Another turn at the same instant; but what is kept back waits, as the edge does. */
+    return w->holds_events || w->holds_sends ? w->now_ns + NS_PER_MS : w->now_ns;
 }
 
 static void step(struct lane_world *w, uint64_t until_ns)
@@ -357,6 +361,7 @@ static void step(struct lane_world *w, uint64_t until_ns)
     w->turns_at_once = at_ns > w->now_ns ? 0 : w->turns_at_once + 1;
     if (w->turns_at_once > w->most_turns_at_once) {
         w->most_turns_at_once = w->turns_at_once;
+        assert(w->turns_at_once < 1000); /* it would spin for ever */
     }
     w->now_ns = at_ns < until_ns ? at_ns : until_ns;
     lane_world_turn(w);

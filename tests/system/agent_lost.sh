@@ -6,12 +6,12 @@ source "$(dirname "$0")/../support/fleet.bash"
 
 fleet_begin --servers isc --agents 3 --lease 30
 
-on_loss=continue servers=1 scenario "$work/continue.yaml" 3 200 100 40s 30s
+on_loss=continue servers=1 scenario "$work/continue.yaml" 3 200 100 25s 30s
 egress "$work/continue.yaml"
 start_agents 3
 begin_run continue "$work/continue.yaml" 3
 check "continue: the hold begins" until_log 'stage=keep' 60
-sleep 15
+sleep 10
 kill -KILL "${agent_pid[2]}"
 wait "${agent_pid[2]}" 2>/dev/null || true
 agent_pid[2]=''
@@ -37,7 +37,7 @@ expect "fail: soon" $((SECONDS - began)) '<' 40
 
 # The coordinator is stopped for 12 s: no DHCP packet later than 6 s after that, and no burst when it goes on.
 start_agent 2
-servers=1 judge=$'  - addresses.duplicate == 0\n' scenario "$work/stopped.yaml" 3 400 200 60s 30s
+servers=1 judge=$'  - addresses.duplicate == 0\n' scenario "$work/stopped.yaml" 3 400 200 50s 30s
 capture s1 start
 begin_run stopped "$work/stopped.yaml" 3
 check "stopped: the hold begins" until_log 'stage=keep' 60

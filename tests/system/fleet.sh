@@ -6,7 +6,7 @@
 source "$(dirname "$0")/../support/fleet.bash"
 
 one_pair() { # isc|kea
-	local each=1000 hold=50s lease=20
+	local each=1000 hold=32s lease=20
 	if [[ $tier == all ]]; then each=10000 hold=3m lease=60; fi
 	"$lab" down "$name"
 	rm -rf "$work/keys" "$work"/a[0-9]*

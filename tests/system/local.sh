@@ -4,8 +4,8 @@
 # shellcheck source-path=SCRIPTDIR source=../support/fleet.bash
 source "$(dirname "$0")/../support/fleet.bash"
 
-fleet_begin --servers kea --agents 1 --relays 2 --lease 20
-servers=1 release=200/s scenario "$work/local.yaml" 2 300 100 25s 20s
+fleet_begin --servers kea --agents 1 --relays 2 --lease 12
+servers=1 release=200/s scenario "$work/local.yaml" 2 300 100 14s 12s
 egress "$work/local.yaml"
 
 no_child() { ! pgrep -f "^leaseherd-agent .*state-dir $run/" >/dev/null; }

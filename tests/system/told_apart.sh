@@ -13,8 +13,8 @@ again() { # LAB-OPTIONS
 }
 
 # Renewals of a range the server no longer serves: NAK.
-again --servers isc --agents 1 --lease 20
-servers=1 scenario "$work/naks.yaml" 1 100 50 40s 20s
+again --servers isc --agents 1 --lease 12
+servers=1 scenario "$work/naks.yaml" 1 100 50 24s 12s
 egress "$work/naks.yaml"
 start_agents 1
 begin_run naks "$work/naks.yaml" 1
@@ -30,7 +30,7 @@ stop_agents
 
 # 60 addresses for 100 clients.
 again --servers isc --agents 1 --pool 10.10.0.1-10.10.0.60
-servers=1 scenario "$work/pool.yaml" 1 100 50 5s
+acquire_extra=", tries: 3, deadline: 30s" servers=1 scenario "$work/pool.yaml" 1 100 50 5s
 egress "$work/pool.yaml"
 start_agents 1
 began=$SECONDS
@@ -56,8 +56,8 @@ check "silent from the start: server-silent" has_finding server-silent
 stop_agents
 
 # A server that falls silent in the run: its clients expire, ask anew, and get no reply to their third DISCOVER.
-again --servers isc --agents 1 --lease 20
-servers=1 scenario "$work/dies.yaml" 1 200 100 90s 20s
+again --servers isc --agents 1 --lease 12
+servers=1 scenario "$work/dies.yaml" 1 200 100 90s 12s
 egress "$work/dies.yaml"
 start_agents 1
 begin_run dies "$work/dies.yaml" 1

@@ -17,6 +17,19 @@ static void a_sample_that_contradicts_itself_is_refused(void **state)
     assert_true(clock_map_uncertainty_ns(&map) == UINT64_MAX);
 }
 
+static void a_clock_that_is_decades_away_is_refused(void **state)
+{
+    (void)state;
+    static const uint64_t there[] = {INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX / 8 * 3,
+                                     INT64_MAX / 4, 0 - (uint64_t)INT64_MAX / 4};
+    struct clock_map map = {0};
+    for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+        uint64_t t2 = 1000000 + there[i];
+        assert_false(clock_map_add(&map, 1000000, t2, t2, 1000100));
+    }
+    assert_int_equal(map.count, 0);
+}
+
 static void the_truth_lies_within_the_uncertainty(void **state)
 {
     (void)state;
@@ -58,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sample_that_contradicts_itself_is_refused),
+        cmocka_unit_test(a_clock_that_is_decades_away_is_refused),
         cmocka_unit_test(the_truth_lies_within_the_uncertainty),
         cmocka_unit_test(the_least_delayed_of_the_last_samples_counts),
     };
