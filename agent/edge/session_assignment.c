@@ -8,11 +8,20 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 enum { REPORT_RELAYS_MAX = 256 };
 
 #define MILLI UINT64_C(1000)
+/*
+ * How long may be sent: for preflight before the first GO, then as long as the
+ * plan's run time, which the policy bounds, then for the clean-up. The coordinator ends a
+ * run well within these; one that has gone mad does not.
+ */
+#define BEFORE_RUN_NS (150 * NS_PER_S)
+#define OVER_TIME_NS  (10 * NS_PER_S)
+#define CLEAN_UP_NS   (3600 * NS_PER_S)
 
 /* --- PREPARE --- */
 
@@ -176,8 +185,9 @@ static void make_assignment(struct session *s, const struct control_prepare *pre
     a->phase = PHASE_READY;
     a->owes = OWES_READY;
     a->needs_all_histograms = true;
-    lane_thread_set_lease(a->lane, s->lease_until_ns);
+    a->send_until_ns = clock_boottime_ns() + BEFORE_RUN_NS;
     s->assignment = a;
+    session_renew_lease(s);
     log_info("what=prepared run=%s scenario=%s shares=%zu", a->plan.run_name, a->plan.scenario,
              prepare->share_count);
 }
@@ -193,6 +203,22 @@ void session_prepare(struct session *s, const struct control_prepare *prepare)
     } else {
         send_refusal(s, REFUSAL_PLAN, "another plan of this run is already prepared here");
     }
+}
+
+void session_renew_lease(struct session *s)
+{
+    struct assignment *a = s->assignment;
+    if (a == NULL) {
+        return;
+    }
+    bool is_cut = a->send_until_ns < s->lease_until_ns;
+    if (is_cut && !a->is_over_time) {
+        a->is_over_time = true;
+        log_error("what=over_time run=%s why=\"the plan's run time is over, but the coordinator "
+                  "goes on; nothing more is sent after it\"",
+                  a->plan.run_name);
+    }
+    lane_thread_set_lease(a->lane, is_cut ? a->send_until_ns : s->lease_until_ns);
 }
 
 void session_discard(struct session *s, const char *why)
@@ -261,6 +287,10 @@ static void obey_go(struct session *s, const struct control_go *go)
         return;
     }
     if (tell_lane(s, &command, "go")) {
+        if (a->phase == PHASE_ARMED) {
+            a->send_until_ns = clock_boottime_ns() + a->plan.run_time_max_ns + OVER_TIME_NS;
+            session_renew_lease(s);
+        }
         a->phase = PHASE_RUNNING;
     }
 }
@@ -270,6 +300,10 @@ static void obey_drain(struct session *s, const struct control_drain *drain)
     struct assignment *a = s->assignment;
     struct lane_command command = {.kind = LANE_DO_DRAIN, .u.drain = *drain};
     if (a->phase <= PHASE_DRAINING && tell_lane(s, &command, "drain")) {
+        if (a->phase < PHASE_DRAINING && !a->is_over_time) {
+            a->send_until_ns = clock_boottime_ns() + CLEAN_UP_NS;
+            session_renew_lease(s);
+        }
         a->phase = PHASE_DRAINING; /* a second one may say NOW */
     }
 }

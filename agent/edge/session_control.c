@@ -128,9 +128,7 @@ static void granted(struct session *s, const struct control_grant *grant)
     uint64_t duration_ns = grant->duration_ns < RUN_LEASE_NS ? grant->duration_ns : RUN_LEASE_NS;
     s->grant_boottime_ns = grant->boottime_ns;
     s->lease_until_ns = grant->boottime_ns + duration_ns;
-    if (s->assignment != NULL) {
-        lane_thread_set_lease(s->assignment->lane, s->lease_until_ns);
-    }
+    session_renew_lease(s);
 }
 
 static void run_is_over(struct session *s, const struct control_bye *bye)

@@ -49,6 +49,8 @@ struct assignment {
     uint8_t plan_hash[PLAN_HASH_BYTES];
     uint64_t assignment_epoch;
     uint64_t memory_bytes;
+    uint64_t send_until_ns; /* CLOCK_BOOTTIME: the plan's run time is over, whatever is granted */
+    bool is_over_time;
     struct lane_thread *lane;
 
     uint64_t arm_generation;
@@ -151,6 +153,8 @@ uint64_t session_control_next_ns(const struct session *s);
 /* Makes the run, or sends REFUSE. */
 void session_prepare(struct session *s, const struct control_prepare *prepare);
 void session_obey(struct session *s, const struct control_message *m);
+/* The run lease as it stands, never beyond the run's time, given to the lane. */
+void session_renew_lease(struct session *s);
 /* Ends the run without another packet; NULL is fine. One line in the log says why. */
 void session_discard(struct session *s, const char *why);
 /* The same run answered a new HELLO: all that may have been lost is owed again. */

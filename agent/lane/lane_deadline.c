@@ -190,7 +190,8 @@ static bool take_deadline(struct lane *lane, uint32_t local)
     } else {
         return false;
     }
-    if (lane->paused_at_ns != 0) {
+    /* What a pause left waiting is still the pause's doing while the backlog is worked off. */
+    if (lane->paused_at_ns != 0 || lane->gate.is_catching_up) {
         client_set(c, CLIENT_PAUSED);
     }
     return true;

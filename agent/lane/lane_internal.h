@@ -96,5 +96,5 @@ bool lane_preflight_receive(struct lane *lane, uint32_t local, const struct dhcp
                             const struct lane_packet *packet);
 /* What became of a preflight client's packet. */
 void lane_preflight_sent(struct lane *lane, const struct lane_out *out, int error);
-/* DRAIN: leases are released, what is not bound ends. `at_once`: not even that. */
+/* Leases are released, what is not bound ends; `at_once`: not even that. */
 void lane_preflight_stop(struct lane *lane, bool at_once);

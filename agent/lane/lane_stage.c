@@ -179,6 +179,7 @@ void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
     if (s->is_begun && (go->stage < s->index || (go->stage == s->index && go->step <= s->step))) {
         return; /* repeated, or older than what we do already */
     }
+    lane_preflight_stop(lane, true); /* its clients are the stage's now */
     lane_stage_stop(lane);
     if (!s->is_begun || go->stage != s->index) {
         begin_stage(lane, go);

@@ -97,6 +97,8 @@ json_t *json_leases(const struct result *r, bool *ok)
         {"failed", r->leases.failed},
         {"nak", r->leases.nak},
         {"renew_retried", r->renew_retried},
+        {"renew_gave_up", r->renew_gave_up},
+        {"unanswered_at_end", r->unanswered_at_end},
     };
     put_counts(leases, rows, ARRAY_LEN(rows), true, ok);
     return leases;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/attrs.h"
+#include "coordinator/truth/accounting.h"
 #include "proto/lease_names.h"
 
 struct line {
@@ -29,10 +30,14 @@ static void say(struct line *l, const char *format, ...)
     }
 }
 
-static bool is_problem(const struct event *e)
+static bool is_problem(const struct plan *plan, const struct event *e)
 {
+    if ((e->flags & EVENT_PREFLIGHT) != 0) {
+        /* It tries paths to find out which work: only an address it could not get is trouble. */
+        return e->kind == EVENT_ACQUIRE && (e->result == EVENT_NAK || e->result == EVENT_GAVE_UP);
+    }
     unsigned bad_flags = EVENT_LATE_BOUND | EVENT_DEADLINE | EVENT_IN_PAUSE | EVENT_OUTSIDE_SUBNET |
-                         EVENT_SHORT_LEASE | EVENT_ADDRESS_CHANGED | EVENT_MASK_CHANGED;
+                         EVENT_ADDRESS_CHANGED | EVENT_MASK_CHANGED;
     switch ((enum event_result)e->result) {
     case EVENT_NAK:
     case EVENT_GAVE_UP:
@@ -45,7 +50,7 @@ static bool is_problem(const struct event *e)
     case EVENT_RESULT_COUNT:
         break;
     }
-    return (e->flags & bad_flags) != 0;
+    return (e->flags & bad_flags) != 0 || accounting_lease_is_off(plan, e);
 }
 
 static enum lease_state state_of(const struct event *e)
@@ -175,7 +180,7 @@ size_t problems_format(const struct problems_context *context, const struct even
                        size_t size)
 {
     if (size < 2 || e->kind >= EVENT_KIND_COUNT || e->result >= EVENT_RESULT_COUNT ||
-        !is_problem(e)) {
+        !is_problem(context->plan, e)) {
         return 0;
     }
     struct line l = {.out = out, .size = size - 1}; /* the newline always fits */

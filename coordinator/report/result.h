@@ -179,7 +179,9 @@ struct result {
     } messages;
 
     struct result_leases leases;
-    uint64_t renew_retried; /* renewals answered after a retransmission; RESULT_UNKNOWN */
+    uint64_t renew_retried;     /* renewals answered after a retransmission; RESULT_UNKNOWN */
+    uint64_t renew_gave_up;     /* renewals that reached T2 without an answer */
+    uint64_t unanswered_at_end; /* exchanges the drain had to abandon; RESULT_UNKNOWN */
 
     struct {
         uint64_t clients, at_risk;

@@ -10,7 +10,7 @@
 #include "common/attrs.h"
 #include "common/clock.h"
 
-enum { AGENT_LINES_MAX = 12, PHASE_BYTES = 64, ROW_BYTES = 256 };
+enum { AGENT_LINES_MAX = 12, PHASE_BYTES = 64, ROW_BYTES = 256, CELL_BYTES = 24 };
 #define DRAW_EVERY_NS (250 * NS_PER_MS)
 #define LINE_EVERY_NS (5 * NS_PER_S)
 
@@ -51,6 +51,17 @@ static void put_value(FILE *out, const char *value)
     (void)fputc('"', out);
 }
 
+/* UINT64_MAX, too few samples: "-". */
+static const char *ms_cell(uint64_t us, char cell[CELL_BYTES])
+{
+    if (us == UINT64_MAX) {
+        (void)snprintf(cell, CELL_BYTES, "-");
+    } else {
+        (void)snprintf(cell, CELL_BYTES, "%.2f", (double)us / 1e3);
+    }
+    return cell;
+}
+
 static void put_line(struct terminal *t, const struct truth_now *now, const char *phase,
                      double run_s)
 {
@@ -65,8 +76,9 @@ static void put_line(struct terminal *t, const struct truth_now *now, const char
                   now->renewed_per_s, now->rebound, now->expired, now->failed, now->sent,
                   now->received, now->events);
     if (now->latency != NULL) {
-        (void)fprintf(t->out, " latency=%s p50_ms=%.2f p99_ms=%.2f", now->latency,
-                      (double)now->p50_us / 1e3, (double)now->p99_us / 1e3);
+        char p50[CELL_BYTES], p99[CELL_BYTES];
+        (void)fprintf(t->out, " latency=%s p50_ms=%s p99_ms=%s", now->latency,
+                      ms_cell(now->p50_us, p50), ms_cell(now->p99_us, p99));
     }
     (void)fputc('\n', t->out);
     (void)fflush(t->out);
@@ -103,10 +115,11 @@ static void go_back(struct terminal *t)
 
 static void put_latency(struct terminal *t, const struct truth_now *now)
 {
-    char latency[64] = "";
+    char latency[96] = "";
     if (now->latency != NULL) {
-        (void)snprintf(latency, sizeof(latency), "%s p50 %.2f ms  p99 %.2f ms  ", now->latency,
-                       (double)now->p50_us / 1e3, (double)now->p99_us / 1e3);
+        char p50[CELL_BYTES], p99[CELL_BYTES];
+        (void)snprintf(latency, sizeof(latency), "%s p50 %s ms  p99 %s ms  ", now->latency,
+                       ms_cell(now->p50_us, p50), ms_cell(now->p99_us, p99));
     }
     put_row(t, "%spackets sent %" PRIu64 "  received %" PRIu64, latency, now->sent, now->received);
 }
@@ -116,7 +129,8 @@ static void put_block(struct terminal *t, const struct truth_now *now, const cha
 {
     go_back(t);
     t->columns = columns_of(t->out);
-    put_row(t, "%s  %.1f s  bound %" PRIu64 "  open %" PRIu64 "  failed %" PRIu64 "  expired %" PRIu64,
+    put_row(t,
+            "%s  %.1f s  bound %" PRIu64 "  open %" PRIu64 "  failed %" PRIu64 "  expired %" PRIu64,
             phase, run_s, now->bound, now->open, now->failed, now->expired);
     put_row(t, "acquired %" PRIu64 " (%.0f/s)  renewed %" PRIu64 " (%.0f/s)  rebound %" PRIu64,
             now->acquired, now->acquired_per_s, now->renewed, now->renewed_per_s, now->rebound);
@@ -157,14 +171,6 @@ void terminal_update(struct terminal *t, const struct truth_now *now, const char
         put_block(t, now, phase, agents, agent_count, run_s);
     } else {
         put_line(t, now, phase, run_s);
-    }
-}
-
-void terminal_clear(struct terminal *t)
-{
-    if (t != NULL) {
-        t->lines = 0;
-        (void)fflush(t->out);
     }
 }
 

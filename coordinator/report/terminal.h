@@ -33,9 +33,6 @@ bool terminal_is_due(const struct terminal *terminal, const char *phase);
  */
 void terminal_update(struct terminal *terminal, const struct truth_now *now, const char *phase,
                      const struct terminal_agent *agents, size_t agent_count, double run_s);
-/* Leaves the block standing and forgets it: what is printed now stays, the next block comes below.
- * NULL is fine. */
-void terminal_clear(struct terminal *terminal);
 /*
  * Before anything else is printed to the same stream: takes the block off the
  * screen; the next update draws it again, below what was printed. NULL is fine.

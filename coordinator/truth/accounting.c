@@ -103,6 +103,21 @@ bool accounting_leases_of(const struct event *e, struct result_leases *out_incre
     return true;
 }
 
+bool accounting_lease_is_off(const struct plan *plan, const struct event *e)
+{
+    enum { ROUNDING_S = 1 };
+    if ((e->flags & EVENT_SHORT_LEASE) == 0) {
+        return false;
+    }
+    uint32_t longest_s = plan->expect_lease_s;
+    uint32_t shortest_s = plan->expect_mclt_s > 0 && plan->expect_mclt_s < longest_s
+                              ? plan->expect_mclt_s
+                              : longest_s;
+    bool is_short = e->lease_s < shortest_s && shortest_s - e->lease_s > ROUNDING_S;
+    bool is_long = e->lease_s > longest_s && e->lease_s - longest_s > ROUNDING_S;
+    return is_short || is_long;
+}
+
 void accounting_event(struct accounting *a, size_t agent, const struct event *e, bool is_judged)
 {
     assert(agent < a->agent_count);
@@ -126,7 +141,6 @@ void accounting_event(struct accounting *a, size_t agent, const struct event *e,
     bool is_changed = e->result == EVENT_CHANGED || (e->flags & EVENT_ADDRESS_CHANGED) != 0;
     a->changed_on_renew += is_renewal && is_changed;
     a->outside_subnet += (e->flags & EVENT_OUTSIDE_SUBNET) != 0;
-    a->short_lease += (e->flags & EVENT_SHORT_LEASE) != 0;
     a->mask_changed += (e->flags & EVENT_MASK_CHANGED) != 0;
 }
 

@@ -34,7 +34,7 @@ struct accounting {
     struct result_leases total;
     struct result_leases stage[PLAN_STAGES_MAX];  /* by the stage they ended in */
     struct result_leases judged[PLAN_STAGES_MAX]; /* of these, after the warm-up */
-    uint64_t outside_subnet, changed_on_renew, short_lease, mask_changed;
+    uint64_t outside_subnet, changed_on_renew, mask_changed;
 };
 
 NODISCARD bool accounting_init(struct accounting *a, size_t agent_count);
@@ -42,6 +42,12 @@ void accounting_fini(struct accounting *a);
 
 /* Which lease counter an event raises; false: none. */
 bool accounting_leases_of(const struct event *e, struct result_leases *out_increments);
+
+/*
+ * An ACK whose lease time the scenario did not expect. A second more or less is
+ * nothing: a REQUEST repeated within it, a server that rounds.
+ */
+bool accounting_lease_is_off(const struct plan *plan, const struct event *e);
 
 /* `is_judged`: after the stage's warm-up. */
 void accounting_event(struct accounting *a, size_t agent, const struct event *e, bool is_judged);

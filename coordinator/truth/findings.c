@@ -43,10 +43,9 @@ static const char *side_of(const char *id)
 {
     static const struct {
         const char *id, *side;
-    } sides[] = {{"foreign-offer", "bed"},     {"server-naks", "server"},
-                 {"pool-exhausted", "server"}, {"no-reply-path", "bed"},
-                 {"wrong-source-port", "bed"}, {"send-errors", "tester"},
-                 {"agent-lost", "tester"}};
+    } sides[] = {{"foreign-offer", "bed"},  {"server-naks", "server"}, {"pool-exhausted", "server"},
+                 {"no-reply-path", "bed"},  {"no-client-path", "bed"}, {"wrong-source-port", "bed"},
+                 {"send-errors", "tester"}, {"agent-lost", "tester"}};
     for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
         if (strcmp(sides[i].id, id) == 0) {
             return sides[i].side;
@@ -94,8 +93,9 @@ bool findings_make(const struct truth *t, struct result *out)
         return false;
     }
     take_over(t, out);
+    findings_of_bed(t, out); /* what the bed has lost is not asked of the servers again */
     findings_of_servers(t, out);
-    findings_of_bed(t, out);
+    findings_of_renewals(t, out);
     findings_of_tester(t, out);
     sort_findings(out);
     return true;

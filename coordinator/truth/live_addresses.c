@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "coordinator/truth/sparse_bitmap.h"
 #include "coordinator/truth/table.h"
@@ -10,8 +11,12 @@
 enum {
     ORIGIN_MS = 3600000, /* run time 0 in table time: preflight lies before the start instant */
     ROUNDING_US = 2000,  /* two stamps rounded to milliseconds */
-    SUSPECT_CHAINS = 4096
+    SUSPECT_CHAINS = 4096,
+    CLIENT_BITS = 27 /* of an entry's value; the server's index has the rest */
 };
+
+static_assert(PLAN_CLIENTS_MAX <= 1 << CLIENT_BITS && LIVE_SERVERS <= 1 << (32 - CLIENT_BITS),
+              "client and server share 32 bits");
 
 struct window {
     int64_t from_us, until_us;
@@ -25,7 +30,7 @@ struct suspect {
 };
 
 struct live_addresses {
-    struct table leases; /* key: address; value: client; word: from and until in ms */
+    struct table leases; /* key: address; value: client, server; word: from and until in ms */
     struct sparse_bitmap seen, duplicate, moved;
 
     struct suspect *suspects;
@@ -104,6 +109,24 @@ static struct window window_of(const struct table_entry *entry)
 static void set_window(struct table_entry *entry, struct window w)
 {
     entry->word = (uint64_t)to_ms(w.from_us) << 32 | to_ms(w.until_us);
+}
+
+static uint32_t client_of(const struct table_entry *entry)
+{
+    return entry->value & ((UINT32_C(1) << CLIENT_BITS) - 1);
+}
+
+static unsigned server_of(const struct table_entry *entry)
+{
+    unsigned server = entry->value >> CLIENT_BITS;
+    return server < LIVE_SERVERS ? server : LIVE_NO_SERVER;
+}
+
+static void set_holder(struct table_entry *entry, struct live_holder who)
+{
+    uint32_t server = who.server < LIVE_SERVERS ? who.server : LIVE_NO_SERVER;
+    assert(who.client < UINT32_C(1) << CLIENT_BITS);
+    entry->value = who.client | server << CLIENT_BITS;
 }
 
 static int64_t tolerance_us(const struct live_addresses *live, const struct suspect *s)
@@ -207,7 +230,8 @@ void live_addresses_lease(struct live_addresses *live, struct ipv4 address, stru
         return;
     }
     struct table_entry *entry = table_put(&live->leases, key);
-    if (!sparse_bitmap_add(&live->seen, key) || entry == NULL) {
+    bool is_noted = who.is_preflight || sparse_bitmap_add(&live->seen, key);
+    if (!is_noted || entry == NULL) {
         live->is_out_of_memory = true;
         return;
     }
@@ -215,26 +239,27 @@ void live_addresses_lease(struct live_addresses *live, struct ipv4 address, stru
 
     struct window fresh = {.from_us = from_us, .until_us = until_us};
     if (entry->word == 0) {
-        entry->value = who.client;
+        set_holder(entry, who);
         set_window(entry, fresh);
         return;
     }
     struct window held = window_of(entry);
-    if (entry->value == who.client) {
+    if (client_of(entry) == who.client) {
+        set_holder(entry, who);
         /* A gap between two leases of one client is no reason to keep its old beginning. */
         fresh.from_us = from_us < held.until_us ? held.from_us : from_us;
         set_window(entry, fresh);
         return;
     }
-    struct live_holder holder = {.client = entry->value,
-                                 .agent = live->agent_of(live->context, entry->value)};
+    struct live_holder holder = {.client = client_of(entry),
+                                 .agent = live->agent_of(live->context, client_of(entry))};
     if (from_us >= held.from_us) {
         suspect_add(live, (struct suspect){.address = key,
                                            .first = holder,
                                            .second = who,
                                            .first_window = held,
                                            .second_window = fresh});
-        entry->value = who.client;
+        set_holder(entry, who);
         set_window(entry, fresh);
     } else {
         /* An older lease from a stream that lags: the table keeps the later holder. */
@@ -255,7 +280,7 @@ void live_addresses_end(struct live_addresses *live, struct ipv4 address, uint32
     }
     suspects_update(live, key, client, at_us, at_us);
     const struct table_entry *entry = table_find(&live->leases, key);
-    if (entry != NULL && entry->value == client) {
+    if (entry != NULL && client_of(entry) == client) {
         table_remove(&live->leases, key);
     }
 }
@@ -349,6 +374,39 @@ void live_addresses_decide_all(struct live_addresses *live)
     for (size_t i = 0; i < live->suspect_capacity; i++) {
         if (live->suspects[i].address != 0) {
             decide(live, (int)i);
+        }
+    }
+}
+
+void live_addresses_oldest(const struct live_addresses *live, uint64_t count,
+                           uint64_t out_by_server[LIVE_SERVERS])
+{
+    enum { SLOTS = 4096 };
+    static const uint64_t none[LIVE_SERVERS];
+    uint64_t by_slot[SLOTS] = {0};
+    uint32_t first_ms = UINT32_MAX, last_ms = 0;
+    memcpy(out_by_server, none, sizeof(none));
+    for (size_t i = 0; i < live->leases.capacity; i++) {
+        uint32_t until_ms = (uint32_t)live->leases.slots[i].word;
+        bool is_used = live->leases.slots[i].key != 0;
+        first_ms = is_used && until_ms < first_ms ? until_ms : first_ms;
+        last_ms = is_used && until_ms > last_ms ? until_ms : last_ms;
+    }
+    uint32_t slot_ms = last_ms < first_ms ? 1 : (last_ms - first_ms) / SLOTS + 1;
+    for (size_t i = 0; i < live->leases.capacity; i++) {
+        if (live->leases.slots[i].key != 0) {
+            by_slot[((uint32_t)live->leases.slots[i].word - first_ms) / slot_ms]++;
+        }
+    }
+    size_t end = 0;
+    for (uint64_t sum = 0; end < SLOTS && sum < count; end++) {
+        sum += by_slot[end];
+    }
+    for (size_t i = 0; i < live->leases.capacity && count > 0; i++) {
+        const struct table_entry *entry = &live->leases.slots[i];
+        if (entry->key != 0 && ((uint32_t)entry->word - first_ms) / slot_ms < end) {
+            out_by_server[server_of(entry)]++;
+            count--;
         }
     }
 }

@@ -22,8 +22,14 @@
 
 #include "common/attrs.h"
 #include "common/inet.h"
+#include "proto/plan.h"
 
-enum { LIVE_EXAMPLES_MAX = 5, LIVE_SUSPECTS_MAX = 16384 };
+enum {
+    LIVE_EXAMPLES_MAX = 5,
+    LIVE_SUSPECTS_MAX = 16384,
+    LIVE_SERVERS = PLAN_SERVERS_MAX + 1,
+    LIVE_NO_SERVER = PLAN_SERVERS_MAX
+};
 
 struct live_addresses;
 
@@ -31,6 +37,8 @@ struct live_addresses;
 struct live_holder {
     uint32_t client;
     uint32_t agent;
+    uint8_t server;    /* that gave the lease: index in the plan, or LIVE_NO_SERVER */
+    bool is_preflight; /* the address is not one of the run's `distinct` */
 };
 
 struct live_duplicate {
@@ -41,7 +49,7 @@ struct live_duplicate {
 
 struct live_figures {
     uint64_t live_now;
-    uint64_t distinct;   /* addresses ever leased */
+    uint64_t distinct;   /* addresses ever leased, preflight left out */
     uint64_t duplicates; /* addresses found live at two clients */
     uint64_t undecided;  /* overlaps that could not be decided */
     const struct live_duplicate *examples;
@@ -70,6 +78,12 @@ void live_addresses_uncertainty(struct live_addresses *live, uint32_t agent,
 /* The agent's stream is complete up to this time. */
 void live_addresses_watermark(struct live_addresses *live, uint32_t agent, int64_t run_us);
 void live_addresses_agent_lost(struct live_addresses *live, uint32_t agent);
+/*
+ * Of the `count` leases that end soonest, how many each server gave: with a
+ * server that no longer extends them, they are its own. One pass over the table.
+ */
+void live_addresses_oldest(const struct live_addresses *live, uint64_t count,
+                           uint64_t out_by_server[LIVE_SERVERS]);
 /* All streams are complete: decides every suspect. */
 void live_addresses_decide_all(struct live_addresses *live);
 

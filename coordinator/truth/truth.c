@@ -51,6 +51,9 @@ struct truth *truth_new(const struct scenario *scenario, const struct plan *plan
     init_stages(t);
     t->evidence.last_answer_us = t->evidence.last_acquired_begin_us = INT64_MIN;
     t->evidence.first_starved_begin_us = INT64_MAX;
+    for (size_t i = 0; i < PLAN_SERVERS_MAX; i++) {
+        t->servers[i].last_ack_us = INT64_MIN;
+    }
     return t;
 }
 
@@ -133,15 +136,6 @@ uint64_t truth_received_total(const struct truth *t)
     return sum;
 }
 
-static uint64_t living_total(const struct truth *t, enum snapshot_counter c)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < t->agent_count; i++) {
-        sum += t->is_lost[i] ? 0 : merge_counter(t->merge, i, c);
-    }
-    return sum;
-}
-
 /*
  * An open-model agent more than 1 % behind its schedule for three seconds is
  * not the load that was asked for, even when it catches up later.
@@ -168,6 +162,50 @@ static void watch_schedule(struct truth *t, size_t agent, const struct snapshot 
     }
 }
 
+static void take_totals(struct truth *t, size_t agent, const struct snapshot *s)
+{
+    struct truth_agent_state *a = &t->agents[agent];
+    uint64_t bound = t->is_lost[agent] ? 0 : s->counter[COUNTER_clients_bound];
+    uint64_t open = t->is_lost[agent] ? 0 : s->counter[COUNTER_exchanges_open];
+    t->bound_total += bound - a->bound;
+    t->open_total += open - a->open;
+    a->bound = bound;
+    a->open = open;
+}
+
+/*
+ * The drain waits ten seconds for open exchanges and then abandons them without
+ * a word: a renewal that saw neither T2 nor its lease's end has no event. What is
+ * open shortly before that has had no answer. Settled once, when all agents have
+ * told, and before the clean-up's RELEASEs empty the table of leases.
+ */
+static void watch_drain(struct truth *t, size_t agent, const struct snapshot *s, int64_t run_us)
+{
+    enum { BEGUN_US = 1000000, LATE_US = 8000000 };
+    struct truth_agent_state *a = &t->agents[agent];
+    int64_t end_us = (int64_t)(t->stages[t->stage].end_s * 1e6);
+    if (!t->is_any_stage_begun || !t->stages[t->stage].has_ended || t->unanswered.is_known) {
+        return;
+    }
+    uint64_t open = s->counter[COUNTER_exchanges_open];
+    bool is_late = run_us >= end_us + LATE_US;
+    a->has_drain_figures = s->is_final || is_late || (open == 0 && run_us >= end_us + BEGUN_US);
+    /* Open at an earlier end: cut off by a hard stop, which proves nothing. */
+    a->unanswered = is_late ? open : 0;
+    uint64_t total = 0;
+    for (size_t i = 0; i < t->agent_count; i++) {
+        if (!t->agents[i].has_drain_figures && !t->is_lost[i]) {
+            return;
+        }
+        total += t->is_lost[i] ? 0 : t->agents[i].unanswered;
+    }
+    t->unanswered.is_known = true;
+    t->unanswered.total = total;
+    if (total > 0) {
+        live_addresses_oldest(t->live, total, t->unanswered.by_server);
+    }
+}
+
 void truth_snapshot(struct truth *t, size_t agent, const struct snapshot *s)
 {
     assert(agent < t->agent_count);
@@ -176,19 +214,23 @@ void truth_snapshot(struct truth *t, size_t agent, const struct snapshot *s)
         return;
     }
     watch_schedule(t, agent, s);
+    take_totals(t, agent, s);
     if (!a->has_offset) {
         return; /* no event has shown this agent's clock yet: nothing to draw */
     }
     int64_t run_us = (int64_t)(s->at_ns / NS_PER_US) + a->offset_us;
     uint64_t sent = sent_of(s), received = received_of(s);
-    int64_t from_us = a->has_snapshot_time ? a->snapshot_at_us : run_us;
+    int64_t from_us = a->has_snapshot_time ? a->snapshot_at_us : 0;
+    if (!a->has_snapshot_time) { /* what was sent before the start instant is not on this axis */
+        a->snapshot_sent = s->counter[COUNTER_preflight_sent];
+        a->snapshot_received = s->counter[COUNTER_preflight_received];
+    }
     timeline_spread(t->timeline, TIMELINE_sent, from_us, run_us, (double)(sent - a->snapshot_sent));
     timeline_spread(t->timeline, TIMELINE_received, from_us, run_us,
                     (double)(received - a->snapshot_received));
-    timeline_gauge(t->timeline, TIMELINE_bound, run_us,
-                   (double)living_total(t, COUNTER_clients_bound));
-    timeline_gauge(t->timeline, TIMELINE_open, run_us,
-                   (double)living_total(t, COUNTER_exchanges_open));
+    timeline_gauge(t->timeline, TIMELINE_bound, run_us, (double)t->bound_total);
+    timeline_gauge(t->timeline, TIMELINE_open, run_us, (double)t->open_total);
+    watch_drain(t, agent, s, run_us);
     a->has_snapshot_time = true;
     a->snapshot_at_us = run_us;
     a->snapshot_sent = sent;
@@ -286,6 +328,9 @@ void truth_agent_lost(struct truth *t, size_t agent, int64_t run_us)
         return;
     }
     t->is_lost[agent] = true;
+    t->bound_total -= t->agents[agent].bound;
+    t->open_total -= t->agents[agent].open;
+    t->agents[agent].bound = t->agents[agent].open = 0;
     live_addresses_agent_lost(t->live, (uint32_t)agent);
     size_t at = strlen(t->lost_text);
     (void)snprintf(t->lost_text + at, sizeof(t->lost_text) - at, "%s%s at %.1f s",
@@ -314,6 +359,10 @@ void truth_stage_begin(struct truth *t, uint32_t stage, int64_t run_us)
     s->begin_s = (double)run_us / 1e6;
     t->stage = stage;
     t->is_any_stage_begun = true;
+    t->unanswered = (struct truth_unanswered){0};
+    for (size_t i = 0; i < t->agent_count; i++) {
+        t->agents[i].has_drain_figures = false;
+    }
     outage_stage_begin(&t->outage);
 }
 
@@ -400,10 +449,11 @@ static void running_latency(const struct truth *t, struct truth_now *out)
         .metric = metric, .clock = LATENCY_INTENDED, .stage = t->stage, .agent = SIZE_MAX};
     struct histogram h;
     merge_latency(t->merge, &query, &h);
-    if (h.count > 0) {
+    if (h.count >= statistics_samples_needed(50)) {
+        bool is_enough = h.count >= statistics_samples_needed(99);
         out->latency = latency_metric_name(metric);
         out->p50_us = statistics_us(histogram_percentile_ns(&h, 50));
-        out->p99_us = statistics_us(histogram_percentile_ns(&h, 99));
+        out->p99_us = is_enough ? statistics_us(histogram_percentile_ns(&h, 99)) : RESULT_UNKNOWN;
     }
 }
 
@@ -411,8 +461,8 @@ void truth_now(const struct truth *t, int64_t run_us, struct truth_now *out)
 {
     const struct result_leases *leases = &t->accounting.total;
     *out = (struct truth_now){
-        .bound = living_total(t, COUNTER_clients_bound),
-        .open = living_total(t, COUNTER_exchanges_open),
+        .bound = t->bound_total,
+        .open = t->open_total,
         .failed = leases->failed,
         .acquired = leases->acquired,
         .renewed = leases->renewed,

@@ -83,8 +83,8 @@ struct truth_now {
     uint64_t bound, open, failed, acquired, renewed, rebound, expired;
     uint64_t sent, received, events;
     double acquired_per_s, renewed_per_s; /* over the last 5 s */
-    const char *latency;     /* the running stage's main one; NULL: none, or no sample yet */
-    uint64_t p50_us, p99_us; /* of it, from the intended instant, warm-up included */
+    const char *latency;     /* the running stage's main one; NULL: none, or too few samples */
+    uint64_t p50_us, p99_us; /* of it, from the intended instant; p99 UINT64_MAX: too few samples */
 };
 void truth_now(const struct truth *truth, int64_t run_us, struct truth_now *out);
 

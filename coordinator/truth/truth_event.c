@@ -42,7 +42,11 @@ static void track_address(struct truth *t, uint32_t agent, const struct event *e
 {
     live_addresses_uncertainty(t->live, agent, uncertainty_us);
     if (has_lease(e)) {
-        struct live_holder who = {.client = e->client, .agent = agent};
+        size_t server = truth_server_of(t, e->server);
+        struct live_holder who = {.client = e->client,
+                                  .agent = agent,
+                                  .server = server == SIZE_MAX ? LIVE_NO_SERVER : (uint8_t)server,
+                                  .is_preflight = (e->flags & EVENT_PREFLIGHT) != 0};
         live_addresses_lease(t->live, e->addr, who, run_us, lease_until_us(e, run_us));
         if ((e->flags & EVENT_ADDRESS_CHANGED) != 0) {
             live_addresses_moved(t->live, e->client);
@@ -104,15 +108,104 @@ static void note_starved(struct truth_evidence *v, const struct event *e, int64_
     }
 }
 
-static void note_burst(struct truth *t, const struct event *e, int64_t run_us)
+static bool is_first_acquire(const struct plan *plan, uint32_t stage)
 {
-    enum { TRIES_WITHOUT_LOSS = 2 };
-    int64_t stage_us = (int64_t)(t->stages[e->stage].begin_s * 1e6);
-    int64_t second = (begin_us(e, run_us) - stage_us) / 1000000;
-    if (t->stages[e->stage].was_begun && second >= 0 && second < TRUTH_BURST_SECONDS) {
-        t->evidence.begun[second]++;
-        t->evidence.repeated[second] += e->tries > TRIES_WITHOUT_LOSS;
+    uint32_t first = 0;
+    while (first < plan->stage_count && plan->stages[first].kind != PLAN_ACQUIRE) {
+        first++;
     }
+    return stage == first;
+}
+
+static void note_ramp(struct truth *t, const struct event *e, int64_t run_us)
+{
+    enum { TRIES_WITHOUT_LOSS = 2, SLOT_US = 100000 };
+    const struct result_stage *stage = &t->stages[e->stage];
+    struct truth_evidence *v = &t->evidence;
+    int64_t begun_us = begin_us(e, run_us);
+    int64_t slot = (begun_us - (int64_t)(stage->begin_s * 1e6)) / SLOT_US;
+    if (!stage->was_begun || !is_first_acquire(t->plan, e->stage)) {
+        return;
+    }
+    /* The stamp of the very first may be mapped to just before the stage. */
+    slot = slot < 0 ? 0 : slot;
+    bool is_repeated = e->tries > TRIES_WITHOUT_LOSS;
+    v->ramp_last_us = begun_us > v->ramp_last_us ? begun_us : v->ramp_last_us;
+    if (slot >= TRUTH_BURST_SLOTS) {
+        v->ramp_later++;
+        v->ramp_later_repeated += is_repeated;
+        return;
+    }
+    bool is_first = v->ramp[slot].begun == 0 || begun_us < v->ramp[slot].first_us;
+    v->ramp[slot].first_us = is_first ? begun_us : v->ramp[slot].first_us;
+    v->ramp[slot].begun++;
+    v->ramp[slot].repeated += is_repeated;
+}
+
+/* Clients let loose before the ramp of the first acquire stage: DESIGN section 4. */
+static uint64_t canaries_of(const struct plan *plan)
+{
+    static const uint32_t steps[] = {3, 3 + 30, 3 + 30 + 300};
+    uint64_t canaries = 0;
+    for (size_t i = 0; i < ARRAY_LEN(steps) && steps[i] < plan->client_count; i++) {
+        canaries = steps[i];
+    }
+    return canaries;
+}
+
+bool truth_burst(const struct truth *t, struct truth_burst *out)
+{
+    enum { BURST_SLOTS = 20 };
+    const struct truth_evidence *v = &t->evidence;
+    uint64_t canaries = canaries_of(t->plan), sum = 0;
+    unsigned first = 0;
+    while (first < TRUTH_BURST_SLOTS && sum + v->ramp[first].begun <= canaries) {
+        sum += v->ramp[first++].begun;
+    }
+    *out = (struct truth_burst){.later = v->ramp_later, .later_repeated = v->ramp_later_repeated};
+    if (first == TRUTH_BURST_SLOTS) {
+        return false;
+    }
+    out->begin_us = v->ramp[first].first_us;
+    out->last_us = v->ramp_last_us;
+    for (unsigned i = first; i < TRUTH_BURST_SLOTS; i++) {
+        bool is_burst = i < first + BURST_SLOTS;
+        *(is_burst ? &out->begun : &out->later) += v->ramp[i].begun;
+        *(is_burst ? &out->repeated : &out->later_repeated) += v->ramp[i].repeated;
+    }
+    return true;
+}
+
+static void note_lease_time(struct truth *t, const struct event *e)
+{
+    struct truth_evidence *v = &t->evidence;
+    if (!accounting_lease_is_off(t->plan, e)) {
+        return;
+    }
+    v->off_lease++;
+    for (size_t i = 0; i < TRUTH_LEASE_TIMES; i++) {
+        if (v->off_times[i].acks == 0 || v->off_times[i].lease_s == e->lease_s) {
+            v->off_times[i].lease_s = e->lease_s;
+            v->off_times[i].acks++;
+            return;
+        }
+    }
+}
+
+static void note_server(struct truth *t, const struct event *e, int64_t run_us)
+{
+    size_t server = truth_server_of(t, e->server);
+    if (server == SIZE_MAX) {
+        return;
+    }
+    struct truth_server *s = &t->servers[server];
+    if (has_lease(e)) {
+        s->acks++;
+        s->last_ack_us = run_us > s->last_ack_us ? run_us : s->last_ack_us;
+        timeline_ack(t->timeline, (uint32_t)server, run_us);
+    }
+    s->renewed += e->kind == EVENT_RENEW && has_lease(e);
+    s->renew_gave_up += e->kind == EVENT_RENEW && e->result == EVENT_GAVE_UP;
 }
 
 static void note_evidence(struct truth *t, const struct event *e, int64_t run_us)
@@ -130,7 +223,7 @@ static void note_evidence(struct truth *t, const struct event *e, int64_t run_us
         }
         v->acquire_naks += e->result == EVENT_NAK;
         if (has_lease(e) && (e->flags & EVENT_FIRST_LEASE) != 0) {
-            note_burst(t, e, run_us);
+            note_ramp(t, e, run_us);
         }
         if (e->result == EVENT_GAVE_UP && (e->flags & EVENT_OFFER_SEEN) == 0) {
             note_starved(v, e, run_us);
@@ -179,11 +272,6 @@ static void draw(struct truth *t, const struct event *e, int64_t run_us,
         }
     }
     draw_mean(t, e, run_us);
-    size_t server = truth_server_of(t, e->server);
-    if (has_lease(e) && server != SIZE_MAX) {
-        t->server_acks[server]++;
-        timeline_ack(t->timeline, (uint32_t)server, run_us);
-    }
 }
 
 static void note_rate(struct truth *t, int64_t run_us, const struct result_leases *amount)
@@ -240,6 +328,8 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
     }
     track_outage(t, e, run_us);
     note_evidence(t, e, run_us);
+    note_lease_time(t, e);
+    note_server(t, e, run_us);
     draw(t, e, run_us, &amount);
     note_rate(t, run_us, &amount);
 }

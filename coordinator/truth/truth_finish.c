@@ -78,6 +78,8 @@ static void fill_messages(const struct truth *t, struct result *out)
 #undef TAKE
     out->leases = t->accounting.total;
     out->renew_retried = total_or_unknown(t, COUNTER_renew_retried);
+    out->renew_gave_up = t->evidence.renew_gave_up;
+    out->unanswered_at_end = t->unanswered.is_known ? t->unanswered.total : RESULT_UNKNOWN;
 }
 
 static void fill_outage(struct truth *t, const struct truth_closing *closing, struct result *out)
@@ -144,12 +146,51 @@ static double stage_seconds(const struct result_stage *s, const struct truth_clo
     return end_s > s->begin_s ? end_s - s->begin_s : 0;
 }
 
+/* Starts per second as the plan has them, over all begun stages of the open model; NAN: none. */
+static double planned_per_s(const struct truth *t)
+{
+    double starts = 0, seconds = 0;
+    for (uint32_t i = 0; i < t->plan->stage_count; i++) {
+        double per_s = (double)t->plan->stages[i].rate_milli_per_s / 1000;
+        if (t->stages[i].was_begun && per_s > 0) {
+            starts += t->plan->client_count;
+            seconds += t->plan->client_count / per_s;
+        }
+    }
+    return seconds > 0 ? starts / seconds : NAN;
+}
+
+/*
+ * Starts per second as they were. A single open-model acquire stage is measured
+ * from its schedule's first start to its last: the canaries before and the
+ * waiting for answers behind are no part of the rate.
+ */
+static double sent_per_s(const struct truth *t, uint32_t paced_stages, double paced_s,
+                         uint64_t starts)
+{
+    enum { STARTS_MIN = 100 };
+    struct truth_burst burst;
+    if (starts == RESULT_UNKNOWN || paced_s <= 0) {
+        return NAN;
+    }
+    bool is_open = !isnan(planned_per_s(t));
+    if (is_open && paced_stages == 1 && truth_burst(t, &burst)) {
+        uint64_t begun = burst.begun + burst.later;
+        double seconds = (double)(burst.last_us - burst.begin_us) / 1e6;
+        if (begun >= STARTS_MIN && seconds > 0) {
+            return (double)(begun - 1) / seconds;
+        }
+    }
+    return (double)starts / paced_s;
+}
+
 static void fill_rates(const struct truth *t, const struct truth_closing *closing,
                        struct result *out)
 {
     double acquire_s = 0, paced_s = 0, slot_s = 0;
     uint64_t acquired = 0;
-    bool is_open = false;
+    uint32_t paced_stages = 0;
+    out->rates.is_closed_model = true;
     for (uint32_t i = 0; i < t->plan->stage_count; i++) {
         const struct plan_stage *stage = &t->plan->stages[i];
         double seconds = stage_seconds(&t->stages[i], closing);
@@ -157,18 +198,18 @@ static void fill_rates(const struct truth *t, const struct truth_closing *closin
             acquire_s += seconds;
             acquired += t->accounting.stage[i].acquired;
         }
-        paced_s += stage->kind == PLAN_HOLD ? 0 : seconds;
+        if (stage->kind != PLAN_HOLD && t->stages[i].was_begun) {
+            paced_s += seconds;
+            paced_stages++;
+        }
         slot_s += seconds * stage->batch;
-        is_open = is_open || stage->rate_milli_per_s > 0;
+        out->rates.is_closed_model = out->rates.is_closed_model && stage->rate_milli_per_s == 0;
     }
     uint64_t waited_ns = merge_total(t->merge, COUNTER_slot_wait_ns);
-    out->rates.is_closed_model = !is_open;
     out->rates.planned_starts = total_or_unknown(t, COUNTER_planned_starts);
     out->rates.actual_starts = total_or_unknown(t, COUNTER_actual_starts);
-    bool is_known = paced_s > 0 && out->rates.actual_starts != RESULT_UNKNOWN;
-    out->rates.planned_per_s =
-        is_known && is_open ? (double)out->rates.planned_starts / paced_s : NAN;
-    out->rates.sent_per_s = is_known ? (double)out->rates.actual_starts / paced_s : NAN;
+    out->rates.planned_per_s = planned_per_s(t);
+    out->rates.sent_per_s = sent_per_s(t, paced_stages, paced_s, out->rates.actual_starts);
     out->rates.acquired_per_s_mean = acquire_s > 0 ? (double)acquired / acquire_s : NAN;
     out->rates.acquired_per_s_peak = timeline_peak_per_s(t->timeline, TIMELINE_acquired);
     out->rates.retransmission_wait_percent =
@@ -194,7 +235,7 @@ static bool fill_servers(const struct truth *t, struct result *out)
     out->server_count = t->plan->server_count;
     uint64_t answered = 0;
     for (size_t i = 0; i < out->server_count; i++) {
-        answered += t->server_acks[i];
+        answered += t->servers[i].acks;
     }
     for (uint32_t i = 0; i < t->plan->server_count; i++) {
         struct result_server *s = &out->servers[i];
@@ -204,7 +245,8 @@ static bool fill_servers(const struct truth *t, struct result *out)
         s->offers = counted.offers;
         s->acks = counted.acks;
         s->naks = counted.naks;
-        s->share_percent = answered == 0 ? NAN : 100 * (double)t->server_acks[i] / (double)answered;
+        s->share_percent =
+            answered == 0 ? NAN : 100 * (double)t->servers[i].acks / (double)answered;
     }
     return true;
 }

@@ -18,7 +18,7 @@
 #include "coordinator/truth/truth.h"
 #include "coordinator/truth/window.h"
 
-enum { TRUTH_RATE_SECONDS = 8, TRUTH_BURST_SECONDS = 120 };
+enum { TRUTH_RATE_SECONDS = 8, TRUTH_BURST_SLOTS = 1200, TRUTH_LEASE_TIMES = 6 };
 #define TRUTH_NO_AGENT UINT32_MAX
 
 struct truth_agent_state {
@@ -29,6 +29,9 @@ struct truth_agent_state {
     int64_t offset_us; /* agent's t_us to run time, as the latest event was mapped */
     int64_t snapshot_at_us;
     uint64_t snapshot_sent, snapshot_received;
+    uint64_t bound, open;   /* of the latest snapshot; 0 once lost */
+    bool has_drain_figures; /* told how many exchanges stayed open to the end of the drain */
+    uint64_t unanswered;
     uint32_t shortfall_streak; /* snapshots in a row in which starts were behind the plan */
 };
 
@@ -45,12 +48,38 @@ struct truth_evidence {
     int64_t last_acquired_begin_us; /* begin of the latest-begun exchange that got a lease */
     int64_t last_answer_us;
     uint64_t renew_gave_up, rebind_gave_up;
-    /* First leases by the second of their stage they were begun in, and those with a repetition. */
-    uint32_t begun[TRUTH_BURST_SECONDS], repeated[TRUTH_BURST_SECONDS];
+    /*
+     * First leases of the first acquire stage by the tenth of a second of it they
+     * were begun in, those with a repetition, and when the earliest was begun.
+     */
+    struct {
+        uint32_t begun, repeated;
+        int64_t first_us;
+    } ramp[TRUTH_BURST_SLOTS];
+    uint64_t ramp_later, ramp_later_repeated;
+    int64_t ramp_last_us;
+    /* ACKs with a lease time that was not expected, by that time. */
+    uint64_t off_lease;
+    struct {
+        uint32_t lease_s;
+        uint64_t acks;
+    } off_times[TRUTH_LEASE_TIMES];
     uint64_t wrong_port_acks;
     uint64_t shortfall_agents; /* agents that stayed behind their open-model schedule */
     uint64_t strange_events;   /* of clients or stages the plan does not have */
     double worst_shortfall_percent;
+};
+
+struct truth_server {
+    uint64_t acks;                   /* answered exchanges */
+    uint64_t renewed, renew_gave_up; /* RENEWs to it */
+    int64_t last_ack_us;             /* INT64_MIN: none */
+};
+
+/* Exchanges that were open when the drain lost its patience. */
+struct truth_unanswered {
+    bool is_known;
+    uint64_t total, by_server[LIVE_SERVERS];
 };
 
 struct truth_relay {
@@ -73,8 +102,10 @@ struct truth {
     struct timeline *timeline;
     struct window window;
     struct truth_evidence evidence;
-    struct truth_relay *relays;             /* of the plan */
-    uint64_t server_acks[PLAN_SERVERS_MAX]; /* answered exchanges */
+    struct truth_relay *relays; /* of the plan */
+    struct truth_server servers[PLAN_SERVERS_MAX];
+    struct truth_unanswered unanswered;
+    uint64_t bound_total, open_total; /* of the living agents' latest snapshots */
 
     struct result_stage stages[PLAN_STAGES_MAX];
     uint32_t stage; /* the latest begun */
@@ -99,6 +130,15 @@ struct truth {
     bool is_out_of_memory;
 };
 
+/*
+ * The burst of the first acquire stage: the first two seconds after the canaries.
+ * `begun` of it had `repeated`; false: no such burst was seen.
+ */
+struct truth_burst {
+    uint64_t begun, repeated, later, later_repeated;
+    int64_t begin_us, last_us; /* run time of its first and the stage's last begin */
+};
+bool truth_burst(const struct truth *truth, struct truth_burst *out);
 /* Agent that plays a client, as its events have shown; 0 when none has come yet. */
 uint32_t truth_agent_of(const void *truth, uint32_t client);
 /* Index of a server in the plan; SIZE_MAX: unknown. */

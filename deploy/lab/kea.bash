@@ -2,7 +2,8 @@
 # Kea for the lab: its configuration and when it is ready.
 # shellcheck shell=bash
 
-readonly KEA_HOOKS=/usr/lib/$(uname -m)-linux-gnu/kea/hooks
+KEA_HOOKS=/usr/lib/$(uname -m)-linux-gnu/kea/hooks
+readonly KEA_HOOKS
 
 # kea_conf HOST POOL DENIED DIR: the configuration of one server. DENIED as for dhcpd: Kea too keeps silent about an
 # address in none of its pools, and refuses one in a pool that is not for this client.

@@ -110,7 +110,7 @@ egress() { # SCENARIO: the client path most cases use
 enrol() { # I: makes the pair where the agent lives
 	local public
 	[[ ! -d $work/a$1 ]] || return 0
-	mkdir -p -m 0700 "$work/a$1/state"
+	mkdir -m 0700 "$work/a$1" "$work/a$1/state"
 	public=$("$lab" exec "$name/a$1" "$bin/leaseherd-agent" keygen "$work/a$1/key")
 	"$bin/leaseherd" keys agent "a$1" --public "$public" --keys "$work/keys" >/dev/null
 	printf 'servers: [192.168.1.12, 192.168.2.12]\nprefixes: [172.16.0.0/16, 10.0.0.0/8]\n' >"$work/a$1/policy.yaml"

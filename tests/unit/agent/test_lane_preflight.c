@@ -269,6 +269,19 @@ static void without_a_run_lease_nothing_is_sent(void **state)
     assert_false(lane_preflight_is_done(world.lane));
 }
 
+/* The coordinator does not do that; the counters must not suffer if it does. */
+static void a_stage_that_begins_too_early_ends_the_preflight(void **state)
+{
+    (void)state;
+    world.servers[0].is_silent_to_renewals = world.servers[1].is_silent_to_renewals = true;
+    assert_false(preflight(NS_PER_S));
+    lane_world_go(&world, 0, 10, 0);
+    assert_true(lane_preflight_is_done(world.lane));
+    assert_true(lane_world_run_step(&world, 10 * NS_PER_S));
+    assert_int_equal(counter(COUNTER_leases_acquired), RELAYS * EACH);
+    assert_int_equal(counter(COUNTER_exchanges_open), 0);
+}
+
 static void a_drain_in_the_middle_leaves_no_lease_behind(void **state)
 {
     (void)state;
@@ -328,6 +341,7 @@ int main(void)
         TEST(renewals_from_a_wrong_port_are_counted_per_path),
         TEST(a_second_preflight_of_the_run_does_nothing),
         TEST(after_preflight_the_run_begins_as_if_there_had_been_none),
+        TEST(a_stage_that_begins_too_early_ends_the_preflight),
         TEST(a_drain_in_the_middle_leaves_no_lease_behind),
         TEST(a_relay_with_fewer_than_three_clients_probes_with_those_it_has),
         TEST(a_preflight_without_paths_still_leases_and_releases),
