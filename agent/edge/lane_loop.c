@@ -240,7 +240,8 @@ static void say_usage(const struct lane_thread *t)
 {
     struct rusage usage;
     uint64_t elapsed_ns = clock_monotonic_ns() - t->ready_ns;
-    if (getrusage(RUSAGE_THREAD, &usage) == 0 && elapsed_ns > 0) {
+    /* A run that was prepared and at once discarded has used nothing worth a line. */
+    if (getrusage(RUSAGE_THREAD, &usage) == 0 && elapsed_ns > NS_PER_S) {
         log_info("what=lane_ended cpu_percent=%.1f elapsed_s=%.1f",
                  100.0 * (double)usage_ns(&usage) / (double)elapsed_ns,
                  (double)elapsed_ns / (double)NS_PER_S);

@@ -116,10 +116,10 @@ static bool is_shortage(int rc)
     return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS;
 }
 
-static void warn_small_buffers(const struct udp *udp)
+static void warn_small_buffers(struct session *s, const struct udp *udp)
 {
     size_t got = udp_receive_buffer_bytes(udp);
-    if (got < UDP_RECEIVE_BUFFER_BYTES) {
+    if (got < UDP_RECEIVE_BUFFER_BYTES && session_may_tell(s, NEWS_SMALL_BUFFERS)) {
         log_warn("what=small_receive_buffer bytes=%zu hint=\"sysctl -w net.core.rmem_max=%d lets "
                  "this agent keep bursts of answers\" continuing",
                  got, UDP_RECEIVE_BUFFER_BYTES);
@@ -151,7 +151,7 @@ static enum control_refusal start_lane(struct session *s, struct assignment *a,
         lane_free(lane);
         return is_shortage(rc) ? REFUSAL_RESOURCES : REFUSAL_ADDRESS;
     }
-    warn_small_buffers(udp);
+    warn_small_buffers(s, udp);
     rc = lane_thread_start(lane, udp, prepare->share_count, &a->lane);
     if (rc < 0) {
         (void)snprintf(why, CONTROL_TEXT_BYTES, "cannot start the packet thread: %s",
@@ -188,8 +188,10 @@ static void make_assignment(struct session *s, const struct control_prepare *pre
     a->send_until_ns = clock_boottime_ns() + BEFORE_RUN_NS;
     s->assignment = a;
     session_renew_lease(s);
-    log_info("what=prepared run=%s scenario=%s shares=%zu", a->plan.run_name, a->plan.scenario,
-             prepare->share_count);
+    if (session_may_tell(s, NEWS_PREPARED)) {
+        log_info("what=prepared run=%s scenario=%s shares=%zu", a->plan.run_name, a->plan.scenario,
+                 prepare->share_count);
+    }
 }
 
 void session_prepare(struct session *s, const struct control_prepare *prepare)

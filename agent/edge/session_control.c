@@ -75,9 +75,10 @@ static void welcomed(struct session *s, const struct control_welcome *welcome)
     s->beat_at_ns = s->now_ns;
     s->backoff_ns = 0;
     s->said = TROUBLE_NONE;
-    if (session_may_tell(s, NEWS_JOINED)) {
+    bool is_resumed = s->assignment != NULL;
+    if (session_may_tell(s, is_resumed ? NEWS_RESUMED : NEWS_JOINED)) {
         log_info("what=joined coordinator=%s:%u%s", s->setup->host, s->setup->port,
-                 s->assignment != NULL ? " run=resumed" : "");
+                 is_resumed ? " run=resumed" : "");
     }
     if (session_data_open(s, welcome->data_port) < 0) {
         session_reopen_later(s);

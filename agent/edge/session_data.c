@@ -77,6 +77,9 @@ void session_data_trouble(struct session *s, unsigned trouble)
 static void acknowledged(struct session *s, const struct control_ack *ack)
 {
     struct assignment *a = s->assignment;
+    if (a != NULL && !s->is_data_open) {
+        a->ack_moved_ns = s->now_ns; /* sending begins only now: nothing is overdue */
+    }
     s->is_data_open = true;
     if (a == NULL || ack->epoch != s->epoch) {
         return;

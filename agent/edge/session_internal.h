@@ -93,7 +93,15 @@ enum session_trouble {
 };
 
 /* What a coordinator can bring about as often as it likes. */
-enum session_news { NEWS_JOINED, NEWS_DISCARDED, NEWS_PLAN_REFUSED, NEWS_COUNT };
+enum session_news {
+    NEWS_JOINED,
+    NEWS_RESUMED,
+    NEWS_DISCARDED,
+    NEWS_PREPARED,
+    NEWS_SMALL_BUFFERS,
+    NEWS_PLAN_REFUSED,
+    NEWS_COUNT
+};
 
 struct session {
     const struct session_setup *setup;

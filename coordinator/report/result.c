@@ -2,7 +2,10 @@
 #include "coordinator/report/result.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/attrs.h"
 
@@ -32,6 +35,19 @@ const char *judgement_result_name(enum judgement_result r)
     static const char *const names[] = {"pass", "miss", "not judged"};
     assert((unsigned)r < ARRAY_LEN(names));
     return names[r];
+}
+
+const char *judgement_value_text(const struct result_judgement *j, char text[JUDGEMENT_VALUE_BYTES])
+{
+    bool is_latency = strchr(j->expression, '(') != NULL;
+    if (!isfinite(j->value)) {
+        (void)snprintf(text, JUDGEMENT_VALUE_BYTES, "-");
+    } else if (is_latency) {
+        (void)snprintf(text, JUDGEMENT_VALUE_BYTES, "%.3f ms", j->value / 1e3);
+    } else {
+        (void)snprintf(text, JUDGEMENT_VALUE_BYTES, "%.10g", j->value);
+    }
+    return text;
 }
 
 void result_free(struct result *r)

@@ -113,6 +113,11 @@ struct result_judgement {
     char note[RESULT_TEXT_BYTES]; /* why not judged, or what the value means; may be empty */
 };
 
+enum { JUDGEMENT_VALUE_BYTES = 40 };
+/* "612.300 ms", "17"; "-" where there is none. */
+const char *judgement_value_text(const struct result_judgement *j,
+                                 char text[JUDGEMENT_VALUE_BYTES]);
+
 struct result_finding {
     char id[48], severity[12], side[12];
     char summary[RESULT_TEXT_BYTES], evidence[2 * RESULT_TEXT_BYTES], remedy[2 * RESULT_TEXT_BYTES];

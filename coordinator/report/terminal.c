@@ -121,7 +121,7 @@ static void put_latency(struct terminal *t, const struct truth_now *now)
         (void)snprintf(latency, sizeof(latency), "%s p50 %s ms  p99 %s ms  ", now->latency,
                        ms_cell(now->p50_us, p50), ms_cell(now->p99_us, p99));
     }
-    put_row(t, "%spackets sent %" PRIu64 "  received %" PRIu64, latency, now->sent, now->received);
+    put_row(t, "%ssent %" PRIu64 "  received %" PRIu64, latency, now->sent, now->received);
 }
 
 static void put_block(struct terminal *t, const struct truth_now *now, const char *phase,

@@ -96,6 +96,54 @@ void text_wrapped(FILE *out, const char *first, const char *text)
     (void)fputc('\n', out);
 }
 
+static bool is_any_check_wrong(const struct result *r)
+{
+    for (size_t i = 0; i < r->accounting.check_count; i++) {
+        if (!r->accounting.checks[i].is_passed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_any_missed(const struct result *r)
+{
+    for (size_t i = 0; i < r->judgement_count; i++) {
+        if (r->judgements[i].result == JUDGEMENT_MISS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the reader looks next. Findings are sorted, worst first. */
+static void write_next(const struct result *r, FILE *out)
+{
+    const struct result_finding *worst = r->finding_count > 0 ? &r->findings[0] : NULL;
+    bool is_serious = worst != NULL && strcmp(worst->severity, "info") != 0;
+    char text[RESULT_TEXT_BYTES];
+    if (r->verdict.result == VERDICT_INTERNAL) {
+        text_wrapped(out, "  next: ", "coordinator.log in the run directory");
+    } else if (is_serious) {
+        (void)snprintf(text, sizeof(text), "the finding %s below, and what it says to do",
+                       worst->id);
+        text_wrapped(out, "  next: ", text);
+    } else if (is_any_check_wrong(r)) {
+        text_wrapped(out, "  next: ",
+                     "the lines marked WRONG under Accounting below, then "
+                     "coordinator.log and the agents' logs");
+    } else if (is_any_missed(r)) {
+        text_wrapped(out, "  next: ",
+                     "problems.log in the run directory: a line for every client "
+                     "that missed a step");
+    } else if (r->verdict.result == VERDICT_ABORTED) {
+        text_wrapped(out,
+                     "  next: ", "run it again; what is below covers only the time until then");
+    } else if (r->verdict.result == VERDICT_PASS) {
+        text_wrapped(out, "  next: ", "nothing needs attention");
+    }
+}
+
 static void write_verdict(const struct result *r, FILE *out)
 {
     (void)fprintf(out, "%s  (exit code %d)   scenario %s\n", verdict_name(r->verdict.result),
@@ -103,6 +151,7 @@ static void write_verdict(const struct result *r, FILE *out)
     for (size_t i = 0; i < r->verdict.reason_count; i++) {
         text_wrapped(out, "  - ", r->verdict.reasons[i]);
     }
+    write_next(r, out);
 }
 
 static void write_run(const struct result *r, FILE *out)
@@ -142,16 +191,37 @@ static void write_judgements(const struct result *r, FILE *out)
     }
     for (size_t i = 0; i < r->judgement_count; i++) {
         const struct result_judgement *j = &r->judgements[i];
-        char value[TEXT_CELL_BYTES] = "-";
-        bool is_latency = strchr(j->expression, '(') != NULL;
-        if (isfinite(j->value) && is_latency) {
-            (void)snprintf(value, sizeof(value), "%.3f ms", j->value / 1e3);
-        } else if (isfinite(j->value)) {
-            (void)snprintf(value, sizeof(value), "%.10g", j->value);
-        }
+        char value[JUDGEMENT_VALUE_BYTES];
         (void)fprintf(out, "  %-10s  %-42s %s%s%s%s\n", judgement_result_name(j->result),
-                      j->expression, value, j->note[0] == '\0' ? "" : "  (", j->note,
-                      j->note[0] == '\0' ? "" : ")");
+                      j->expression, judgement_value_text(j, value),
+                      j->note[0] == '\0' ? "" : "  (", j->note, j->note[0] == '\0' ? "" : ")");
+    }
+}
+
+/* The verdict's reasons stand a few lines above: nothing is said twice. */
+static bool is_said_above(const struct result *r, const char *text)
+{
+    for (size_t i = 0; i < r->verdict.reason_count && text[0] != '\0'; i++) {
+        if (strstr(r->verdict.reasons[i], text) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_finding(const struct result *r, const struct result_finding *f, FILE *out)
+{
+    bool is_summary_above = is_said_above(r, f->summary);
+    (void)fprintf(out, "  %s, %s, side: %s%s\n", f->severity, f->id, f->side,
+                  is_summary_above ? " (see the reasons above)" : "");
+    if (!is_summary_above) {
+        text_wrapped(out, "      ", f->summary);
+    }
+    if (f->evidence[0] != '\0' && !is_said_above(r, f->evidence)) {
+        text_wrapped(out, "      evidence: ", f->evidence);
+    }
+    if (f->remedy[0] != '\0' && !is_said_above(r, f->remedy)) {
+        text_wrapped(out, "      remedy:   ", f->remedy);
     }
 }
 
@@ -162,29 +232,23 @@ static void write_findings(const struct result *r, FILE *out)
         (void)fputs("  none\n", out);
     }
     for (size_t i = 0; i < r->finding_count; i++) {
-        const struct result_finding *f = &r->findings[i];
-        char first[96];
-        (void)snprintf(first, sizeof(first), "  %s, %s, side: %s", f->severity, f->id, f->side);
-        (void)fprintf(out, "%s\n", first);
-        text_wrapped(out, "      ", f->summary);
-        if (f->evidence[0] != '\0') {
-            text_wrapped(out, "      evidence: ", f->evidence);
-        }
-        if (f->remedy[0] != '\0') {
-            text_wrapped(out, "      remedy:   ", f->remedy);
-        }
+        write_finding(r, &r->findings[i], out);
     }
 }
 
+/* As many to a line as the page holds. */
 static void write_counts(FILE *out, const char *const *names, const uint64_t *values, size_t count)
 {
-    enum { PER_LINE = 5 };
+    size_t column = 0;
     for (size_t i = 0; i < count; i++) {
-        char cell[TEXT_CELL_BYTES];
-        (void)fprintf(out, "%s%s %s%s", i % PER_LINE == 0 ? "  " : "   ", names[i],
-                      text_count(values[i], cell),
-                      i % PER_LINE == PER_LINE - 1 || i + 1 == count ? "\n" : "");
+        char cell[TEXT_CELL_BYTES], item[96];
+        int length = snprintf(item, sizeof(item), "%s %s", names[i], text_count(values[i], cell));
+        bool is_wrapped = column > 0 && column + 3 + (size_t)length > TEXT_COLUMNS;
+        const char *gap = column == 0 ? "  " : is_wrapped ? "\n  " : "   ";
+        (void)fprintf(out, "%s%s", gap, item);
+        column = (column == 0 || is_wrapped ? 2 : column + 3) + (size_t)length;
     }
+    (void)fputc('\n', out);
 }
 
 static void write_leases(const struct result *r, FILE *out)
@@ -206,32 +270,56 @@ static void write_leases(const struct result *r, FILE *out)
                   text_count(r->addresses.distinct, a), text_count(r->addresses.duplicate, b),
                   text_count(r->addresses.outside_subnet, c),
                   text_count(r->addresses.changed_on_renew, d));
-    (void)fprintf(out, "  renewals answered only after a retransmission: %s\n",
-                  text_count(r->renew_retried, a));
+    (void)fprintf(out,
+                  "  renewals: %s answered, %s of them after a retransmission; %s reached T2 "
+                  "without an answer\n",
+                  text_count(r->leases.renewed, a), text_count(r->renew_retried, b),
+                  text_count(r->renew_gave_up, c));
+    (void)fprintf(out, "  exchanges still without an answer when the run ended: %s\n",
+                  text_count(r->unanswered_at_end, a));
 }
 
 static void write_outage(const struct result *r, FILE *out)
 {
     char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES], d[TEXT_CELL_BYTES];
     text_heading(out, "Outage (time in which a client that wanted an address had no valid lease)");
-    (void)fprintf(out, "  %s clients, %s client-seconds, longest %s s; half under %s s",
-                  text_count(r->outage.clients, a), text_number(r->outage.client_seconds, b),
-                  text_number(r->outage.longest_s, c), text_number(r->outage.p50_s, d));
-    (void)fprintf(out, ", 99 %% under %s s\n", text_number(r->outage.p99_s, a));
-    (void)fprintf(out,
-                  "  at risk (past T2): %s clients; first answer after an unanswered renewal:"
-                  " %s s\n",
-                  text_count(r->outage.at_risk, a), text_number(r->outage.first_answer_s, b));
+    if (r->outage.clients == 0) {
+        (void)fputs("  none\n", out);
+    } else {
+        (void)fprintf(out, "  %s clients, %s client-seconds, longest %s s",
+                      text_count(r->outage.clients, a), text_number(r->outage.client_seconds, b),
+                      text_number(r->outage.longest_s, c));
+        if (isfinite(r->outage.p50_s)) {
+            (void)fprintf(out, "; half under %s s", text_number(r->outage.p50_s, d));
+        }
+        if (isfinite(r->outage.p99_s)) {
+            (void)fprintf(out, ", 99 %% under %s s", text_number(r->outage.p99_s, a));
+        }
+        (void)fputc('\n', out);
+    }
+    if (r->outage.at_risk == 0) {
+        return;
+    }
+    char text[RESULT_TEXT_BYTES], first[128] = "";
+    if (isfinite(r->outage.first_answer_s)) {
+        (void)snprintf(
+            first, sizeof(first),
+            "; the quickest of them had an answer %s s after its first unanswered renewal",
+            text_number(r->outage.first_answer_s, b));
+    }
+    (void)snprintf(text, sizeof(text), "at risk (past T2): %s clients%s",
+                   text_count(r->outage.at_risk, a), first);
+    text_wrapped(out, "  ", text);
 }
 
 static void write_rates(const struct result *r, FILE *out)
 {
     char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES];
     text_heading(out, "Rates");
-    (void)fprintf(
-        out, "  acquired %s/s in the mean, %s/s in the best second; exchanges begun %s/s\n",
-        text_number(r->rates.acquired_per_s_mean, a), text_number(r->rates.acquired_per_s_peak, b),
-        text_number(r->rates.sent_per_s, c));
+    (void)fprintf(out, "  acquired %s/s in the mean of the stage, %s/s in the best %.3g s",
+                  text_number(r->rates.acquired_per_s_mean, a),
+                  text_number(r->rates.acquired_per_s_peak, b), r->timeline.interval_s);
+    (void)fprintf(out, "; exchanges begun %s/s\n", text_number(r->rates.sent_per_s, c));
     if (r->rates.is_closed_model) {
         (void)fprintf(out,
                       "  window-limited (closed model): the servers' own pace decides the rate, "
@@ -242,7 +330,7 @@ static void write_rates(const struct result *r, FILE *out)
     }
     uint64_t planned = r->rates.planned_starts, actual = r->rates.actual_starts;
     bool is_known = planned != RESULT_UNKNOWN && actual != RESULT_UNKNOWN;
-    (void)fprintf(out, "  planned %s/s (%s starts), not sent: %s\n",
+    (void)fprintf(out, "  planned %s/s (%s starts), of these not begun: %s\n",
                   text_number(r->rates.planned_per_s, a), text_count(planned, b),
                   text_count(!is_known          ? RESULT_UNKNOWN
                              : planned > actual ? planned - actual
@@ -343,12 +431,37 @@ static void write_unexpected(const struct result *r, FILE *out)
     if (r->unexpected_count == 0) {
         return;
     }
-    text_heading(out, "Unexpected messages, by the client's state");
+    text_heading(out,
+                 "Messages no client waited for, by its state (with several servers, mostly the "
+                 "second answer)");
     for (size_t i = 0; i < r->unexpected_count; i++) {
         char cell[TEXT_CELL_BYTES];
         (void)fprintf(out, "  %s in %s: %s\n", r->unexpected[i].event, r->unexpected[i].state,
                       text_count(r->unexpected[i].count, cell));
     }
+}
+
+static bool is_any_stage_begun(const struct result *r)
+{
+    for (size_t i = 0; i < r->run.stage_count; i++) {
+        if (r->run.stages[i].was_begun) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What only a load can show. */
+static void write_load(const struct result *r, FILE *out)
+{
+    write_leases(r, out);
+    write_outage(r, out);
+    text_latencies(r, out);
+    write_rates(r, out);
+    text_servers(r, out);
+    text_relays(r, out);
+    text_agents(r, out);
+    text_timeline(r, out);
 }
 
 int report_write_text(const struct result *r, FILE *out)
@@ -358,14 +471,9 @@ int report_write_text(const struct result *r, FILE *out)
     write_judgements(r, out);
     write_findings(r, out);
     write_run(r, out);
-    write_leases(r, out);
-    write_outage(r, out);
-    text_latencies(r, out);
-    write_rates(r, out);
-    text_servers(r, out);
-    text_relays(r, out);
-    text_agents(r, out);
-    text_timeline(r, out);
+    if (is_any_stage_begun(r)) {
+        write_load(r, out);
+    }
     write_messages(r, out);
     write_unexpected(r, out);
     write_accounting(r, out);

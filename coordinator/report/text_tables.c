@@ -54,7 +54,16 @@ static void write_latency(const struct result *r, enum latency_metric metric, FI
 
 void text_latencies(const struct result *r, FILE *out)
 {
+    bool is_any = false;
+    for (int metric = LATENCY_DISCOVER_OFFER; metric <= LATENCY_INFORM; metric++) {
+        const struct result_latency *l = &r->latency[LATENCY_INTENDED][metric];
+        is_any = is_any || l->count > 0 || l->unfinished > 0;
+    }
     text_heading(out, "Latencies in ms, with their 95 % interval");
+    if (!is_any) {
+        (void)fputs("  none measured\n", out);
+        return;
+    }
     (void)fprintf(out, "  %-24s %-30s %s\n", "", "from the intended instant", "from the send");
     for (int metric = LATENCY_DISCOVER_OFFER; metric <= LATENCY_INFORM; metric++) {
         write_latency(r, (enum latency_metric)metric, out);
@@ -84,37 +93,66 @@ static double mean_between(const struct result_series *s, size_t begin, size_t e
     return count == 0 ? NAN : sum / (double)count;
 }
 
+/* ACKs of a server between two points of the timeline. */
+static double acks_between(const struct result *r, size_t server, size_t begin, size_t end)
+{
+    char name[PLAN_NAME_BYTES + 16];
+    (void)snprintf(name, sizeof(name), "acks_%s", r->servers[server].name);
+    const struct result_series *s = series_of(r, name);
+    double sum = 0;
+    for (size_t i = begin; s != NULL && i < end; i++) {
+        sum += isfinite(s->values[i]) ? s->values[i] * r->timeline.interval_s : 0;
+    }
+    return sum;
+}
+
+struct share_slot {
+    size_t begin, end;
+    double acks; /* of all servers */
+};
+
+static void write_share_row(const struct result *r, size_t server, const struct share_slot *slots,
+                            size_t count, FILE *out)
+{
+    enum { ACKS_MIN = 20 }; /* below, a share says nothing */
+    (void)fprintf(out, "  %-16s", r->servers[server].name);
+    for (size_t i = 0; i < count; i++) {
+        if (slots[i].acks < ACKS_MIN) {
+            (void)fprintf(out, " %6s", "-");
+            continue;
+        }
+        double own = acks_between(r, server, slots[i].begin, slots[i].end);
+        (void)fprintf(out, " %6.0f", 100 * own / slots[i].acks);
+    }
+    (void)fputc('\n', out);
+}
+
 /* Who answered when: the picture of a failover. */
 static void write_shares(const struct result *r, FILE *out)
 {
-    size_t slots = r->timeline.count < SHARE_SLOTS ? r->timeline.count : SHARE_SLOTS;
-    if (r->server_count < 2 || slots == 0) {
+    struct share_slot slots[SHARE_SLOTS];
+    size_t count = r->timeline.count < SHARE_SLOTS ? r->timeline.count : SHARE_SLOTS;
+    if (r->server_count < 2 || count == 0) {
         return;
     }
-    double slot_s = (double)r->timeline.count * r->timeline.interval_s / (double)slots;
-    (void)fprintf(out, "  share in %% over time, %.1f s each, from the start:\n", slot_s);
-    for (size_t i = 0; i < r->server_count; i++) {
-        (void)fprintf(out, "  %-16s", r->servers[i].name);
-        for (size_t slot = 0; slot < slots; slot++) {
-            size_t begin = slot * r->timeline.count / slots;
-            size_t end = (slot + 1) * r->timeline.count / slots;
-            double own = 0, all = 0;
-            for (size_t k = 0; k < r->server_count; k++) {
-                char name[PLAN_NAME_BYTES + 16];
-                (void)snprintf(name, sizeof(name), "acks_%s", r->servers[k].name);
-                const struct result_series *s = series_of(r, name);
-                double mean = s == NULL ? 0 : mean_between(s, begin, end);
-                all += isfinite(mean) ? mean : 0;
-                own += k == i && isfinite(mean) ? mean : 0;
-            }
-            if (all > 0) {
-                (void)fprintf(out, " %5.0f", 100 * own / all);
-            } else {
-                (void)fputs("     -", out);
-            }
+    for (size_t i = 0; i < count; i++) {
+        slots[i] = (struct share_slot){.begin = i * r->timeline.count / count,
+                                       .end = (i + 1) * r->timeline.count / count};
+        for (size_t k = 0; k < r->server_count; k++) {
+            slots[i].acks += acks_between(r, k, slots[i].begin, slots[i].end);
         }
-        (void)fputc('\n', out);
     }
+    double slot_s = (double)r->timeline.count * r->timeline.interval_s / (double)count;
+    (void)fprintf(out, "  share of the ACKs in %% over time, %.1f s each, from the start:\n",
+                  slot_s);
+    for (size_t i = 0; i < r->server_count; i++) {
+        write_share_row(r, i, slots, count, out);
+    }
+    (void)fprintf(out, "  %-16s", "ACKs of all");
+    for (size_t i = 0; i < count; i++) {
+        (void)fprintf(out, " %6.0f", slots[i].acks);
+    }
+    (void)fputc('\n', out);
 }
 
 void text_servers(const struct result *r, FILE *out)

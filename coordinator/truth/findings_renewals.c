@@ -72,14 +72,13 @@ static void rule_retried_renewals(struct result *out)
 
 static void rule_unanswered_at_end(const struct truth *t, struct result *out)
 {
-    enum { FEW = 10, PERCENT_FEW = 1 };
+    enum { FEW = 10 };
     const struct truth_unanswered *u = &t->unanswered;
     if (!u->is_known || u->total == 0) {
         return;
     }
-    bool is_few = u->total < FEW && u->total * 100 < t->plan->client_count * PERCENT_FEW;
     struct result_finding *f =
-        findings_add(out, "unanswered-at-end", is_few ? "info" : "warning", "unknown");
+        findings_add(out, "unanswered-at-end", u->total < FEW ? "info" : "warning", "unknown");
     if (f == NULL) {
         return;
     }

@@ -158,12 +158,15 @@ static void rule_first_burst(const struct truth *t, struct result *out)
     SUMMARY(
         f, "the first burst overflowed an input queue: %" PRIu64 " clients had to repeat a message",
         burst.repeated);
+    char later[96] = "";
+    if (burst.later > 0) {
+        findings_say(later, sizeof(later), "; of %" PRIu64 " later ones %" PRIu64, burst.later,
+                     burst.later_repeated);
+    }
     EVIDENCE(f,
              "%" PRIu64 " of the %" PRIu64
-             " clients that began in the first two seconds after the canaries (from %.1f s on); of "
-             "%" PRIu64 " later ones %" PRIu64,
-             burst.repeated, burst.begun, (double)burst.begin_us / 1e6, burst.later,
-             burst.later_repeated);
+             " clients that began in the first two seconds after the canaries (from %.1f s on)%s",
+             burst.repeated, burst.begun, (double)burst.begin_us / 1e6, later);
     REMEDY(f, "a real morning peak does the same: enlarge the server's input queue (dhcpd: "
               "net.core.rmem_default, 208 KiB as delivered; Kea: packet-queue-size), or, to spare "
               "the server in the test, use a smaller batch or a rate");

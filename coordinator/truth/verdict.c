@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/truth/verdict.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,8 +79,13 @@ static bool reasons_of_judgements(struct result *out, enum judgement_result resu
     for (size_t i = 0; i < out->judgement_count; i++) {
         const struct result_judgement *j = &out->judgements[i];
         if (j->result == result) {
-            because(out, "%s: %s%s%s", judgement_result_name(result), j->expression,
-                    j->note[0] == '\0' ? "" : ": ", j->note);
+            char value[JUDGEMENT_VALUE_BYTES] = "";
+            if (isfinite(j->value)) {
+                (void)judgement_value_text(j, value);
+            }
+            because(out, "%s: %s%s%s%s%s", judgement_result_name(result), j->expression,
+                    value[0] == '\0' ? "" : ": it was ", value, j->note[0] == '\0' ? "" : ", ",
+                    j->note);
             is_any = true;
         }
     }

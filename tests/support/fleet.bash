@@ -38,7 +38,9 @@ fleet_cleanup() {
 	local got=$? pid
 	trap - EXIT
 	for pid in "${agent_pid[@]}"; do
-		[[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null || true
+		[[ -n $pid ]] || continue
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true # so that the shell does not say so after the last line
 	done
 	"$lab" down "$name" || true
 	if ((failed > 0 || got != 0)) && [[ -n ${LEASEHERD_KEEP:-} ]]; then

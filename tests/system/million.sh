@@ -17,7 +17,10 @@ readonly limit_kb=300000
 }
 
 finish() {
-	[[ -z $reflector ]] || kill -KILL "$reflector" 2>/dev/null || true
+	if [[ -n $reflector ]]; then
+		kill -KILL "$reflector" 2>/dev/null || true
+		wait "$reflector" 2>/dev/null || true
+	fi
 	ip netns del "$client" 2>/dev/null || true
 	ip netns del "$server" 2>/dev/null || true
 	rm -rf -- "$work"

@@ -11,6 +11,7 @@
 #include "common/attrs.h"
 #include "coordinator/report/report.h"
 #include "coordinator/truth/findings.h"
+#include "proto/dhcp4.h"
 #include "tests/support/truth_fixture.h"
 
 static const char judged[] = TRUTH_FIXTURE_HEAD TRUTH_FIXTURE_RUN "judge:\n"
@@ -127,25 +128,220 @@ static void a_dead_server_is_not_called_an_empty_pool(void **state)
     result_free(&r);
 }
 
-static void loss_in_the_first_burst_is_an_observation(void **state)
+static void acquire_one(struct truth_fixture *f, uint32_t client, double begin_s, bool is_repeated)
+{
+    struct event e = truth_fixture_ack(f, EVENT_ACQUIRE, client);
+    e.tries = is_repeated ? 3 : 2;
+    e.took_us = is_repeated ? 4000000 : 2000;
+    truth_fixture_event(f, e, begin_s + e.took_us / 1e6);
+    f->snapshot[client / 100].counter[COUNTER_clients_bound]++;
+    f->snapshot[client / 100].counter[COUNTER_clients_never_started]--;
+}
+
+/* Canaries of 3 and 30, the rest 1.3 s later; `until_lost` of its first have to repeat. */
+static void ramp(struct truth_fixture *f, uint32_t until_lost)
+{
+    truth_stage_begin(f->truth, 0, 0);
+    for (uint32_t client = 0; client < 200; client++) {
+        bool is_canary = client < 33;
+        double begin_s = client < 3 ? 0.01 : is_canary ? 0.4 : 1.3 + 0.02 * (client - 33);
+        acquire_one(f, client, begin_s, !is_canary && client < 33 + until_lost);
+    }
+}
+
+static void loss_in_the_first_burst_after_the_canaries_is_an_observation(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    ramp(f, 17);
+    expect(f, VERDICT_PASS, "judgements are met", "first-burst-loss", &r);
+    const struct result_finding *finding = findings_get(&r, "first-burst-loss");
+    assert_string_equal(finding->severity, "info");
+    assert_string_equal(finding->side, "server");
+    assert_non_null(strstr(finding->summary, "17 clients"));
+    assert_non_null(strstr(finding->evidence, "17 of the 10")); /* 100 or 101 in two seconds */
+    assert_non_null(strstr(finding->evidence, "from 1.3 s on"));
+    assert_non_null(strstr(finding->remedy, "rmem_default"));
+    assert_non_null(strstr(finding->remedy, "packet-queue-size"));
+    result_free(&r);
+}
+
+static void a_burst_without_loss_is_no_finding(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    ramp(f, 0);
+    finish(f, 200, &r);
+    assert_null(findings_get(&r, "first-burst-loss"));
+    result_free(&r);
+}
+
+static void loss_at_a_canary_is_not_the_bursts(void **state)
 {
     struct truth_fixture *f = *state;
     struct result r;
     truth_stage_begin(f->truth, 0, 0);
-    acquire(f, 0, 3, 0.2);
-    for (uint32_t client = 3; client < 100; client++) {
-        struct event e = truth_fixture_ack(f, EVENT_ACQUIRE, client);
-        bool is_lost = client < 20;
-        e.tries = is_lost ? 3 : 2;
-        e.took_us = is_lost ? 4000000 : 2000;
-        truth_fixture_event(f, e, is_lost ? 4.5 : 0.5);
-        f->snapshot[0].counter[COUNTER_clients_bound]++;
-        f->snapshot[0].counter[COUNTER_clients_never_started]--;
+    for (uint32_t client = 0; client < 200; client++) {
+        acquire_one(f, client, client < 33 ? 0.1 : 9, client < 3);
     }
-    expect(f, VERDICT_PASS, "judgements are met", "first-burst-loss", &r);
-    const struct result_finding *finding = findings_get(&r, "first-burst-loss");
-    assert_string_equal(finding->severity, "info");
-    assert_non_null(strstr(finding->evidence, "17 of 100"));
+    finish(f, 200, &r);
+    assert_null(findings_get(&r, "first-burst-loss"));
+    result_free(&r);
+}
+
+/* --- renewals --- */
+
+static void give_up_renewal(struct truth_fixture *f, uint32_t client, double at_s)
+{
+    struct event e = truth_fixture_ack(f, EVENT_RENEW, client);
+    e.result = EVENT_GAVE_UP;
+    e.lease_s = 0;
+    truth_fixture_event(f, e, at_s);
+    e = truth_fixture_ack(f, EVENT_REBIND, client);
+    e.server = f->plan.servers[0].address;
+    truth_fixture_event(f, e, at_s + 0.1);
+}
+
+static void renewals_that_reached_t2_are_named_with_their_server(void **state)
+{
+    static const struct {
+        uint32_t lost, renewed;
+        const char *severity;
+    } rows[] = {{3, 197, "info"}, {50, 150, "warning"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct truth_fixture f;
+        struct result r;
+        truth_fixture_init(&f, judged);
+        truth_fixture_acquire_all(&f);
+        truth_stage_begin(f.truth, 1, 2000000);
+        for (uint32_t client = 0; client < rows[i].renewed; client++) {
+            truth_fixture_event(&f, truth_fixture_ack(&f, EVENT_RENEW, client), 31);
+        }
+        for (uint32_t k = 0; k < rows[i].lost; k++) {
+            give_up_renewal(&f, 2 * k + 1, 53); /* odd clients: s2 */
+        }
+        truth_stage_end(f.truth, 1, 60000000, false);
+        expect(&f, VERDICT_PASS, "judgements are met", "unanswered-renewals", &r);
+        const struct result_finding *finding = findings_get(&r, "unanswered-renewals");
+        char count[32];
+        (void)snprintf(count, sizeof(count), "asked: s2 %u (", (unsigned)rows[i].lost);
+        assert_string_equal(finding->severity, rows[i].severity);
+        assert_non_null(strstr(finding->evidence, count));
+        assert_null(strstr(finding->evidence, "s1 "));
+        assert_int_equal(r.renew_gave_up, rows[i].lost);
+        result_free(&r);
+        truth_fixture_fini(&f);
+    }
+}
+
+static void snapshot_at(struct truth_fixture *f, double run_s, uint64_t open_a1, uint64_t open_a2)
+{
+    for (size_t i = 0; i < 2; i++) {
+        f->snapshot[i].seq++;
+        f->snapshot[i].at_ns = truth_fixture_t_us(i, (int64_t)(run_s * 1e6)) * 1000;
+        f->snapshot[i].counter[COUNTER_exchanges_open] = i == 0 ? open_a1 : open_a2;
+        truth_snapshot(f->truth, i, &f->snapshot[i]);
+    }
+}
+
+static void what_was_open_at_the_end_is_named_with_its_server(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    truth_fixture_acquire_all(f);
+    truth_stage_begin(f->truth, 1, 2000000);
+    for (uint32_t client = 0; client < 200; client += 2) {
+        truth_fixture_event(f, truth_fixture_ack(f, EVENT_RENEW, client), 32); /* s1 lives */
+    }
+    truth_stage_end(f->truth, 1, 40000000, false);
+    snapshot_at(f, 41.5, 50, 51);
+    snapshot_at(f, 48.5, 50, 50);
+    for (uint32_t client = 0; client < 200; client++) { /* the clean-up */
+        struct event e = truth_fixture_ack(f, EVENT_RELEASE, client);
+        e.result = EVENT_SENT;
+        e.lease_s = 0;
+        truth_fixture_event(f, e, 51);
+    }
+    snapshot_at(f, 51.5, 0, 0);
+    expect(f, VERDICT_PASS, "judgements are met", "unanswered-at-end", &r);
+    const struct result_finding *finding = findings_get(&r, "unanswered-at-end");
+    assert_string_equal(finding->severity, "warning");
+    assert_non_null(strstr(finding->summary, "100 exchanges"));
+    assert_non_null(strstr(finding->summary, "100 of them with leases of server s2"));
+    assert_int_equal(r.unanswered_at_end, 100);
+    result_free(&r);
+}
+
+static void what_is_answered_in_the_drain_is_no_finding(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    truth_fixture_acquire_all(f);
+    truth_stage_begin(f->truth, 1, 2000000);
+    truth_stage_end(f->truth, 1, 40000000, false);
+    snapshot_at(f, 40.5, 50, 50);
+    snapshot_at(f, 41.5, 0, 0);
+    finish(f, 60, &r);
+    assert_null(findings_get(&r, "unanswered-at-end"));
+    assert_int_equal(r.unanswered_at_end, 0);
+    result_free(&r);
+}
+
+static void what_a_hard_stop_cut_off_is_not_called_unanswered(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    truth_fixture_acquire_all(f);
+    truth_stage_begin(f->truth, 1, 2000000);
+    truth_stage_end(f->truth, 1, 40000000, false);
+    f->snapshot[0].counter[COUNTER_exchanges_open] = 50;
+    finish(f, 40.2, &r);
+    assert_null(findings_get(&r, "unanswered-at-end"));
+    result_free(&r);
+}
+
+/* --- lease times --- */
+
+static void lease_times_are_named_and_a_second_is_nothing(void **state)
+{
+    static const struct {
+        uint32_t lease_s, acks;
+        bool is_off;
+        const char *evidence;
+    } rows[] = {{59, 12, false, NULL},
+                {61, 12, false, NULL},
+                {48, 12, true, "48 s at 12 ACKs; expected 60 s"},
+                {3600, 1, true, "3600 s at 1 ACKs"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct truth_fixture f;
+        struct result r;
+        truth_fixture_init(&f, judged);
+        truth_fixture_acquire_all(&f);
+        for (uint32_t client = 0; client < rows[i].acks; client++) {
+            struct event e = truth_fixture_ack(&f, EVENT_RENEW, client);
+            e.lease_s = rows[i].lease_s;
+            e.flags |= EVENT_SHORT_LEASE;
+            truth_fixture_event(&f, e, 31);
+        }
+        finish(&f, 200, &r);
+        const struct result_finding *finding = findings_get(&r, "lease-time");
+        assert_int_equal(finding != NULL, rows[i].is_off);
+        assert_true(finding == NULL || strstr(finding->evidence, rows[i].evidence) != NULL);
+        result_free(&r);
+        truth_fixture_fini(&f);
+    }
+}
+
+static void a_missing_client_path_is_the_beds(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    truth_finding(f->truth, "no-client-path", "error", "renewals are not answered", "", "");
+    truth_outcome(f->truth, OUTCOME_PREFLIGHT, "renewals are not answered");
+    expect(f, VERDICT_PREFLIGHT, "renewals are not answered", "no-client-path", &r);
+    assert_string_equal(findings_get(&r, "no-client-path")->side, "bed");
     result_free(&r);
 }
 
@@ -211,6 +407,39 @@ static void failed_sends_are_told_with_their_errno(void **state)
     result_free(&r);
 }
 
+static void failed_sends_of_a_path_that_was_only_tried_are_its_answer(void **state)
+{
+    static const struct {
+        uint64_t count;
+        uint32_t error;
+        bool is_finding;
+    } rows[] = {{6, ENETUNREACH, false}, {6, EPERM, true}, {600, ENETUNREACH, true}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct truth_fixture f;
+        struct result r;
+        truth_fixture_init(&f, judged);
+        const struct control_preflight_relay preflight = {
+            .relay = 1,
+            .clients = 3,
+            .offered = 3,
+            .bound = 3,
+            .path_count = 2,
+            .path = {{.path = PLAN_PATH_ROUTED, .renew_sent = 3, .send_errno = ENETUNREACH},
+                     {.path = PLAN_PATH_EGRESS, .renew_sent = 3, .renew_acked = 3}}};
+        truth_preflight(f.truth, 1, &preflight);
+        truth_fixture_acquire_all(&f);
+        f.snapshot[1].counter[COUNTER_send_errors] = rows[i].count;
+        f.snapshot[1].send_error_count = 1;
+        f.snapshot[1].send_error[0] = (struct snapshot_send_error){
+            .error = rows[i].error, .message = DHCP4_RENEW, .count = rows[i].count};
+        finish(&f, 200, &r);
+        assert_int_equal(findings_get(&r, "send-errors") != NULL, rows[i].is_finding);
+        result_free(&r);
+        truth_fixture_fini(&f);
+    }
+}
+
 static void a_lost_agent_takes_exactly_its_clients(void **state)
 {
     struct truth_fixture *f = *state;
@@ -255,10 +484,19 @@ int main(void)
         TEST(an_empty_pool_is_told_from_a_silent_server),
         TEST(a_dead_server_is_not_called_an_empty_pool),
         TEST(a_lossy_server_is_not_called_an_empty_pool),
-        TEST(loss_in_the_first_burst_is_an_observation),
+        TEST(loss_in_the_first_burst_after_the_canaries_is_an_observation),
+        TEST(a_burst_without_loss_is_no_finding),
+        TEST(loss_at_a_canary_is_not_the_bursts),
+        TEST(renewals_that_reached_t2_are_named_with_their_server),
+        TEST(what_was_open_at_the_end_is_named_with_its_server),
+        TEST(what_is_answered_in_the_drain_is_no_finding),
+        TEST(what_a_hard_stop_cut_off_is_not_called_unanswered),
+        TEST(lease_times_are_named_and_a_second_is_nothing),
+        TEST(a_missing_client_path_is_the_beds),
         TEST(rewritten_source_ports_name_the_ceiling),
         TEST(a_bed_at_its_ceiling_makes_it_invalid),
         TEST(failed_sends_are_told_with_their_errno),
+        TEST(failed_sends_of_a_path_that_was_only_tried_are_its_answer),
         TEST(a_lost_agent_takes_exactly_its_clients),
         TEST(events_of_clients_the_plan_does_not_have_are_no_crash),
     };

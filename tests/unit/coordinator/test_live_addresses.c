@@ -259,6 +259,46 @@ static void a_bitmap_knows_its_members_only(void **state)
     assert_false(sparse_bitmap_has(&set, 0));
 }
 
+static void the_oldest_leases_are_counted_by_their_server(void **state)
+{
+    uint64_t by_server[LIVE_SERVERS];
+    for (uint32_t i = 0; i < 300; i++) {
+        uint8_t server = i % 3 == 0 ? LIVE_NO_SERVER : i % 3 == 1 ? 0 : PLAN_SERVERS_MAX - 1;
+        struct live_holder who = {.client = PLAN_CLIENTS_MAX - 1 - i, .agent = 0, .server = server};
+        int64_t until_us = (int64_t)(server == 0 ? 60 : 300) * S;
+        live_addresses_lease(*state, ip(1000 + i), who, S, until_us);
+    }
+    live_addresses_oldest(*state, 0, by_server);
+    assert_int_equal(by_server[0], 0);
+    live_addresses_oldest(*state, 100, by_server);
+    assert_int_equal(by_server[0], 100);
+    live_addresses_oldest(*state, 1000000, by_server); /* more than there are */
+    assert_int_equal(by_server[0], 100);
+    assert_int_equal(by_server[PLAN_SERVERS_MAX - 1], 100);
+    assert_int_equal(by_server[LIVE_NO_SERVER], 100);
+    assert_int_equal(live_addresses_figures(*state).duplicates, 0);
+}
+
+static void the_oldest_of_an_empty_table_are_none(void **state)
+{
+    uint64_t by_server[LIVE_SERVERS];
+    live_addresses_oldest(*state, 10, by_server);
+    for (size_t i = 0; i < LIVE_SERVERS; i++) {
+        assert_int_equal(by_server[i], 0);
+    }
+}
+
+static void an_address_of_preflight_is_not_one_of_the_runs(void **state)
+{
+    struct live_holder probe = {.client = A, .agent = 0, .is_preflight = true};
+    live_addresses_lease(*state, ip(1), probe, -5 * S, 50 * S);
+    assert_int_equal(live_addresses_figures(*state).distinct, 0);
+    live_addresses_end(*state, ip(1), A, -4 * S);
+    probe.is_preflight = false;
+    live_addresses_lease(*state, ip(1), probe, S, 60 * S);
+    assert_int_equal(live_addresses_figures(*state).distinct, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -278,6 +318,9 @@ int main(void)
         TEST(who_moved_to_another_address_is_not_accused),
         TEST(preflight_before_the_start_and_endless_leases_are_kept),
         TEST(more_overlaps_than_fit_are_counted_as_undecided),
+        TEST(the_oldest_leases_are_counted_by_their_server),
+        TEST(the_oldest_of_an_empty_table_are_none),
+        TEST(an_address_of_preflight_is_not_one_of_the_runs),
         TEST(the_table_survives_churn),
         TEST(a_bitmap_knows_its_members_only),
     };

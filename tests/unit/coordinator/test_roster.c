@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/testing.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/run/roster.h"
@@ -125,6 +126,31 @@ static void silence_of_one_agent_is_not_silence_of_the_servers(void **state)
     assert_int_equal(roster_silent_streak(r), 150);
 }
 
+static void an_agent_plays_what_it_was_dealt_and_nothing_else(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_int_equal(roster_hello(r, "a1", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_false(roster_plays(a, 0)); /* nothing yet */
+    assert_false(roster_carries(a, 0));
+    static const struct control_share dealt[] = {{3, 10, 5}, {0, 20, 1}, {7, 99, 1}};
+    a->hand.shares = malloc(sizeof(dealt));
+    assert_non_null(a->hand.shares);
+    memcpy(a->hand.shares, dealt, sizeof(dealt));
+    a->hand.share_count = ARRAY_LEN(dealt);
+    static const uint32_t own[] = {10, 14, 20, 99}, others[] = {0, 9, 15, 19, 21, 98, 100};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        assert_true(roster_plays(a, own[i]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_false(roster_plays(a, others[i]));
+    }
+    assert_false(roster_plays(a, UINT32_MAX));
+    assert_true(roster_carries(a, 7));
+    assert_false(roster_carries(a, 1));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -133,6 +159,7 @@ int main(void)
         CASE(once_the_run_began_nobody_new_joins_but_the_same_process_returns),
         CASE(a_hello_said_twice_on_one_connection_keeps_its_session),
         CASE(more_agents_than_wanted_wait_for_the_next_run),
+        CASE(an_agent_plays_what_it_was_dealt_and_nothing_else),
         CASE(a_step_is_done_when_every_live_agent_says_so),
         CASE(silence_of_one_agent_is_not_silence_of_the_servers),
     };

@@ -51,7 +51,7 @@ static void a_missed_judgement_is_a_fail(void **state)
     e.flags = EVENT_DEADLINE | EVENT_OFFER_SEEN;
     e.lease_s = 0;
     truth_fixture_event(f, e, 60);
-    expect(f, VERDICT_FAIL, "miss: leases.failed == 0", NULL, &r);
+    expect(f, VERDICT_FAIL, "miss: leases.failed == 0: it was 1", NULL, &r);
     assert_int_equal(verdict_exit_code(r.verdict.result), 1);
     assert_int_equal(r.leases.failed, 1);
     result_free(&r);
@@ -284,6 +284,107 @@ static void a_failover_is_told_as_one(void **state)
     result_free(&r);
 }
 
+static void an_open_models_rates_are_those_of_its_schedule(void **state)
+{
+    (void)state;
+    struct truth_fixture f;
+    struct result r;
+    truth_fixture_init(&f, TRUTH_FIXTURE_HEAD "run: [{name: open, acquire: {rate: 100/s}}]\n"
+                                              "judge: [leases.failed == 0]\n");
+    truth_stage_begin(f.truth, 0, 0);
+    for (uint32_t client = 0; client < 200; client++) {
+        double begin_s = client < 33 ? 0.1 : 1.3 + 0.01 * (client - 33);
+        truth_fixture_event(&f, truth_fixture_ack(&f, EVENT_ACQUIRE, client), begin_s + 0.002);
+        uint64_t *counter = f.snapshot[client / 100].counter;
+        counter[COUNTER_clients_bound]++;
+        counter[COUNTER_clients_never_started]--;
+        counter[COUNTER_planned_starts]++;
+        counter[COUNTER_actual_starts]++;
+    }
+    truth_stage_end(f.truth, 0, 5000000, false);
+    expect(&f, VERDICT_PASS, "judgements are met", NULL, &r);
+    assert_true(fabs(r.rates.planned_per_s - 100) < 1e-9);
+    assert_true(fabs(r.rates.sent_per_s - 100) < 1);
+    result_free(&r);
+    truth_fixture_fini(&f);
+}
+
+static double total_of(const struct result *r, const char *name)
+{
+    double sum = 0;
+    for (size_t i = 0; i < r->timeline.series_count; i++) {
+        const struct result_series *s = &r->timeline.series[i];
+        for (size_t k = 0; k < r->timeline.count && strcmp(s->name, name) == 0; k++) {
+            sum += s->values[k] * r->timeline.interval_s;
+        }
+    }
+    return sum;
+}
+
+static void packets_of_preflight_are_not_drawn_at_the_start(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    truth_fixture_acquire_all(f);
+    for (size_t i = 0; i < 2; i++) {
+        f->snapshot[i].counter[COUNTER_sent_discover] = 107;
+        f->snapshot[i].counter[COUNTER_received_offer] = 57;
+        f->snapshot[i].counter[COUNTER_fate_answer] = 57;
+        f->snapshot[i].counter[COUNTER_preflight_sent] = 7;
+        f->snapshot[i].counter[COUNTER_preflight_received] = 7;
+    }
+    finish(f, 2, &r);
+    assert_true(fabs(total_of(&r, "sent") - 200) < 1e-6);
+    assert_true(fabs(total_of(&r, "received") - 100) < 1e-6);
+    result_free(&r);
+}
+
+static void a_lost_agents_clients_are_bound_no_more(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct truth_now now;
+    f->snapshot[0].counter[COUNTER_clients_bound] = 70;
+    f->snapshot[1].counter[COUNTER_clients_bound] = 30;
+    for (size_t i = 0; i < 2; i++) {
+        f->snapshot[i].seq = 1;
+        truth_snapshot(f->truth, i, &f->snapshot[i]);
+    }
+    truth_now(f->truth, 1000000, &now);
+    assert_int_equal(now.bound, 100);
+    truth_agent_lost(f->truth, 0, 1000000);
+    f->snapshot[0].seq = 2; /* its last words */
+    truth_snapshot(f->truth, 0, &f->snapshot[0]);
+    truth_now(f->truth, 1000000, &now);
+    assert_int_equal(now.bound, 30);
+}
+
+static void live_percentiles_are_named_and_need_samples(void **state)
+{
+    static const struct {
+        int samples;
+        bool has_p50, has_p99;
+    } rows[] = {{19, false, false}, {20, true, false}, {1000, true, true}};
+    struct truth_fixture *f = *state;
+    truth_stage_begin(f->truth, 1, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct histogram h;
+        struct truth_now now;
+        h = (struct histogram){0};
+        for (int k = 0; k < rows[i].samples; k++) {
+            histogram_record(&h, 5 * NS_PER_MS);
+        }
+        struct control_histogram c = {
+            .snapshot_seq = i + 1,
+            .key = {LATENCY_RENEW, LATENCY_INTENDED, SNAPSHOT_NO_SERVER, 1},
+            .histogram = &h};
+        truth_histogram(f->truth, 0, &c);
+        truth_now(f->truth, 1000000, &now);
+        assert_int_equal(now.latency != NULL, rows[i].has_p50);
+        assert_true(now.latency == NULL || strcmp(now.latency, "renew") == 0);
+        assert_true(!rows[i].has_p50 || (now.p99_us != UINT64_MAX) == rows[i].has_p99);
+    }
+}
+
 static void live_figures_follow_the_run(void **state)
 {
     struct truth_fixture *f = *state;
@@ -356,9 +457,9 @@ static void a_good_run_passes_and_its_report_conforms(void **state)
     struct event probe = truth_fixture_ack(f, EVENT_ACQUIRE, 0);
     probe.flags |= EVENT_PREFLIGHT;
     probe.stage = SNAPSHOT_STAGE_PREFLIGHT;
-    probe.addr = truth_fixture_ack(f, EVENT_ACQUIRE, 7).addr;
+    probe.addr = inet_from_host(0x0a0a7777); /* which no client of the run gets */
     truth_fixture_event(f, probe, -3);
-    probe.kind = EVENT_RELEASE; /* and the address goes to client 7 later on */
+    probe.kind = EVENT_RELEASE;
     probe.result = EVENT_SENT;
     probe.flags = EVENT_PREFLIGHT;
     truth_fixture_event(f, probe, -2);
@@ -433,6 +534,10 @@ int main(void)
         TEST(a_disk_that_is_full_is_told),
         TEST(a_warm_up_is_drawn_but_not_judged),
         TEST(a_failover_is_told_as_one),
+        TEST(an_open_models_rates_are_those_of_its_schedule),
+        TEST(packets_of_preflight_are_not_drawn_at_the_start),
+        TEST(a_lost_agents_clients_are_bound_no_more),
+        TEST(live_percentiles_are_named_and_need_samples),
         TEST(live_figures_follow_the_run),
         TEST(a_good_run_passes_and_its_report_conforms),
     };

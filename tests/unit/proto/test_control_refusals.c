@@ -108,6 +108,7 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(welcome_proto, WELCOME, e->welcome->proto = 0, "0 is not a version")                         \
     X(welcome_session, WELCOME, e->welcome->session = 0, "session is 0")                           \
     X(welcome_run, WELCOME, e->welcome->run_id.len = 15, "run id has 15 bytes")                    \
+    X(welcome_batch, WELCOME, e->welcome->committed_batch = INT64_MAX, "cannot have been")         \
     X(welcome_port_0, WELCOME, e->welcome->data_port = 0, "port is 0")                             \
     X(welcome_port, WELCOME, e->welcome->data_port = 65536, "65536 is not a port")                 \
     X(request_t1, CLOCK_REQUEST, e->clock_request->t1_ns = 0, "t1 is 0")                           \
@@ -198,6 +199,7 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(batch_col_addr, BATCH, e->batch->n_addr = 2, "of 3 and 2 rows")                              \
     X(batch_col_server, BATCH, e->batch->n_server = 2, "of 3 and 2 rows")                          \
     X(ack_epoch, ACK, e->ack->epoch = 0, "epoch is 0")                                             \
+    X(ack_endless, ACK, e->ack->limit_seq = UINT64_MAX, "is too large")                            \
     X(ack_limit, ACK, e->ack->limit_seq = 12, "limit is below")
 
 #define SNAPSHOT_BREAKS(X)                                                                         \
