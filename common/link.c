@@ -108,7 +108,7 @@ static int new_socket(struct link_context *context, bool is_server, struct link_
     if (s->zmq == NULL) {
         int error = zmq_errno();
         free(s);
-        return -error;
+        return error > 0 ? -error : -ENOMEM;
     }
     *out = s;
     return 0;

@@ -108,6 +108,11 @@ static void obey(struct lane_thread *t, const struct lane_command *command)
     case LANE_DO_DRAIN:
         lane_drain(t->lane, &command->u.drain, t->now_ns);
         t->is_drain_asked = true;
+        if (command->u.drain.mode == DRAIN_NOW) {
+            lane_outbox_clear(t->lane); /* nor is sent what the kernel had kept back */
+            t->outbox_at = 0;
+            t->retry_at_ns = 0;
+        }
         break;
     case LANE_DO_SNAPSHOT:
         t->request = command->u.snapshot;

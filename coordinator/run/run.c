@@ -165,12 +165,27 @@ static const char *agent_word(const struct run *run, const struct roster_agent *
     return a->is_done ? "done" : run->start_ns != 0 ? "running" : a->is_ready ? "ready" : "joined";
 }
 
+static void name_phase(const struct run *run, char *out, size_t size)
+{
+    if (run->phase == RUN_STAGE) {
+        snprintf(out, size, "stage %s", run->plan.stages[run->stage].name);
+    } else if (run->phase == RUN_GATHER) {
+        snprintf(out, size, "gather (%zu of %zu agents)", run->roster.count, run->roster.wanted);
+    } else {
+        snprintf(out, size, "%s", run_phase_name(run->phase));
+    }
+}
+
 static void show(struct run *run)
 {
     static struct terminal_agent rows[ROSTER_AGENTS_MAX];
     struct truth_now now = {0};
     char phase[PLAN_NAME_BYTES + 32];
     double run_s = 0;
+    name_phase(run, phase, sizeof(phase));
+    if (!terminal_is_due(run->terminal, phase)) {
+        return;
+    }
     if (run->truth != NULL && run->start_ns != 0) {
         int64_t run_us = run_time_us(run, run->now_ns);
         truth_now(run->truth, run_us, &now);
@@ -185,14 +200,6 @@ static void show(struct run *run)
             .bound = a->progress.bound,
             .received = a->progress.received,
         };
-    }
-    if (run->phase == RUN_STAGE) {
-        snprintf(phase, sizeof(phase), "stage %s", run->plan.stages[run->stage].name);
-    } else if (run->phase == RUN_GATHER) {
-        snprintf(phase, sizeof(phase), "gather (%zu of %zu agents)", run->roster.count,
-                 run->roster.wanted);
-    } else {
-        snprintf(phase, sizeof(phase), "%s", run_phase_name(run->phase));
     }
     terminal_update(run->terminal, &now, phase, rows, run->roster.count, run_s < 0 ? 0 : run_s);
 }

@@ -148,7 +148,7 @@ static void rule_share(const struct truth *t, struct result *out)
 /* The start of the ramp, when the whole window opens at once. */
 static void rule_first_burst(const struct truth *t, struct result *out)
 {
-    struct truth_burst burst;
+    struct ramp_burst burst;
     bool is_any = truth_burst(t, &burst) && burst.repeated > 0;
     struct result_finding *f =
         is_any ? findings_add(out, "first-burst-loss", "info", "server") : NULL;

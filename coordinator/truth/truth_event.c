@@ -119,61 +119,17 @@ static bool is_first_acquire(const struct plan *plan, uint32_t stage)
 
 static void note_ramp(struct truth *t, const struct event *e, int64_t run_us)
 {
-    enum { TRIES_WITHOUT_LOSS = 2, SLOT_US = 100000 };
+    enum { TRIES_WITHOUT_LOSS = 2 };
     const struct result_stage *stage = &t->stages[e->stage];
-    struct truth_evidence *v = &t->evidence;
-    int64_t begun_us = begin_us(e, run_us);
-    int64_t slot = (begun_us - (int64_t)(stage->begin_s * 1e6)) / SLOT_US;
-    if (!stage->was_begun || !is_first_acquire(t->plan, e->stage)) {
-        return;
+    if (stage->was_begun && is_first_acquire(t->plan, e->stage)) {
+        ramp_add(&t->evidence.ramp, (int64_t)(stage->begin_s * 1e6), begin_us(e, run_us),
+                 e->tries > TRIES_WITHOUT_LOSS);
     }
-    /* The stamp of the very first may be mapped to just before the stage. */
-    slot = slot < 0 ? 0 : slot;
-    bool is_repeated = e->tries > TRIES_WITHOUT_LOSS;
-    v->ramp_last_us = begun_us > v->ramp_last_us ? begun_us : v->ramp_last_us;
-    if (slot >= TRUTH_BURST_SLOTS) {
-        v->ramp_later++;
-        v->ramp_later_repeated += is_repeated;
-        return;
-    }
-    bool is_first = v->ramp[slot].begun == 0 || begun_us < v->ramp[slot].first_us;
-    v->ramp[slot].first_us = is_first ? begun_us : v->ramp[slot].first_us;
-    v->ramp[slot].begun++;
-    v->ramp[slot].repeated += is_repeated;
 }
 
-/* Clients let loose before the ramp of the first acquire stage: DESIGN section 4. */
-static uint64_t canaries_of(const struct plan *plan)
+bool truth_burst(const struct truth *t, struct ramp_burst *out)
 {
-    static const uint32_t steps[] = {3, 3 + 30, 3 + 30 + 300};
-    uint64_t canaries = 0;
-    for (size_t i = 0; i < ARRAY_LEN(steps) && steps[i] < plan->client_count; i++) {
-        canaries = steps[i];
-    }
-    return canaries;
-}
-
-bool truth_burst(const struct truth *t, struct truth_burst *out)
-{
-    enum { BURST_SLOTS = 20 };
-    const struct truth_evidence *v = &t->evidence;
-    uint64_t canaries = canaries_of(t->plan), sum = 0;
-    unsigned first = 0;
-    while (first < TRUTH_BURST_SLOTS && sum + v->ramp[first].begun <= canaries) {
-        sum += v->ramp[first++].begun;
-    }
-    *out = (struct truth_burst){.later = v->ramp_later, .later_repeated = v->ramp_later_repeated};
-    if (first == TRUTH_BURST_SLOTS) {
-        return false;
-    }
-    out->begin_us = v->ramp[first].first_us;
-    out->last_us = v->ramp_last_us;
-    for (unsigned i = first; i < TRUTH_BURST_SLOTS; i++) {
-        bool is_burst = i < first + BURST_SLOTS;
-        *(is_burst ? &out->begun : &out->later) += v->ramp[i].begun;
-        *(is_burst ? &out->repeated : &out->later_repeated) += v->ramp[i].repeated;
-    }
-    return true;
+    return ramp_find_burst(&t->evidence.ramp, ramp_canaries(t->plan->client_count), out);
 }
 
 static void note_lease_time(struct truth *t, const struct event *e)

@@ -169,7 +169,7 @@ static double sent_per_s(const struct truth *t, uint32_t paced_stages, double pa
                          uint64_t starts)
 {
     enum { STARTS_MIN = 100 };
-    struct truth_burst burst;
+    struct ramp_burst burst;
     if (starts == RESULT_UNKNOWN || paced_s <= 0) {
         return NAN;
     }

@@ -14,11 +14,12 @@
 #include "coordinator/truth/live_addresses.h"
 #include "coordinator/truth/merge.h"
 #include "coordinator/truth/outage.h"
+#include "coordinator/truth/ramp.h"
 #include "coordinator/truth/timeline.h"
 #include "coordinator/truth/truth.h"
 #include "coordinator/truth/window.h"
 
-enum { TRUTH_RATE_SECONDS = 8, TRUTH_BURST_SLOTS = 1200, TRUTH_LEASE_TIMES = 6 };
+enum { TRUTH_RATE_SECONDS = 8, TRUTH_LEASE_TIMES = 6 };
 #define TRUTH_NO_AGENT UINT32_MAX
 
 struct truth_agent_state {
@@ -48,16 +49,7 @@ struct truth_evidence {
     int64_t last_acquired_begin_us; /* begin of the latest-begun exchange that got a lease */
     int64_t last_answer_us;
     uint64_t renew_gave_up, rebind_gave_up;
-    /*
-     * First leases of the first acquire stage by the tenth of a second of it they
-     * were begun in, those with a repetition, and when the earliest was begun.
-     */
-    struct {
-        uint32_t begun, repeated;
-        int64_t first_us;
-    } ramp[TRUTH_BURST_SLOTS];
-    uint64_t ramp_later, ramp_later_repeated;
-    int64_t ramp_last_us;
+    struct ramp ramp; /* of the first acquire stage */
     /* ACKs with a lease time that was not expected, by that time. */
     uint64_t off_lease;
     struct {
@@ -130,15 +122,8 @@ struct truth {
     bool is_out_of_memory;
 };
 
-/*
- * The burst of the first acquire stage: the first two seconds after the canaries.
- * `begun` of it had `repeated`; false: no such burst was seen.
- */
-struct truth_burst {
-    uint64_t begun, repeated, later, later_repeated;
-    int64_t begin_us, last_us; /* run time of its first and the stage's last begin */
-};
-bool truth_burst(const struct truth *truth, struct truth_burst *out);
+/* The burst of the first acquire stage; false: there was none. */
+bool truth_burst(const struct truth *truth, struct ramp_burst *out);
 /* Agent that plays a client, as its events have shown; 0 when none has come yet. */
 uint32_t truth_agent_of(const void *truth, uint32_t client);
 /* Index of a server in the plan; SIZE_MAX: unknown. */

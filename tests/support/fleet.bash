@@ -34,11 +34,16 @@ for need in jq tshark tcpdump nft; do
 	}
 done
 
+# A child that has ended is reaped at once, and its number may be somebody else's by now.
+still_ours() { # PID, or nothing
+	[[ -n $1 ]] && jobs -rp | grep -x -- "$1" >/dev/null
+}
+
 fleet_cleanup() {
 	local got=$? pid
 	trap - EXIT
 	for pid in "${agent_pid[@]}"; do
-		[[ -n $pid ]] || continue
+		still_ours "$pid" || continue
 		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true # so that the shell does not say so after the last line
 	done

@@ -92,7 +92,7 @@ agent_of() { # HOST PORT
 peer_of() { # HOST ROLE MODE PORT KEY-OF OUT [SECONDS]: hostile from that host
 	setsid "$lab" exec "$name/a$1" "${unleaked[@]}" "$hostile" "$2" "$3" 172.16.7.2 "$4" "$(address "$1")" "${7:-$HOSTILE_S}" \
 		"$work/a$5/key" "$work/keys/coordinator.pub" </dev/null >"$6" 2>&1 &
-	agent_pid[$((1000 + ${#agent_pid[@]}))]=$!
+	agent_pid[1000 + ${#agent_pid[@]}]=$!
 }
 
 # The key pairs of all hosts at once: one process each would take longer than the test.
@@ -218,7 +218,7 @@ for mode in all overtime; do
 		esac
 	done <"$work/mad-$mode.out"
 	healthy "mad $mode" "$work/mad-$mode.err" "$work/mad-$mode.out" "$work/a$host.err"
-	check "mad $mode: the agent still runs" kill -0 "${agent_pid[host]}"
+	check "mad $mode: the agent still runs" still_ours "${agent_pid[host]}"
 	expect "mad $mode: its log is no flood" "$(wc -l <"$work/a$host.err")" '<' "$LOG_LINES_MAX"
 	expect "mad $mode: nothing to another server" "$(count_packets "a$host" \
 		"ip.src == $(address "$host") && ip.dst != $SERVER && udp.port in {67, 68}")" == 0
@@ -232,8 +232,4 @@ for mode in all overtime; do
 		-T fields -e dhcp.hw.mac_addr 2>/dev/null | sort -u | wc -l)" '<=' 50
 done
 
-# The hostile ones are told to end; they say how they fared.
-for i in "${!agent_pid[@]}"; do
-	((i > 990)) && kill -TERM "${agent_pid[i]}" 2>/dev/null || true
-done
 fleet_end
