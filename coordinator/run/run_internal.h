@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The state of one run, shared by run.c (loop), run_phase.c (what each phase
- * does), run_control.c (CTRL messages) and run_data.c (DATA messages, ledger).
- * Nothing outside coordinator/run includes it.
+ * does), run_outcome.c (how it ends), run_control.c (CTRL messages) and run_data.c (DATA messages,
+ * ledger). Nothing outside coordinator/run includes it.
  */
 #pragma once
 
@@ -82,6 +82,8 @@ void run_say(struct run *run, const char *text);
 void run_event_happened(struct run *run, enum run_event event);
 /* Looks whether the phase's condition is met or its time is over. */
 void run_phase_tick(struct run *run);
+/* --- run_outcome.c --- */
+
 /* Ends the load in order; the first outcome given is the one that counts. */
 void run_stop(struct run *run, enum run_outcome outcome, enum scenario_cleanup_on reason,
               const char *format, ...) PRINTF_LIKE(4, 5);

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,64 +23,6 @@ static const struct scenario_stage *scenario_stage(const struct run *run, uint32
 {
     const struct scenario_stage *stages = run->scenario->stages.items;
     return &stages[stage];
-}
-
-/* --- outcomes --- */
-
-void run_stop(struct run *run, enum run_outcome outcome, enum scenario_cleanup_on reason,
-              const char *format, ...)
-{
-    char text[400];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    log_warn("what=stop reason=\"%s\"", text);
-    if (run->truth == NULL) {
-        run_refuse(run, outcome == OUTCOME_INTERNAL ? 6 : 4, "%s", text);
-        return;
-    }
-    truth_outcome(run->truth, outcome, text);
-    if (run->is_stopping) {
-        return;
-    }
-    run->is_stopping = true;
-    run->releases_leases = scenario_cleans_up(run->scenario, reason);
-    run_event_happened(run, outcome == OUTCOME_PREFLIGHT ? RUN_REFUSED : RUN_STOP);
-}
-
-void run_refuse(struct run *run, int exit_code, const char *format, ...)
-{
-    if (run->exit_code >= 0) {
-        return; /* the first sentence is the cause */
-    }
-    char text[600];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    log_error("what=refused exit_code=%d why=\"%s\"", exit_code, text);
-    run_say(run, text);
-    run->exit_code = exit_code;
-    run_event_happened(run, RUN_REFUSED);
-}
-
-void run_lose_agent(struct run *run, struct roster_agent *a, const char *how)
-{
-    if (a->is_lost) {
-        return;
-    }
-    a->is_lost = true;
-    log_error("what=agent_lost agent=%s why=\"%s\"", a->name, how);
-    if (run->truth == NULL) {
-        run_refuse(run, 4, "agent %s %s before the run began", a->name, how);
-        return;
-    }
-    int64_t run_us = run->start_ns == 0 ? 0 : run_time_us(run, run->now_ns);
-    truth_agent_lost(run->truth, roster_index(&run->roster, a), run_us);
-    if (run->scenario->on_agent_loss == AGENT_LOSS_FAIL || roster_live_count(&run->roster) == 0) {
-        run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_FAIL, "agent %s %s", a->name, how);
-    }
 }
 
 /* --- PREPARE --- */
@@ -322,6 +263,18 @@ static void next_step(struct run *run)
     begin_step(run);
 }
 
+/* Of the agents that are still there: who started, is bound. */
+static bool canary_is_bound(const struct run *run)
+{
+    for (size_t i = 0; i < run->roster.count; i++) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        if (!a->is_lost && a->progress.bound < a->progress.started) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A canary that is not clean: nothing more is let loose. True when the run stops. */
 static bool judge_canary(struct run *run, bool is_over)
 {
@@ -333,7 +286,7 @@ static bool judge_canary(struct run *run, bool is_over)
     if (!is_over && run->now_ns < run->step_until_ns) {
         return false;
     }
-    if (sum.bound >= limit && sum.foreign_offers == 0) {
+    if (is_over && canary_is_bound(run) && sum.foreign_offers == 0) {
         return false;
     }
     bool is_silent = sum.received == run->step_received_base;
@@ -412,6 +365,21 @@ static bool watch_safety(struct run *run)
     return false;
 }
 
+/* What a stage did not get done in its time was not sustained: that is no PASS. */
+static void time_out_stage(struct run *run)
+{
+    struct control_progress sum = roster_sum(&run->roster);
+    char reason[160];
+    snprintf(reason, sizeof(reason),
+             "stage %s ended at its timeout, with %u of %" PRIu32 " clients finished",
+             scenario_stage(run, run->stage)->name, (unsigned)sum.finished, run->plan.client_count);
+    log_warn("what=stage_timeout stage=%s", scenario_stage(run, run->stage)->name);
+    if (run->plan.stages[run->stage].kind != PLAN_HOLD) {
+        truth_outcome(run->truth, OUTCOME_FAILED, reason);
+    }
+    end_stage(run, true);
+}
+
 static void stage_tick(struct run *run)
 {
     if (watch_safety(run)) {
@@ -421,8 +389,7 @@ static void stage_tick(struct run *run)
     if (roster_step_is_done(&run->roster, run->stage, run->step)) {
         step_is_done(run);
     } else if (!judge_canary(run, false) && run->now_ns >= run->phase_until_ns) {
-        log_warn("what=stage_timeout stage=%s", scenario_stage(run, run->stage)->name);
-        end_stage(run, true);
+        time_out_stage(run);
         if (run->stage + 1 < run->plan.stage_count) {
             run_event_happened(run, RUN_STEP_DONE);
         } else {
