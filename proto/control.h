@@ -193,11 +193,32 @@ struct control_armed {
 };
 
 /*
+ * Leases of an earlier run that this agent's clients take over: BOUND without T1, T2 or
+ * expiry, to be released or asked about (PLAN_QUERY), nothing else. After READY, before
+ * GO or DRAIN; repeated messages add; a client that is not this agent's is refused.
+ */
+struct control_adopted {
+    uint32_t client; /* global index */
+    struct ipv4 addr, server;
+};
+enum { CONTROL_ADOPT_MAX = 65536 }; /* rows of one message */
+struct control_adopt {
+    const struct control_adopted *leases;
+    size_t lease_count;
+};
+
+/*
  * Starts, or widens, a stage: up to `client_limit` of this agent's clients may
  * have started it (cumulative; canaries are the first steps of the first acquire
- * stage). Batch and rate are this agent's exact share. Idempotent by (stage, step).
+ * stage). Batch and rate are this agent's exact share. Idempotent by (round, stage,
+ * step): a later round begins any stage anew, so that load and release can alternate.
+ * `arrivals` > 0 (PLAN_LOAD): the step is done when so many exchanges were started and
+ * have ended. PLAN_RELEASE with `arrivals` > 0 releases so many leases, of any bound
+ * clients; 0: by clients, as client_limit says.
  */
 struct control_go {
+    uint64_t round; /* 0 in runs without a search */
+    uint64_t arrivals;
     uint32_t stage, step;
     uint64_t start_at_ns; /* agent's CLOCK_MONOTONIC */
     uint32_t client_limit;
@@ -208,6 +229,7 @@ struct control_go {
 
 /* Sent every 100 ms while anything changed, at least every second, and at once when a step ends. */
 struct control_progress {
+    uint64_t round;
     uint32_t stage, step;
     bool is_step_done; /* all clients allowed have finished (hold: duration passed) */
     uint32_t started, finished, bound, failed; /* of this stage; bound: now */

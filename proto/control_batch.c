@@ -3,10 +3,10 @@
 #include "proto/control_wire.h"
 #include "proto/wire.h"
 
-_Static_assert((int)LEASEHERD__EVENT_KIND__EVENT_EXPIRE == EVENT_KIND_COUNT &&
+_Static_assert((int)LEASEHERD__EVENT_KIND__EVENT_QUERY == EVENT_KIND_COUNT &&
                    (int)LEASEHERD__EVENT_KIND__EVENT_ACQUIRE == EVENT_ACQUIRE + 1,
                "wire kinds are event kinds plus one");
-_Static_assert((int)LEASEHERD__EVENT_RESULT__RESULT_ENDED == EVENT_RESULT_COUNT &&
+_Static_assert((int)LEASEHERD__EVENT_RESULT__RESULT_UNKNOWN == EVENT_RESULT_COUNT &&
                    (int)LEASEHERD__EVENT_RESULT__RESULT_ACK == EVENT_ACK + 1,
                "wire results are event results plus one");
 

@@ -10,12 +10,15 @@
 static const char *const kind_names[EVENT_KIND_COUNT] = {
     [EVENT_ACQUIRE] = "acquire", [EVENT_RENEW] = "renew",   [EVENT_REBIND] = "rebind",
     [EVENT_REBOOT] = "reboot",   [EVENT_INFORM] = "inform", [EVENT_RELEASE] = "release",
-    [EVENT_DECLINE] = "decline", [EVENT_EXPIRE] = "expire",
+    [EVENT_DECLINE] = "decline", [EVENT_EXPIRE] = "expire", [EVENT_QUERY] = "query",
 };
 
 static const char *const result_names[EVENT_RESULT_COUNT] = {
-    [EVENT_ACK] = "ack",   [EVENT_NAK] = "nak",         [EVENT_GAVE_UP] = "gave_up",
-    [EVENT_SENT] = "sent", [EVENT_CHANGED] = "changed", [EVENT_ENDED] = "ended",
+    [EVENT_ACK] = "ack",         [EVENT_NAK] = "nak",
+    [EVENT_GAVE_UP] = "gave_up", [EVENT_SENT] = "sent",
+    [EVENT_CHANGED] = "changed", [EVENT_ENDED] = "ended",
+    [EVENT_LEASED] = "leased",   [EVENT_UNASSIGNED] = "unassigned",
+    [EVENT_UNKNOWN] = "unknown",
 };
 
 #define RESULT_BIT(result) (1U << (result))
@@ -33,6 +36,8 @@ static const unsigned results_of_kind[EVENT_KIND_COUNT] = {
     [EVENT_RELEASE] = RESULT_BIT(EVENT_SENT),
     [EVENT_DECLINE] = RESULT_BIT(EVENT_SENT),
     [EVENT_EXPIRE] = RESULT_BIT(EVENT_ENDED),
+    [EVENT_QUERY] = RESULT_BIT(EVENT_LEASED) | RESULT_BIT(EVENT_UNASSIGNED) |
+                    RESULT_BIT(EVENT_UNKNOWN) | RESULT_BIT(EVENT_GAVE_UP),
 };
 
 const char *event_kind_name(enum event_kind kind)
@@ -59,6 +64,9 @@ static bool flags_fit(const struct event *e)
         return false;
     }
     if ((e->flags & EVENT_DEADLINE) != 0 && !(is_acquire && e->result == EVENT_GAVE_UP)) {
+        return false;
+    }
+    if ((e->flags & EVENT_EARLY) != 0 && e->kind != EVENT_RENEW) {
         return false;
     }
     return (e->flags & EVENT_CLEANUP) == 0 || e->kind == EVENT_RELEASE;

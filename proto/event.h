@@ -23,17 +23,21 @@ enum event_kind {
     EVENT_RELEASE,
     EVENT_DECLINE,
     EVENT_EXPIRE,
+    EVENT_QUERY, /* DHCPLEASEQUERY by address (RFC 4388) */
     EVENT_KIND_COUNT
 };
 
 enum event_result {
     EVENT_ACK,
     EVENT_NAK,
-    EVENT_GAVE_UP, /* acquire: one stage of tries or the deadline ended without a lease;
-                      renew: T2 came; rebind: expiry came */
-    EVENT_SENT,    /* release, decline: no answer is defined */
-    EVENT_CHANGED, /* ACK of a renewal that named another address */
-    EVENT_ENDED,   /* expire: the lease ended */
+    EVENT_GAVE_UP,    /* acquire: one stage of tries or the deadline ended without a lease;
+                         renew: T2 came; rebind: expiry came */
+    EVENT_SENT,       /* release, decline: no answer is defined */
+    EVENT_CHANGED,    /* ACK of a renewal that named another address */
+    EVENT_ENDED,      /* expire: the lease ended */
+    EVENT_LEASED,     /* query: DHCPLEASEACTIVE */
+    EVENT_UNASSIGNED, /* query: DHCPLEASEUNASSIGNED */
+    EVENT_UNKNOWN,    /* query: DHCPLEASEUNKNOWN */
     EVENT_RESULT_COUNT
 };
 
@@ -51,7 +55,8 @@ enum event_flag {
     EVENT_PREFLIGHT = 1 << 10,
     EVENT_CLEANUP = 1 << 11, /* released by the clean-up */
     EVENT_MASK_CHANGED = 1 << 12,
-    EVENT_FLAGS_ALL = (1 << 13) - 1
+    EVENT_EARLY = 1 << 13, /* renew: demanded by a PLAN_LOAD stage, before T1 */
+    EVENT_FLAGS_ALL = (1 << 14) - 1
 };
 
 #define EVENT_SPAN_NONE UINT32_MAX

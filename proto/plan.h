@@ -41,6 +41,9 @@ enum plan_stage_kind {
     PLAN_RELEASE,
     PLAN_INFORM,
     PLAN_DECLINE,
+    PLAN_LOAD,  /* open model: acquisitions and renewals on demand, in a fixed mix; see struct
+                   plan_stage */
+    PLAN_QUERY, /* a DHCPLEASEQUERY (RFC 4388) by address for every adopted lease */
     PLAN_STAGE_KIND_COUNT
 };
 
@@ -76,6 +79,13 @@ struct plan_stage {
     uint64_t duration_ns; /* hold */
     uint64_t warmup_ns;
     uint64_t timeout_ns; /* the stage ends here whatever happens */
+    /*
+     * PLAN_LOAD only: of acquire_weight + renew_weight consecutive arrivals so many are
+     * acquisitions by clients without a lease and renewals by bound clients, before their T1.
+     * One transmission each: no answer in 4 s ends it, a bound client stays bound.
+     * rate_milli_per_s is the most a GO may ask for.
+     */
+    uint32_t acquire_weight, renew_weight;
 };
 
 struct plan {

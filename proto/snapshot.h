@@ -75,7 +75,9 @@
     X(cpu_ns, "CPU time of the agent process since READY")                                         \
     X(elapsed_ns, "time since READY")                                                              \
     X(slot_wait_ns, "closed model: slot time spent waiting for retransmissions")                   \
-    X(results_coalesced, "successes folded because the ring was nearly full")
+    X(results_coalesced, "successes folded because the ring was nearly full")                      \
+    X(sent_query, "DHCPLEASEQUERY")                                                                \
+    X(leases_adopted, "leases of an earlier run that were taken over")
 
 enum snapshot_counter {
 #define X(name, help) COUNTER_##name,

@@ -47,6 +47,12 @@ double forecast_packets_per_exchange(const struct scenario *s, enum plan_stage_k
     case PLAN_RELEASE:
     case PLAN_INFORM:
         return 1;
+    case PLAN_LOAD: { /* its release between the steps too */
+        double acquires = (double)s->search.acquire_weight;
+        double all = acquires + (double)s->search.renew_weight;
+        return all > 0 ? (acquires * (2 * mean_copies(s) + 1) + (all - acquires)) / all : 0;
+    }
+    case PLAN_QUERY: /* not a scenario's */
     case PLAN_STAGE_KIND_COUNT:
         break;
     }

@@ -18,7 +18,7 @@
 #include "common/schema.h"
 #include "proto/plan.h"
 
-enum scenario_identity { IDENTITY_FRESH, IDENTITY_FIXED };
+enum scenario_identity { IDENTITY_FRESH, IDENTITY_FIXED, IDENTITY_RETURNING };
 enum scenario_path {
     SCENARIO_PATH_AUTO,
     SCENARIO_PATH_ROUTED,
@@ -33,10 +33,53 @@ enum scenario_cleanup_on {
     CLEANUP_ON_FAIL = 1 << 2
 };
 
+enum {
+    SCENARIO_COMMAND_BYTES = 512,
+    SCENARIO_PATH_BYTES = 256,
+    SCENARIO_SEARCH_RATES_MAX = 64,
+    SCENARIO_EVENTS_MAX = 64
+};
+
+/* Where a server's own view of its leases can be read, for cleanup and the start state. */
+enum scenario_lease_source {
+    LEASES_UNKNOWN,
+    LEASES_DHCPD_FILE, /* `leases: {dhcpd: PATH}` */
+    LEASES_KEA_FILE,   /* `leases: {kea: PATH}`: the memfile CSV, with its .1 .2 .completed */
+    LEASES_KEA_SOCKET, /* `leases: {kea_socket: PATH}`: lease4-get-all */
+    LEASES_QUERY       /* `leases: {query: true}`: DHCPLEASEQUERY by the agents */
+};
+
 struct scenario_server {
     char name[PLAN_NAME_BYTES];
     unsigned line;
     struct ipv4 address;
+    enum scenario_lease_source lease_source;
+    char lease_path[SCENARIO_PATH_BYTES];
+};
+
+/* A mark on the time axis, and what the operator's machine runs then (--allow-actions). */
+struct scenario_event {
+    unsigned line;
+    char name[2 * PLAN_NAME_BYTES]; /* free text, printable, without quotes; unique */
+    char stage[PLAN_NAME_BYTES];    /* `in`: `at` counts from this stage's begin; empty: from the
+                                       start instant of the run */
+    uint64_t at_ns;
+    char run[SCENARIO_COMMAND_BYTES]; /* for /bin/sh -c; empty: a mark only */
+};
+
+/* `search`: a capacity search; the last stage of a scenario, at most one. */
+struct scenario_search {
+    uint32_t acquire_weight, renew_weight;                 /* `mix`; default 1, 0 */
+    uint64_t rates_milli_per_s[SCENARIO_SEARCH_RATES_MAX]; /* ascending; or between */
+    size_t rate_count;
+    uint64_t low_milli_per_s, high_milli_per_s; /* `between`; 0: rates are given */
+    uint64_t step_ns, warmup_ns;                /* a step; its first part, which is not measured */
+    uint64_t within_ns;        /* an answer in time: so long after the intended instant */
+    double answered_percent;   /* of those planned in the measured part, in time: else bad */
+    double resolution_percent; /* (first bad - last good) / last good at most */
+    uint64_t bound;            /* clients that hold a lease, for renewals; 0: none needed */
+    uint64_t repeat;           /* >= 1 */
+    char reset[SCENARIO_COMMAND_BYTES]; /* between repeats; needs --allow-actions; may be empty */
 };
 
 struct scenario_relay {
@@ -61,11 +104,12 @@ struct scenario_stage {
     uint64_t deadline_ns; /* acquire */
     uint64_t duration_ns; /* hold */
     uint64_t warmup_ns, timeout_ns;
+    bool is_until_steady; /* hold: ends when steady; duration_ns is 3 T1, the most it may take */
 };
 
 struct scenario_judgement {
     unsigned line;
-    char text[160]; /* "p99(renew) < 500ms in keep" */
+    char text[240]; /* p99(renew) < 500ms over 30s in keep except 30s after "b off" */
 };
 
 struct scenario {
@@ -77,6 +121,10 @@ struct scenario {
     struct schema_array relays; /* struct scenario_relay */
     uint64_t seed;
     enum scenario_identity identity;
+    char returning[SCENARIO_PATH_BYTES]; /* IDENTITY_RETURNING: run directory that is repeated */
+    bool has_search;
+    struct scenario_search search; /* its stage has kind PLAN_LOAD and is the last */
+    struct schema_array events;    /* struct scenario_event */
     char profile[PLAN_NAME_BYTES]; /* "dhclient" */
     char vendor_class[PLAN_TEXT_BYTES];
     uint64_t renew_retry_ns; /* 0: RFC 2131 4.4.5 */

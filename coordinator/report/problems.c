@@ -47,6 +47,9 @@ static bool is_problem(const struct plan *plan, const struct event *e)
     case EVENT_SENT:
         return e->tries == 0;
     case EVENT_ACK:
+    case EVENT_LEASED:
+    case EVENT_UNASSIGNED:
+    case EVENT_UNKNOWN:
     case EVENT_RESULT_COUNT:
         break;
     }
@@ -67,6 +70,7 @@ static enum lease_state state_of(const struct event *e)
     case EVENT_INFORM:
     case EVENT_RELEASE:
     case EVENT_DECLINE:
+    case EVENT_QUERY:
         return LEASE_BOUND;
     case EVENT_EXPIRE:
     case EVENT_KIND_COUNT:
@@ -146,6 +150,12 @@ static const char *came_back(const struct event *e)
         return "could not be sent";
     case EVENT_ENDED:
         return "the lease ran out";
+    case EVENT_LEASED:
+        return "LEASEACTIVE";
+    case EVENT_UNASSIGNED:
+        return "LEASEUNASSIGNED";
+    case EVENT_UNKNOWN:
+        return "LEASEUNKNOWN";
     case EVENT_RESULT_COUNT:
         break;
     }

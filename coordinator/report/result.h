@@ -106,7 +106,7 @@ enum judgement_result { JUDGEMENT_PASS, JUDGEMENT_MISS, JUDGEMENT_NOT_JUDGED };
 const char *judgement_result_name(enum judgement_result r); /* "pass", "miss", "not judged" */
 
 struct result_judgement {
-    char expression[160];
+    char expression[240];
     double value; /* in the metric's unit (latencies: us); NAN: none, or infinite */
     double limit;
     enum judgement_result result;

@@ -69,6 +69,7 @@ static void ack_leases(const struct event *e, struct result_leases *out)
     case EVENT_RELEASE:
     case EVENT_DECLINE:
     case EVENT_EXPIRE:
+    case EVENT_QUERY:
     case EVENT_KIND_COUNT:
         break;
     }
@@ -97,6 +98,9 @@ bool accounting_leases_of(const struct event *e, struct result_leases *out_incre
     case EVENT_ENDED:
         out_increments->expired = 1;
         break;
+    case EVENT_LEASED:
+    case EVENT_UNASSIGNED:
+    case EVENT_UNKNOWN:
     case EVENT_RESULT_COUNT:
         break;
     }
