@@ -25,6 +25,7 @@ static const struct kind_facts {
     [CONTROL_ARM] = {"arm", false, true, false},
     [CONTROL_GO] = {"go", false, true, false},
     [CONTROL_DRAIN] = {"drain", false, true, false},
+    [CONTROL_ADOPT] = {"adopt", false, true, false},
     [CONTROL_BYE] = {"bye", false, true, false},
     [CONTROL_REFUSE] = {"refuse", true, true, false},
     [CONTROL_DATA_HELLO] = {"data_hello", true, false, true},

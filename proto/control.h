@@ -57,6 +57,7 @@ enum control_kind {
     CONTROL_ARM,
     CONTROL_GO,
     CONTROL_DRAIN,
+    CONTROL_ADOPT,
     CONTROL_BYE,
     /* both, CTRL */
     CONTROL_REFUSE,
@@ -195,7 +196,11 @@ struct control_armed {
 /*
  * Leases of an earlier run that this agent's clients take over: BOUND without T1, T2 or
  * expiry, to be released or asked about (PLAN_QUERY), nothing else. After READY, before
- * GO or DRAIN; repeated messages add; a client that is not this agent's is refused.
+ * GO or DRAIN, without preflight; repeated messages add. A client that is not this agent's,
+ * an address outside the block or a server that is not the plan's: REFUSE, and the agent
+ * forgets the run. A client has one lease: a second one is not taken, which leases_adopted
+ * tells. PLAN_QUERY asks about released ones too; what is still leased to its client is
+ * BOUND again, so that another PLAN_RELEASE (in a later round) or DRAIN releases it anew.
  */
 struct control_adopted {
     uint32_t client; /* global index */
@@ -213,8 +218,12 @@ struct control_adopt {
  * stage). Batch and rate are this agent's exact share. Idempotent by (round, stage,
  * step): a later round begins any stage anew, so that load and release can alternate.
  * `arrivals` > 0 (PLAN_LOAD): the step is done when so many exchanges were started and
- * have ended. PLAN_RELEASE with `arrivals` > 0 releases so many leases, of any bound
- * clients; 0: by clients, as client_limit says.
+ * have ended. One for which no client is ready waits until the last arrival of the step
+ * is due, then it stays unstarted and the step ends without it (planned_starts and
+ * actual_starts differ). PLAN_RELEASE with `arrivals` > 0 releases so many leases, of any
+ * bound clients without an open exchange; 0: by clients, as client_limit says. Both need
+ * a rate. While such a step lasts nobody acquires but on demand: who is refused, or
+ * loses its lease, waits for an arrival.
  */
 struct control_go {
     uint64_t round; /* 0 in runs without a search */
@@ -300,6 +309,7 @@ struct control_message {
         struct control_preflight_report preflight_report;
         struct control_arm arm;
         struct control_armed armed;
+        struct control_adopt adopt;
         struct control_go go;
         struct control_progress progress;
         struct control_drain drain;

@@ -246,6 +246,8 @@ static bool take_go(struct control_arena *arena, const Leaseherd__Envelope *e,
     to->batch = from->batch;
     to->rate_milli_per_s = from->rate_milli_per_s;
     to->is_last_step = from->is_last_step;
+    to->round = from->round;
+    to->arrivals = from->arrivals;
     return true;
 }
 
@@ -257,6 +259,7 @@ static bool take_progress(struct control_arena *arena, const Leaseherd__Envelope
 
     (void)arena;
     (void)why;
+    to->round = from->round;
     to->stage = from->stage;
     to->step = from->step;
     to->is_step_done = from->is_step_done;
@@ -269,6 +272,33 @@ static bool take_progress(struct control_arena *arena, const Leaseherd__Envelope
     to->silent_streak = from->silent_streak;
     to->foreign_offer_addr = inet_from_host(from->foreign_offer_addr);
     to->foreign_offer_server = inet_from_host(from->foreign_offer_server);
+    return true;
+}
+
+static bool take_adopt(struct control_arena *arena, const Leaseherd__Envelope *e,
+                       struct control_message *out, char *why)
+{
+    const Leaseherd__Adopt *from = e->adopt;
+    const size_t lengths[] = {from->n_addr, from->n_server};
+    size_t rows = from->n_client;
+
+    if (rows > CONTROL_ADOPT_MAX) {
+        return wire_refuse(why, "adopt: %zu leases; 1 to %d are possible", rows, CONTROL_ADOPT_MAX);
+    }
+    if (!control_columns_match(lengths, ARRAY_LEN(lengths), rows, "adopt", why)) {
+        return false;
+    }
+    struct control_adopted *leases = control_arena_take(arena, rows, sizeof(*leases));
+    if (leases == NULL) {
+        return control_no_memory("adopt", why);
+    }
+    for (size_t i = 0; i < rows; i++) {
+        leases[i] = (struct control_adopted){.client = from->client[i],
+                                             .addr = inet_from_host(from->addr[i]),
+                                             .server = inet_from_host(from->server[i])};
+    }
+    out->u.adopt.leases = leases;
+    out->u.adopt.lease_count = rows;
     return true;
 }
 
@@ -361,6 +391,7 @@ static const struct body {
     BODY(GO, go),
     BODY(PROGRESS, progress),
     BODY(DRAIN, drain),
+    BODY(ADOPT, adopt),
     BODY(DONE, done),
     BODY(DATA_HELLO, data_hello),
     BODY(BATCH, batch),

@@ -16,6 +16,10 @@ union encode_scratch {
         uint32_t *columns; /* malloc'd: three per share */
     } prepare;
     struct {
+        Leaseherd__Adopt body;
+        uint32_t *columns; /* malloc'd: three per lease */
+    } adopt;
+    struct {
         Leaseherd__Preflight body;
         Leaseherd__Path path[PLAN_PATH_COUNT];
     } preflight;
@@ -261,6 +265,8 @@ static bool put_go(const struct control_message *m, Leaseherd__Envelope *e, unio
     s->go.batch = from->batch;
     s->go.rate_milli_per_s = from->rate_milli_per_s;
     s->go.is_last_step = from->is_last_step;
+    s->go.round = from->round;
+    s->go.arrivals = from->arrivals;
     BODY(go, GO, &s->go);
     return true;
 }
@@ -272,6 +278,7 @@ static bool put_progress(const struct control_message *m, Leaseherd__Envelope *e
     Leaseherd__Progress *to = &s->progress;
 
     leaseherd__progress__init(to);
+    to->round = from->round;
     to->stage = from->stage;
     to->step = from->step;
     to->is_step_done = from->is_step_done;
@@ -285,6 +292,32 @@ static bool put_progress(const struct control_message *m, Leaseherd__Envelope *e
     to->foreign_offer_addr = inet_host(from->foreign_offer_addr);
     to->foreign_offer_server = inet_host(from->foreign_offer_server);
     BODY(progress, PROGRESS, to);
+    return true;
+}
+
+static bool put_adopt(const struct control_message *m, Leaseherd__Envelope *e,
+                      union encode_scratch *s)
+{
+    const struct control_adopt *from = &m->u.adopt;
+    Leaseherd__Adopt *to = &s->adopt.body;
+    size_t rows = from->lease_count;
+    uint32_t *client = calloc(3 * rows, sizeof(*client));
+
+    if (client == NULL) {
+        return false;
+    }
+    s->adopt.columns = client;
+    leaseherd__adopt__init(to);
+    to->n_client = to->n_addr = to->n_server = rows;
+    to->client = client;
+    to->addr = client + rows;
+    to->server = client + 2 * rows;
+    for (size_t i = 0; i < rows; i++) {
+        to->client[i] = from->leases[i].client;
+        to->addr[i] = inet_host(from->leases[i].addr);
+        to->server[i] = inet_host(from->leases[i].server);
+    }
+    BODY(adopt, ADOPT, to);
     return true;
 }
 
@@ -369,6 +402,7 @@ static put_fn *const puts_of_kind[CONTROL_KIND_COUNT] = {
     [CONTROL_ARM] = put_arm,
     [CONTROL_GO] = put_go,
     [CONTROL_DRAIN] = put_drain,
+    [CONTROL_ADOPT] = put_adopt,
     [CONTROL_BYE] = put_bye,
     [CONTROL_REFUSE] = put_refuse,
     [CONTROL_DATA_HELLO] = put_data_hello,
@@ -398,6 +432,8 @@ size_t control_encode(const struct control_message *m, uint8_t *out, size_t size
     }
     if (m->kind == CONTROL_PREPARE) {
         free(scratch.prepare.columns);
+    } else if (m->kind == CONTROL_ADOPT) {
+        free(scratch.adopt.columns);
     }
     return needed;
 }

@@ -264,8 +264,34 @@ static bool go_is_valid(const struct control_message *m, char *why)
     if (g->client_limit > PLAN_CLIENTS_MAX || g->batch > PLAN_CLIENTS_MAX) {
         return wire_refuse(why, "go: more than %d clients", PLAN_CLIENTS_MAX);
     }
-    return g->batch == 0 || g->rate_milli_per_s == 0 ||
-           wire_refuse(why, "go: a batch and a rate; a stage has one");
+    if (g->batch != 0 && g->rate_milli_per_s != 0) {
+        return wire_refuse(why, "go: a batch and a rate; a stage has one");
+    }
+    if (g->arrivals > PLAN_CLIENTS_MAX) {
+        return wire_refuse(why, "go: more than %d arrivals", PLAN_CLIENTS_MAX);
+    }
+    return g->arrivals == 0 || g->rate_milli_per_s != 0 ||
+           wire_refuse(why, "go: arrivals without a rate");
+}
+
+static bool adopt_is_valid(const struct control_message *m, char *why)
+{
+    const struct control_adopt *a = &m->u.adopt;
+
+    if (a->lease_count < 1 || a->lease_count > CONTROL_ADOPT_MAX) {
+        return wire_refuse(why, "adopt: %zu leases; 1 to %d are possible", a->lease_count,
+                           CONTROL_ADOPT_MAX);
+    }
+    for (size_t i = 0; i < a->lease_count; i++) {
+        if (a->leases[i].client >= PLAN_CLIENTS_MAX) {
+            return wire_refuse(why, "adopt: lease %zu is of client %" PRIu32, i,
+                               a->leases[i].client);
+        }
+        if (!wire_is_unicast(a->leases[i].addr) || !wire_is_unicast(a->leases[i].server)) {
+            return wire_refuse(why, "adopt: address or server of lease %zu is not unicast", i);
+        }
+    }
+    return true;
 }
 
 static bool progress_is_valid(const struct control_message *m, char *why)
@@ -431,6 +457,7 @@ static validate_fn *const rules[CONTROL_KIND_COUNT] = {
     [CONTROL_ARM] = arm_is_valid,
     [CONTROL_GO] = go_is_valid,
     [CONTROL_DRAIN] = drain_is_valid,
+    [CONTROL_ADOPT] = adopt_is_valid,
     [CONTROL_BYE] = bye_is_valid,
     [CONTROL_REFUSE] = refuse_is_valid,
     [CONTROL_DATA_HELLO] = data_hello_is_valid,

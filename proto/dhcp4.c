@@ -64,6 +64,11 @@ struct values {
     uint8_t relay_info[OPTION_MAX];
 };
 
+static bool is_query_answer(uint8_t type)
+{
+    return type >= DHCP4_TYPE_LEASEUNASSIGNED && type <= DHCP4_TYPE_LEASEACTIVE;
+}
+
 static bool read_header(struct byte_reader *r, struct dhcp4_reply *out, uint8_t *op, bool *ethernet)
 {
     *op = byte_read_u8(r);
@@ -197,17 +202,20 @@ enum dhcp4_error dhcp4_decode_reply(const uint8_t *bytes, size_t size, struct dh
     if (op != OP_REPLY) {
         return DHCP4_NOT_A_REPLY;
     }
-    if (!ethernet) {
-        return DHCP4_BAD_HARDWARE;
-    }
     if (cookie != magic_cookie) {
-        return DHCP4_BAD_COOKIE;
+        return ethernet ? DHCP4_BAD_COOKIE : DHCP4_BAD_HARDWARE;
     }
     struct values values = {0};
     if (!gather(bytes, size, &values, out) || !lengths_are_lawful(&values)) {
-        return DHCP4_BAD_OPTION;
+        return ethernet ? DHCP4_BAD_OPTION : DHCP4_BAD_HARDWARE;
     }
     take_values(&values, out);
+    if (!ethernet) {
+        if (!is_query_answer(out->type)) {
+            return DHCP4_BAD_HARDWARE;
+        }
+        out->chaddr = (struct mac){0};
+    }
     return judge(out);
 }
 
@@ -234,17 +242,25 @@ static const struct intent_rule {
     [DHCP4_DECLINE]  = {"decline",  DHCP4_TYPE_DECLINE,  false, true,  true,  false},
     [DHCP4_RELEASE]  = {"release",  DHCP4_TYPE_RELEASE,  true,  false, true,  false},
     [DHCP4_INFORM]   = {"inform",   DHCP4_TYPE_INFORM,   true,  false, false, true},
+    [DHCP4_QUERY]    = {"query",    DHCP4_TYPE_LEASEQUERY, true, false, false, false},
     /* clang-format on */
 };
+
+/* Of no client: no hardware, no option 61, and options of its own. */
+static bool is_anonymous(const struct intent_rule *rule)
+{
+    return rule->type == DHCP4_TYPE_LEASEQUERY;
+}
 
 static void write_header(struct byte_writer *w, const struct intent_rule *rule, struct ipv4 giaddr,
                          struct dhcp4_template *t)
 {
     static const struct ipv4 none;
     byte_write_u8(w, OP_REQUEST);
-    byte_write_u8(w, HTYPE_ETHERNET);
-    byte_write_u8(w, MAC_BYTES);
-    byte_write_u8(w, inet_is_zero(giaddr) ? 0 : 1); /* hops: we are one relay */
+    byte_write_u8(w, is_anonymous(rule) ? 0 : HTYPE_ETHERNET);
+    byte_write_u8(w, is_anonymous(rule) ? 0 : MAC_BYTES);
+    /* hops: we are one relay; what it asks itself was not forwarded */
+    byte_write_u8(w, inet_is_zero(giaddr) || is_anonymous(rule) ? 0 : 1);
     t->xid_at = (uint16_t)w->at;
     byte_write_u32(w, 0);
     t->secs_at = rule->secs_and_parameters ? (uint16_t)w->at : 0;
@@ -256,7 +272,7 @@ static void write_header(struct byte_writer *w, const struct intent_rule *rule, 
     byte_write_ipv4(w, none); /* yiaddr */
     byte_write_ipv4(w, none); /* siaddr */
     byte_write_ipv4(w, giaddr);
-    t->chaddr_at = (uint16_t)w->at;
+    t->chaddr_at = is_anonymous(rule) ? 0 : (uint16_t)w->at;
     byte_write_fill(w, 0, CHADDR_BYTES + SNAME_AND_FILE_BYTES);
     byte_write_u32(w, magic_cookie);
 }
@@ -273,6 +289,15 @@ static uint16_t write_address_option(struct byte_writer *w, uint8_t code)
 {
     write_option(w, code, (const uint8_t[4]){0}, 4);
     return (uint16_t)(w->at - 4);
+}
+
+/* RFC 4388 6.3: what the answer is to tell; the holder's identity above all. */
+static void write_query_options(struct byte_writer *w, const struct intent_rule *rule)
+{
+    static const uint8_t wanted[] = {DHCP_OPTION_LEASE_TIME, DHCP_OPTION_CLIENT_ID,
+                                     DHCP_OPTION_LAST_TRANSACTION};
+    write_option(w, DHCP_OPTION_MESSAGE_TYPE, &rule->type, 1);
+    write_option(w, DHCP_OPTION_PARAMETERS, wanted, sizeof(wanted));
 }
 
 static void write_client_options(struct byte_writer *w, const struct intent_rule *rule,
@@ -345,8 +370,12 @@ bool dhcp4_template_make(enum dhcp4_intent intent, const struct dhcp4_profile *p
     struct byte_writer w = byte_writer_over(t.bytes, sizeof(t.bytes));
     const struct intent_rule *rule = &intent_rules[intent];
     write_header(&w, rule, relay->giaddr, &t);
-    write_client_options(&w, rule, profile, &t);
-    if (!inet_is_zero(relay->giaddr)) {
+    if (is_anonymous(rule)) {
+        write_query_options(&w, rule);
+    } else {
+        write_client_options(&w, rule, profile, &t);
+    }
+    if (!inet_is_zero(relay->giaddr) && !is_anonymous(rule)) {
         write_relay_option(&w, relay);
     }
     byte_write_u8(&w, DHCP_OPTION_END);

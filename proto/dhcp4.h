@@ -41,6 +41,7 @@ enum dhcp4_intent {
     DHCP4_DECLINE,
     DHCP4_RELEASE,
     DHCP4_INFORM,
+    DHCP4_QUERY, /* DHCPLEASEQUERY by address, RFC 4388: what a relay asks, not a client */
     DHCP4_INTENT_COUNT
 };
 
@@ -54,7 +55,11 @@ enum dhcp4_type {
     DHCP4_TYPE_ACK,
     DHCP4_TYPE_NAK,
     DHCP4_TYPE_RELEASE,
-    DHCP4_TYPE_INFORM
+    DHCP4_TYPE_INFORM,
+    DHCP4_TYPE_LEASEQUERY = 10, /* RFC 4388 */
+    DHCP4_TYPE_LEASEUNASSIGNED,
+    DHCP4_TYPE_LEASEUNKNOWN,
+    DHCP4_TYPE_LEASEACTIVE
 };
 
 /* Why bytes are not a DHCP message; each value is counted. */
@@ -92,7 +97,9 @@ struct dhcp4_reply {
 
 /*
  * `out` is filled as far as decoded even on failure (xid, chaddr for the log). An ACK with
- * neither yiaddr nor option 51 is well-formed: it answers an INFORM, and only that.
+ * neither yiaddr nor option 51 is well-formed: it answers an INFORM, and only that. Answers to a
+ * DHCPLEASEQUERY name the holder of an address, which may have any hardware, or nobody: their
+ * htype and hlen are not looked at, and chaddr is zero where it is not an Ethernet address.
  */
 NODISCARD enum dhcp4_error dhcp4_decode_reply(const uint8_t *bytes, size_t size,
                                               struct dhcp4_reply *out);

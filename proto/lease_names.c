@@ -33,6 +33,10 @@ static const char *const event_names[LEASE_EVENT_COUNT] = {
     [LEASE_INFORM_DUE] = "inform-due",
     [LEASE_DECLINE_DUE] = "decline-due",
     [LEASE_PAUSE_OVER] = "pause-over",
+    [LEASE_RENEW_DUE] = "renew-due",
+    [LEASE_ADOPT] = "adopt",
+    [LEASE_QUERY_DUE] = "query-due",
+    [LEASE_STILL_HELD] = "still-held",
 };
 
 const char *lease_state_name(enum lease_state state)

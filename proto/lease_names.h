@@ -39,6 +39,10 @@ enum lease_event {
     LEASE_INFORM_DUE,
     LEASE_DECLINE_DUE,
     LEASE_PAUSE_OVER, /* after DECLINE */
+    LEASE_RENEW_DUE,  /* a load stage wants it renewed, before T1 */
+    LEASE_ADOPT,      /* a lease of an earlier run is this client's from now on */
+    LEASE_QUERY_DUE,  /* the server is to be asked about its lease */
+    LEASE_STILL_HELD, /* ... and it says: leased to this client */
     LEASE_EVENT_COUNT
 };
 

@@ -82,7 +82,8 @@ struct plan_stage {
     /*
      * PLAN_LOAD only: of acquire_weight + renew_weight consecutive arrivals so many are
      * acquisitions by clients without a lease and renewals by bound clients, before their T1.
-     * One transmission each: no answer in 4 s ends it, a bound client stays bound.
+     * Each message is sent once: no answer to it in 4 s ends the exchange as gave_up, never as
+     * `failed`; a bound client stays bound, and if T1 has come meanwhile it renews as ever.
      * rate_milli_per_s is the most a GO may ask for.
      */
     uint32_t acquire_weight, renew_weight;

@@ -5,7 +5,13 @@
 #include "proto/plan.h"
 #include "proto/wire.h"
 
-enum { BLOCK_BITS_MIN = 8, ACQUIRE_TRIES_MAX = 100, FUZZ_PERMILLE_MAX = 500, XID_SLOTS = 255 };
+enum {
+    BLOCK_BITS_MIN = 8,
+    ACQUIRE_TRIES_MAX = 100,
+    FUZZ_PERMILLE_MAX = 500,
+    XID_SLOTS = 255,
+    MIX_MAX = 10000
+};
 
 /* Bounds that keep later arithmetic away from overflow: a year, and 10 million per second. */
 #define PLAN_SPAN_NS_MAX    (UINT64_C(366) * 24 * 3600 * NS_PER_S)
@@ -183,6 +189,9 @@ static bool stage_pace_is_valid(const struct plan_stage *stage, char *why)
     if (stage->kind == PLAN_ACQUIRE && !has_batch && !has_rate) {
         return wire_refuse(why, "stage %s has neither a batch nor a rate", stage->name);
     }
+    if (stage->kind == PLAN_LOAD && !has_rate) {
+        return wire_refuse(why, "stage %s: a load has a rate and no batch", stage->name);
+    }
     if (stage->kind == PLAN_HOLD && (has_batch || has_rate)) {
         return wire_refuse(why, "stage %s: a hold has no batch and no rate", stage->name);
     }
@@ -190,6 +199,18 @@ static bool stage_pace_is_valid(const struct plan_stage *stage, char *why)
         return wire_refuse(why, "stage %s: only a rate can be poisson", stage->name);
     }
     return true;
+}
+
+static bool stage_mix_is_valid(const struct plan_stage *stage, char *why)
+{
+    uint64_t weights = (uint64_t)stage->acquire_weight + stage->renew_weight;
+
+    if (stage->kind != PLAN_LOAD) {
+        return weights == 0 || wire_refuse(why, "stage %s: only a load has a mix", stage->name);
+    }
+    return (weights >= 1 && weights <= MIX_MAX) ||
+           wire_refuse(why, "stage %s: the weights of its mix add up to %llu; 1 to %d are possible",
+                       stage->name, (unsigned long long)weights, MIX_MAX);
 }
 
 static bool stage_times_are_valid(const struct plan_stage *stage, char *why)
@@ -225,7 +246,8 @@ static bool stages_are_valid(const struct plan *plan, char *why)
         if ((unsigned)stage->kind >= PLAN_STAGE_KIND_COUNT) {
             return wire_refuse(why, "stage %s is of no known kind", stage->name);
         }
-        if (!stage_pace_is_valid(stage, why) || !stage_times_are_valid(stage, why)) {
+        if (!stage_pace_is_valid(stage, why) || !stage_mix_is_valid(stage, why) ||
+            !stage_times_are_valid(stage, why)) {
             return false;
         }
         for (uint32_t j = 0; j < i; j++) {

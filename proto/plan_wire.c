@@ -55,6 +55,8 @@ static void put_stage(const struct plan_stage *from, Leaseherd__PlanStage *to)
     to->duration_ns = from->duration_ns;
     to->warmup_ns = from->warmup_ns;
     to->timeout_ns = from->timeout_ns;
+    to->acquire_weight = from->acquire_weight;
+    to->renew_weight = from->renew_weight;
 }
 
 static void put_scalars(const struct plan *from, Leaseherd__Plan *to)
@@ -235,6 +237,8 @@ static bool take_stages(const Leaseherd__Plan *from, struct plan *out, char *why
         stage->duration_ns = in->duration_ns;
         stage->warmup_ns = in->warmup_ns;
         stage->timeout_ns = in->timeout_ns;
+        stage->acquire_weight = in->acquire_weight;
+        stage->renew_weight = in->renew_weight;
         if (!wire_take_text(in->name.data, in->name.len, stage->name, sizeof(stage->name),
                             "a stage's name", why)) {
             return false;

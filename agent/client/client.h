@@ -34,7 +34,9 @@ enum client_flag {
     CLIENT_INFORMING = 1 << 10,   /* BOUND, and an INFORM is open */
     CLIENT_PREFLIGHT = 1 << 11,   /* played by lane_preflight just now */
     CLIENT_SILENT_COUNTED = 1 << 12,
-    CLIENT_PAUSED = 1 << 13 /* a deadline of the open exchange passed in a pause */
+    CLIENT_PAUSED = 1 << 13,   /* a deadline of the open exchange passed in a pause */
+    CLIENT_SINGLE = 1 << 14,   /* its open or last exchange: a load's, every message sent once */
+    CLIENT_QUERYING = 1 << 15, /* BOUND or RELEASED, and a DHCPLEASEQUERY is open */
 };
 
 struct client {
@@ -54,7 +56,8 @@ struct client {
     uint8_t naks : 4;    /* in a row in this acquisition, saturated */
     uint8_t attempt;     /* transmissions of the current message */
     uint8_t tries;       /* transmissions in this exchange, all messages */
-    uint8_t lease_count; /* of leases this client has had, saturated: varies the fuzz */
+    uint8_t lease_count; /* of leases this client has had, saturated: varies the fuzz; 0 and
+                            bound: it is of an earlier run */
 };
 
 static_assert(sizeof(struct client) == 64, "a client is one cache line");
@@ -92,6 +95,12 @@ static inline bool client_is_bound(const struct client *c)
 {
     return c->state == LEASE_BOUND || c->state == LEASE_RENEWING || c->state == LEASE_REBINDING ||
            c->state == LEASE_INIT_REBOOT || c->state == LEASE_REBOOTING;
+}
+
+/* Its lease is of an earlier run: to be released or asked about, nothing else. */
+static inline bool client_is_adopted(const struct client *c)
+{
+    return client_is_bound(c) && c->lease_count == 0;
 }
 
 /* Span from the intended instant, saturated; 0 for an instant before it. */

@@ -13,6 +13,7 @@ static const struct rule rules[LEASE_STATE_COUNT][LEASE_EVENT_COUNT] = {
     [LEASE_INIT] = {
         [LEASE_START]       = { LEASE_DISCOVER, LEASE_SELECTING },
         [LEASE_GIVE_UP]     = { LEASE_GAVE_UP,  LEASE_FAILED }, /* refused too often in a row */
+        [LEASE_ADOPT]       = { LEASE_BIND,     LEASE_BOUND },
     },
     [LEASE_SELECTING] = {
         [LEASE_OFFER]       = { LEASE_REQUEST,  LEASE_REQUESTING },
@@ -31,7 +32,9 @@ static const struct rule rules[LEASE_STATE_COUNT][LEASE_EVENT_COUNT] = {
         [LEASE_RELEASE_DUE] = { LEASE_RELEASE,  LEASE_RELEASED },
         [LEASE_INFORM_DUE]  = { LEASE_INFORM,   LEASE_BOUND },
         [LEASE_DECLINE_DUE] = { LEASE_DECLINE,  LEASE_DECLINED },
-        [LEASE_RETRANSMIT]  = { LEASE_INFORM,   LEASE_BOUND }, /* only an INFORM is repeated here */
+        [LEASE_RENEW_DUE]   = { LEASE_RENEW,    LEASE_RENEWING },
+        [LEASE_QUERY_DUE]   = { LEASE_QUERY,    LEASE_BOUND },
+        [LEASE_RETRANSMIT]  = { LEASE_INFORM,   LEASE_BOUND }, /* or the query: what is repeated here */
         [LEASE_GIVE_UP]     = { LEASE_KEEP,     LEASE_BOUND },
     },
     [LEASE_RENEWING] = {
@@ -39,6 +42,7 @@ static const struct rule rules[LEASE_STATE_COUNT][LEASE_EVENT_COUNT] = {
         [LEASE_NAK]         = { LEASE_RESTART,  LEASE_INIT },
         [LEASE_RETRANSMIT]  = { LEASE_RENEW,    LEASE_RENEWING },
         [LEASE_T2]          = { LEASE_REBIND,   LEASE_REBINDING },
+        [LEASE_GIVE_UP]     = { LEASE_KEEP,     LEASE_BOUND }, /* before T1, at a load's demand */
         [LEASE_RELEASE_DUE] = { LEASE_RELEASE,  LEASE_RELEASED },
     },
     [LEASE_REBINDING] = {
@@ -64,6 +68,10 @@ static const struct rule rules[LEASE_STATE_COUNT][LEASE_EVENT_COUNT] = {
     },
     [LEASE_RELEASED] = {
         [LEASE_START]       = { LEASE_DISCOVER, LEASE_SELECTING },
+        [LEASE_QUERY_DUE]   = { LEASE_QUERY,    LEASE_RELEASED },
+        [LEASE_RETRANSMIT]  = { LEASE_QUERY,    LEASE_RELEASED },
+        [LEASE_GIVE_UP]     = { LEASE_KEEP,     LEASE_RELEASED },
+        [LEASE_STILL_HELD]  = { LEASE_KEEP,     LEASE_BOUND }, /* the RELEASE was lost */
     },
     [LEASE_FAILED] = {
         [LEASE_START]       = { LEASE_DISCOVER, LEASE_SELECTING },

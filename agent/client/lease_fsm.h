@@ -23,6 +23,7 @@ enum lease_action {
     LEASE_REBIND, /* broadcast, in our case through the relay */
     LEASE_REBOOT, /* REQUEST of the address remembered, through the relay */
     LEASE_INFORM,
+    LEASE_QUERY,
     LEASE_RELEASE,
     LEASE_DECLINE,
     LEASE_BIND,    /* the lease begins anew */

@@ -2,6 +2,7 @@
 #include "agent/edge/lane_thread_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -83,13 +84,28 @@ static void obey_preflight(struct lane_thread *t, const struct control_preflight
 /* Step 0 is the first of every stage; later ones only widen it. */
 static void obey_go(struct lane_thread *t, const struct control_go *go)
 {
-    if (go->step == 0 && !(t->has_started && t->start_stage == go->stage)) {
+    bool is_known = t->has_started && t->start_round == go->round && t->start_stage == go->stage;
+    if (go->step == 0 && !is_known) {
         t->has_started = true;
         t->is_start_awaited = true;
         t->start_stage = go->stage;
+        t->start_round = go->round;
         t->start_at_ns = go->start_at_ns;
     }
     lane_go(t->lane, go, t->now_ns);
+}
+
+static void obey_adopt(struct lane_thread *t, const struct lane_adoption *adoption)
+{
+    const struct control_adopt adopt = {adoption->leases, adoption->lease_count};
+    size_t adopted = lane_adopt(t->lane, &adopt, t->now_ns);
+    if (adopted < adopt.lease_count) {
+        log_warn(
+            "what=leases_not_adopted count=%zu why=\"their clients hold another lease already; "
+            "release that first\" continuing",
+            adopt.lease_count - adopted);
+    }
+    free(adoption->leases);
 }
 
 static void obey(struct lane_thread *t, const struct lane_command *command)
@@ -113,6 +129,9 @@ static void obey(struct lane_thread *t, const struct lane_command *command)
             t->outbox_at = 0;
             t->retry_at_ns = 0;
         }
+        break;
+    case LANE_DO_ADOPT:
+        obey_adopt(t, &command->u.adopt);
         break;
     case LANE_DO_SNAPSHOT:
         t->request = command->u.snapshot;

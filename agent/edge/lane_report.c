@@ -34,7 +34,8 @@ static void hand_events(struct lane_thread *t)
 
 static bool is_urgent(const struct control_progress *now, const struct control_progress *told)
 {
-    bool is_other_step = now->stage != told->stage || now->step != told->step;
+    bool is_other_step =
+        now->round != told->round || now->stage != told->stage || now->step != told->step;
     return (now->is_step_done && (is_other_step || !told->is_step_done)) ||
            now->foreign_offers != told->foreign_offers;
 }

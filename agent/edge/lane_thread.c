@@ -28,8 +28,20 @@ static int make_shared(struct lane_thread *t, size_t relay_count)
     return t->wake_lane_fd < 0 || t->wake_link_fd < 0 ? -errno : 0;
 }
 
+/* Commands the lane did not come to. */
+static void forget_commands(struct lane_thread *t)
+{
+    struct lane_command command;
+    while (spsc_pop(&t->commands, &command)) {
+        if (command.kind == LANE_DO_ADOPT) {
+            free(command.u.adopt.leases);
+        }
+    }
+}
+
 static void release(struct lane_thread *t)
 {
+    forget_commands(t);
     lane_free(t->lane);
     udp_close(t->udp);
     spsc_fini(&t->commands);
@@ -130,6 +142,23 @@ bool lane_thread_command(struct lane_thread *t, const struct lane_command *comma
         return false;
     }
     wake_lane(t);
+    return true;
+}
+
+bool lane_thread_adopt(struct lane_thread *t, const struct control_adopt *adopt)
+{
+    struct lane_command command = {.kind = LANE_DO_ADOPT};
+    struct lane_adoption *copy = &command.u.adopt;
+    copy->lease_count = adopt->lease_count;
+    copy->leases = calloc(adopt->lease_count + 1, sizeof(*copy->leases));
+    if (copy->leases == NULL) {
+        return false;
+    }
+    memcpy(copy->leases, adopt->leases, adopt->lease_count * sizeof(*copy->leases));
+    if (!lane_thread_command(t, &command)) {
+        free(copy->leases);
+        return false;
+    }
     return true;
 }
 

@@ -32,7 +32,8 @@ enum lane_command_kind {
     LANE_DO_ARM,
     LANE_DO_GO,
     LANE_DO_DRAIN,
-    LANE_DO_SNAPSHOT
+    LANE_DO_SNAPSHOT,
+    LANE_DO_ADOPT /* by lane_thread_adopt() only */
 };
 
 /* What the snapshot asked for is to say about itself. */
@@ -50,6 +51,10 @@ struct lane_command {
         struct control_go go;
         struct control_drain drain;
         struct lane_snapshot_request snapshot;
+        struct lane_adoption {
+            struct control_adopted *leases; /* the command's own */
+            size_t lease_count;
+        } adopt;
     } u;
 };
 
@@ -76,6 +81,8 @@ void lane_thread_awake(struct lane_thread *t);
 
 /* False when the ring of commands is full. */
 NODISCARD bool lane_thread_command(struct lane_thread *t, const struct lane_command *command);
+/* Copies the leases for the lane. False when out of memory or the ring of commands is full. */
+NODISCARD bool lane_thread_adopt(struct lane_thread *t, const struct control_adopt *adopt);
 /* The run lease: packets may be sent until then (CLOCK_BOOTTIME); 0: not at all. */
 void lane_thread_set_lease(struct lane_thread *t, uint64_t until_boottime_ns);
 /* How full the way to the coordinator is. */

@@ -39,6 +39,7 @@ struct lane_thread {
     bool has_started;      /* `start_stage` is a stage that was let loose */
     bool is_start_awaited; /* ... and has not begun */
     uint32_t start_stage;
+    uint64_t start_round;
     uint64_t start_at_ns;
     uint64_t retry_at_ns;         /* 0: nothing is kept back */
     uint64_t patience_until_ns;   /* of the congestion that began; 0: none */

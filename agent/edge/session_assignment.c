@@ -47,6 +47,7 @@ static void assignment_free(struct assignment *a)
     if (a->region != NULL) {
         (void)munmap(a->region, REPLAY_RING_BYTES); /* ours and whole */
     }
+    free(a->shares);
     free(a->batch);
     free(a);
 }
@@ -92,6 +93,19 @@ static enum control_refusal make_ring(const struct session *s, struct assignment
     replay_ring_init(&a->ring, region, REPLAY_RING_BYTES, s->committed_batch);
     a->cursor = replay_ring_rewind(&a->ring);
     a->limit_seq = s->committed_batch + LINK_WINDOW_BATCHES;
+    return REFUSAL_UNSPECIFIED;
+}
+
+static enum control_refusal keep_shares(struct assignment *a, const struct control_prepare *prepare,
+                                        char why[CONTROL_TEXT_BYTES])
+{
+    a->shares = calloc(prepare->share_count + 1, sizeof(*a->shares));
+    if (a->shares == NULL) {
+        (void)snprintf(why, CONTROL_TEXT_BYTES, "no memory for %zu shares", prepare->share_count);
+        return REFUSAL_RESOURCES;
+    }
+    memcpy(a->shares, prepare->shares, prepare->share_count * sizeof(*a->shares));
+    a->share_count = prepare->share_count;
     return REFUSAL_UNSPECIFIED;
 }
 
@@ -173,6 +187,9 @@ static void make_assignment(struct session *s, const struct control_prepare *pre
         refusal = make_ring(s, a, why);
     }
     if (refusal == REFUSAL_UNSPECIFIED) {
+        refusal = keep_shares(a, prepare, why);
+    }
+    if (refusal == REFUSAL_UNSPECIFIED) {
         refusal = start_lane(s, a, prepare, why);
     }
     if (refusal != REFUSAL_UNSPECIFIED) {
@@ -237,6 +254,12 @@ void session_discard(struct session *s, const char *why)
 
 /* --- commands --- */
 
+void session_refuse_run(struct session *s, enum control_refusal code, const char *why)
+{
+    send_refusal(s, code, why);
+    session_discard(s, why);
+}
+
 static bool tell_lane(struct session *s, const struct lane_command *command, const char *kind)
 {
     if (!lane_thread_command(s->assignment->lane, command)) {
@@ -250,6 +273,11 @@ static void obey_preflight(struct session *s, const struct control_preflight *pr
 {
     struct assignment *a = s->assignment;
     struct lane_command command = {.kind = LANE_DO_PREFLIGHT, .u.preflight = *preflight};
+    if (a->has_adopted) {
+        session_refuse_run(s, REFUSAL_PLAN,
+                           "preflight was asked for with leases of an earlier run adopted");
+        return;
+    }
     if (a->phase == PHASE_READY && tell_lane(s, &command, "preflight")) {
         a->phase = PHASE_PREFLIGHT;
     } else if (a->phase == PHASE_PREFLIGHT && a->preflight != NULL) {
@@ -318,6 +346,8 @@ void session_obey(struct session *s, const struct control_message *m)
         obey_arm(s, &m->u.arm);
     } else if (m->kind == CONTROL_GO) {
         obey_go(s, &m->u.go);
+    } else if (m->kind == CONTROL_ADOPT) {
+        session_adopt(s, &m->u.adopt);
     } else {
         assert(m->kind == CONTROL_DRAIN);
         obey_drain(s, &m->u.drain);

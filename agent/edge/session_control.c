@@ -145,7 +145,7 @@ static void run_is_over(struct session *s, const struct control_bye *bye)
 static bool is_command(enum control_kind kind)
 {
     return kind == CONTROL_PREFLIGHT || kind == CONTROL_ARM || kind == CONTROL_GO ||
-           kind == CONTROL_DRAIN;
+           kind == CONTROL_DRAIN || kind == CONTROL_ADOPT;
 }
 
 static void handle(struct session *s, const struct control_message *m, uint64_t received_ns)

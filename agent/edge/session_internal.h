@@ -2,7 +2,8 @@
 /*
  * The state of a session, shared by session.c (loop, connection),
  * session_control.c (CTRL messages), session_assignment.c (a run from PREPARE
- * to its end), session_data.c (DATA socket) and session_say.c (sentences).
+ * to its end), session_adopt.c (leases of an earlier run), session_data.c (DATA
+ * socket) and session_say.c (sentences).
  * Nobody else includes it.
  *
  * Two machines stand side by side. The connection: CLOSED -> CALLING (HELLO
@@ -48,6 +49,9 @@ struct assignment {
     struct plan plan;
     uint8_t plan_hash[PLAN_HASH_BYTES];
     uint64_t assignment_epoch;
+    struct control_share *shares; /* ascending by first_client */
+    size_t share_count;
+    bool has_adopted; /* leases of an earlier run */
     uint64_t memory_bytes;
     uint64_t send_until_ns; /* CLOCK_BOOTTIME: the plan's run time is over, whatever is granted */
     bool is_over_time;
@@ -167,8 +171,14 @@ void session_renew_lease(struct session *s);
 void session_discard(struct session *s, const char *why);
 /* The same run answered a new HELLO: all that may have been lost is owed again. */
 void session_resume(struct session *s);
+/* REFUSE, and the run is discarded: it cannot go on here as the coordinator means it. */
+void session_refuse_run(struct session *s, enum control_refusal code, const char *why);
 /* Takes what the lane thread has to tell. */
 void session_collect(struct session *s);
+
+/* --- session_adopt.c --- */
+
+void session_adopt(struct session *s, const struct control_adopt *adopt);
 
 /* --- session_data.c --- */
 

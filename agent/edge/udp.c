@@ -283,19 +283,41 @@ static uint64_t real_minus_mono_ns(void)
     return best;
 }
 
+/* What was not readable when the previous wait ended was empty after that wait began. */
+static void note_empty(const struct udp *udp, struct udp_socket *s, uint64_t previous_began_ns)
+{
+    bool was_readable = s->ready_turn + 1 == udp->turn;
+    if (!was_readable && previous_began_ns > s->empty_at_ns) {
+        s->empty_at_ns = previous_began_ns;
+    }
+    s->ready_turn = udp->turn;
+}
+
+static void note_ready(struct udp *udp, int ready, uint64_t began_ns)
+{
+    bool was_cut = udp->ready_was_cut;
+    uint64_t previous_began_ns = was_cut ? 0 : udp->wait_began_ns;
+    for (int i = 0; i < ready; i++) {
+        if (udp->ready[i].data.u64 != WATCHED) {
+            note_empty(udp, &udp->sockets[udp->ready[i].data.u64], previous_began_ns);
+            udp->ready[udp->ready_count++] = udp->ready[i];
+        }
+    }
+    udp->ready_was_cut = ready == UDP_BATCH;
+    udp->wait_began_ns = began_ns;
+}
+
 int udp_wait(struct udp *udp, uint64_t timeout_ns)
 {
     udp->ready_count = 0;
     udp->ready_at = 0;
+    uint64_t began_ns = clock_monotonic_ns();
     int ready = wait_ns(udp, timeout_ns);
     if (ready < 0) {
         return errno == EINTR ? 0 : -errno;
     }
-    for (int i = 0; i < ready; i++) {
-        if (udp->ready[i].data.u64 != WATCHED) {
-            udp->ready[udp->ready_count++] = udp->ready[i];
-        }
-    }
+    udp->turn++;
+    note_ready(udp, ready, began_ns);
     if (udp->ready_count > 0) {
         udp->real_minus_mono_ns = real_minus_mono_ns();
     }

@@ -10,8 +10,12 @@
  * udp_use_wildcard(). Nothing is shared with another process (no SO_REUSEADDR),
  * nothing is ever broadcast (no SO_BROADCAST).
  *
- * Receive stamps are the kernel's, converted to CLOCK_MONOTONIC; one outside
- * [when its socket was last empty, now] is replaced by now and counted.
+ * Receive stamps are the kernel's, converted to CLOCK_MONOTONIC by a pair of readings of
+ * this turn; one outside [when its socket was last known to be empty: the previous turn, now]
+ * is replaced by now and counted (agent/lane/rx_stamp). UDP_GRO is never asked for; where the
+ * network card or driver joins datagrams all the same, the kernel takes them apart before our
+ * sockets, and those of one super-packet carry its one stamp: of when it was handed on.
+ * An answer can so seem later than it came, by one poll of the card, never earlier.
  */
 #pragma once
 

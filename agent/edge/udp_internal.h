@@ -14,6 +14,7 @@ struct udp_socket {
     enum lane_port port;
     uint32_t drops_seen;  /* the kernel's own counter, which wraps */
     uint64_t empty_at_ns; /* when it was last known to be empty */
+    uint64_t ready_turn;  /* the last turn in which epoll called it readable */
 };
 
 /* Room for SO_TIMESTAMPNS, SO_RXQ_OVFL and IP_PKTINFO. */
@@ -39,6 +40,8 @@ struct udp {
 
     struct epoll_event ready[UDP_BATCH];
     size_t ready_count, ready_at;
+    uint64_t turn, wait_began_ns;
+    bool ready_was_cut;          /* more sockets than `ready` holds may have been readable */
     uint64_t real_minus_mono_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC, of this turn; wraps */
     struct udp_rx_facts facts;
 

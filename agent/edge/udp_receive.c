@@ -4,10 +4,8 @@
 
 #include <string.h>
 
+#include "agent/lane/rx_stamp.h"
 #include "common/clock.h"
-
-/* The pair of clock readings is good to some microseconds: no reason to distrust a stamp. */
-#define STAMP_TOLERANCE_NS (50 * NS_PER_US)
 
 /* What the control messages of one datagram say. */
 struct facts {
@@ -44,19 +42,12 @@ static struct facts read_control(struct msghdr *header)
 static uint64_t stamp_ns(struct udp *udp, const struct udp_socket *s, const struct facts *f,
                          uint64_t now_ns)
 {
-    int64_t mono_ns = (int64_t)(f->real_ns - udp->real_minus_mono_ns);
-    int64_t earliest_ns = (int64_t)s->empty_at_ns;
-    int64_t latest_ns = (int64_t)now_ns;
-    int64_t tolerance_ns = (int64_t)STAMP_TOLERANCE_NS;
-    if (!f->has_stamp || mono_ns < earliest_ns - tolerance_ns ||
-        mono_ns > latest_ns + tolerance_ns) {
+    const struct rx_stamp_window window = {s->empty_at_ns, now_ns};
+    uint64_t at_ns = now_ns;
+    if (!f->has_stamp || !rx_stamp_convert(f->real_ns, udp->real_minus_mono_ns, &window, &at_ns)) {
         udp->facts.stamps_replaced++;
-        return now_ns;
     }
-    if (mono_ns < earliest_ns) {
-        return s->empty_at_ns;
-    }
-    return mono_ns > latest_ns ? now_ns : (uint64_t)mono_ns;
+    return at_ns;
 }
 
 static size_t carrier_of(const struct udp *udp, struct ipv4 destination)

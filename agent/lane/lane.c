@@ -46,6 +46,18 @@ static bool init_relays(struct lane *lane)
     return true;
 }
 
+/* The lists of stages that work by arrivals, where the plan can have such. */
+static bool init_ready(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->plan->stage_count; i++) {
+        enum plan_stage_kind kind = lane->plan->stages[i].kind;
+        if (kind == PLAN_LOAD || kind == PLAN_RELEASE) {
+            return ready_init(&lane->ready, lane->population.count);
+        }
+    }
+    return true;
+}
+
 static size_t memory_of(const struct lane *lane)
 {
     size_t clients = lane->population.count;
@@ -60,7 +72,8 @@ static size_t memory_of(const struct lane *lane)
                      LANE_PREFLIGHT_CLIENTS * sizeof(struct probe)) +
            LANE_OUTBOX_MAX * sizeof(*lane->out) +
            lane->results.histogram_count * sizeof(*lane->results.histograms) +
-           LANE_EVENTS_MAX * sizeof(struct event);
+           LANE_EVENTS_MAX * sizeof(struct event) + ready_memory_bytes(&lane->ready) +
+           (lane->queries != NULL ? LANE_QUERY_RING * sizeof(*lane->queries) : 0);
 }
 
 struct lane *lane_new(const struct lane_setup *setup)
@@ -74,7 +87,7 @@ struct lane *lane_new(const struct lane_setup *setup)
     lane->path = PLAN_PATH_EGRESS;
     bool ok = population_init(&lane->population, setup->shares, setup->share_count) &&
               init_relays(lane) && results_init(&lane->results, setup->plan) &&
-              lane_preflight_init(lane);
+              lane_preflight_init(lane) && lane_query_init(lane) && init_ready(lane);
     uint32_t count = lane->population.count;
     if (ok) {
         lane->wheel = timer_wheel_new(count, setup->now_ns);
@@ -105,6 +118,8 @@ void lane_free(struct lane *lane)
         relay_fini(&lane->relays[i]);
     }
     population_fini(&lane->population);
+    ready_fini(&lane->ready);
+    free(lane->queries);
     free(lane->relays);
     free(lane->carriers);
     free(lane->due);
@@ -136,9 +151,13 @@ void lane_arm(struct lane *lane, enum plan_path path)
 }
 
 /* Messages of one exchange that a stage begins. */
-static double messages_per_start(enum plan_stage_kind kind)
+static double messages_per_start(const struct stage *s)
 {
-    return kind == PLAN_ACQUIRE ? 2 : 1;
+    if (s->kind == PLAN_LOAD) {
+        double acquire = s->mix.weight[MIX_ACQUIRE];
+        return 1 + acquire / (acquire + s->mix.weight[MIX_RENEW]);
+    }
+    return s->kind == PLAN_ACQUIRE ? 2 : 1;
 }
 
 /*
@@ -158,7 +177,7 @@ static double planned_per_s(const struct lane *lane, bool *out_doubles)
     if (is_starting) {
         starts_per_s = s->pacer.batch > 0
                            ? s->pacer.batch
-                           : (double)s->pacer.rate_milli_per_s / 1000 * messages_per_start(s->kind);
+                           : (double)s->pacer.rate_milli_per_s / 1000 * messages_per_start(s);
     }
     return holders / t1_s + starts_per_s;
 }
@@ -272,6 +291,7 @@ void lane_progress(const struct lane *lane, struct control_progress *out)
 {
     const uint64_t *counter = lane->results.counter;
     memset(out, 0, sizeof(*out));
+    out->round = lane->stage.round;
     out->stage = lane->stage.index;
     out->step = lane->stage.step;
     out->is_step_done = lane_stage_is_done(lane);

@@ -62,6 +62,11 @@ void lane_arm(struct lane *lane, enum plan_path path);
  */
 void lane_go(struct lane *lane, const struct control_go *command, uint64_t now_ns);
 void lane_drain(struct lane *lane, const struct control_drain *command, uint64_t now_ns);
+/*
+ * Leases of an earlier run, before the first GO and DRAIN. Returns how many were taken: not those
+ * of other lanes' clients, outside the block, of unknown servers, or of a client that has a lease.
+ */
+size_t lane_adopt(struct lane *lane, const struct control_adopt *command, uint64_t now_ns);
 
 /*
  * The run lease. While it is gone lane_turn() produces no packet; due sends wait.

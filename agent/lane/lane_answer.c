@@ -181,7 +181,8 @@ void lane_acked(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
 /*
  * Refused: acquires again at once. What was an acquisition goes on with the
  * slot and the deadline it has; refused as often as it may try, it gives up, so
- * that a server that refuses everybody is not asked for ever.
+ * that a server that refuses everybody is not asked for ever. In a stage by arrivals the next
+ * of them takes it up.
  */
 static void begin_anew(struct lane *lane, uint32_t local, enum event_kind kind, bool in_stage)
 {
@@ -192,7 +193,8 @@ static void begin_anew(struct lane *lane, uint32_t local, enum event_kind kind, 
         lane_give_up(lane, local);
         return;
     }
-    lane_start_acquire(lane, local, goes_on ? c->intended_ns : lane->now_ns, in_stage);
+    lane_start_acquire(lane, local, goes_on ? c->intended_ns : lane->now_ns,
+                       in_stage ? CLIENT_IN_STAGE : 0);
     client_set_naks(c, naks);
 }
 
@@ -205,17 +207,18 @@ void lane_nakked(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
     struct event e = lane_event(lane, local, kind, EVENT_NAK, at_ns);
     e.server = r->server_id;
     results_event(&lane->results, &e);
+    bool ends_here = lane_is_ending(lane) || lane_is_by_arrival(lane);
     bool goes_on_in_stage = client_has(c, CLIENT_IN_STAGE) && kind == EVENT_ACQUIRE;
     enum lease_action action = lane_step(c, LEASE_NAK);
     assert(action == LEASE_RESTART);
     (void)action;
     client_set(c, CLIENT_ANSWERED);
     client_clear(c, CLIENT_WAITING);
-    if (!goes_on_in_stage || lane_is_ending(lane)) {
+    if (!goes_on_in_stage || ends_here) {
         lane_stage_finished(lane, c);
     }
     lane_recount(lane, before, true, c);
-    if (!lane_is_ending(lane)) {
+    if (!ends_here) {
         begin_anew(lane, local, kind, goes_on_in_stage);
     }
     lane_arm_timer(lane, local);

@@ -33,12 +33,18 @@ void lane_recount(struct lane *lane, enum client_class before, bool was_waiting,
     counter[counters[lane_class_of(c)]]++;
     bool is_waiting = client_has(c, CLIENT_WAITING);
     counter[COUNTER_exchanges_open] += (uint64_t)is_waiting - (uint64_t)was_waiting;
+    if (lane->ready.is_kept) {
+        lane_load_recount(lane, c);
+    }
 }
 
 /* --- events --- */
 
 enum event_kind lane_kind_of(const struct client *c)
 {
+    if (client_has(c, CLIENT_QUERYING)) {
+        return EVENT_QUERY;
+    }
     switch ((enum lease_state)c->state) {
     case LEASE_RENEWING:
         return EVENT_RENEW;
@@ -94,6 +100,9 @@ struct event lane_event(const struct lane *lane, uint32_t local, enum event_kind
     if (client_has(c, CLIENT_FOREIGN_SEEN)) {
         e.flags |= EVENT_FOREIGN_OFFER;
     }
+    if (client_has(c, CLIENT_SINGLE) && kind == EVENT_RENEW) {
+        e.flags |= EVENT_EARLY;
+    }
     if (client_has(c, CLIENT_PAUSED) || lane->paused_at_ns != 0) {
         e.flags |= EVENT_IN_PAUSE;
     }
@@ -132,6 +141,7 @@ void lane_open_exchange(struct lane *lane, uint32_t local, uint64_t intended_ns)
     client_clear(c, CLIENT_FOREIGN_SEEN);
     client_clear(c, CLIENT_SILENT_COUNTED);
     client_clear(c, CLIENT_PAUSED);
+    client_clear(c, CLIENT_SINGLE);
     client_set(c, CLIENT_WAITING);
 }
 
@@ -139,10 +149,11 @@ void lane_close_exchange(struct lane *lane, struct client *c)
 {
     client_clear(c, CLIENT_WAITING);
     client_clear(c, CLIENT_INFORMING);
+    client_clear(c, CLIENT_QUERYING);
     lane_stage_finished(lane, c);
 }
 
-void lane_start_acquire(struct lane *lane, uint32_t local, uint64_t intended_ns, bool in_stage)
+void lane_start_acquire(struct lane *lane, uint32_t local, uint64_t intended_ns, unsigned flags)
 {
     struct client *c = lane_client(lane, local);
     enum client_class before = lane_class_of(c);
@@ -152,10 +163,7 @@ void lane_start_acquire(struct lane *lane, uint32_t local, uint64_t intended_ns,
     (void)action;
     lane_open_exchange(lane, local, intended_ns);
     c->addr = c->server = (struct ipv4){0};
-    client_set(c, CLIENT_STARTED);
-    if (in_stage) {
-        client_set(c, CLIENT_IN_STAGE);
-    }
+    c->flags = (uint16_t)(c->flags | CLIENT_STARTED | flags);
     lane_queue(lane, local);
     lane_arm_timer(lane, local);
     lane_recount(lane, before, was_waiting, c);
@@ -174,6 +182,10 @@ void lane_start_exchange(struct lane *lane, uint32_t local, enum lease_event eve
         action = lane_step(c, LEASE_START);
     } else if (action == LEASE_INFORM) {
         client_set(c, CLIENT_INFORMING);
+    } else if (action == LEASE_QUERY) {
+        lane_query_opened(lane, local);
+    } else if (event == LEASE_RENEW_DUE) {
+        client_set(c, CLIENT_SINGLE);
     } else if (action == LEASE_DECLINE) {
         client_clear(c, CLIENT_WAITING); /* DECLINE has no answer */
     }
@@ -194,6 +206,7 @@ void lane_release(struct lane *lane, uint32_t local, uint64_t intended_ns)
     lane_open_exchange(lane, local, intended_ns);
     client_clear(c, CLIENT_WAITING); /* RELEASE has no answer */
     client_clear(c, CLIENT_INFORMING);
+    client_clear(c, CLIENT_QUERYING);
     lane_queue(lane, local);
     lane_arm_timer(lane, local);
     lane_recount(lane, before, was_waiting, c);

@@ -4,7 +4,7 @@
 
 #include "agent/lane/lane_internal.h"
 
-enum { SILENT_ATTEMPTS = 3 };
+enum { SILENT_ATTEMPTS = 3, QUERY_TRIES = 2 };
 
 static uint64_t earliest(uint64_t a, uint64_t b)
 {
@@ -14,7 +14,8 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 static uint64_t deadline_ns(const struct lane *lane, const struct client *c)
 {
     bool never_bound = client_has(c, CLIENT_STARTED) && !client_has(c, CLIENT_HAD_LEASE);
-    return never_bound && !client_has(c, CLIENT_FAILED_COUNTED)
+    /* What a load asked for once is no acquire stage that failed. */
+    return never_bound && !client_has(c, CLIENT_FAILED_COUNTED) && !client_has(c, CLIENT_SINGLE)
                ? c->intended_ns + lane->plan->acquire_deadline_ns
                : UINT64_MAX;
 }
@@ -49,10 +50,11 @@ static uint64_t next_deadline_ns(const struct lane *lane, const struct client *c
         return pause_over_ns(c);
     case LEASE_FAILED:
         return deadline_ns(lane, c);
+    case LEASE_RELEASED: /* a query */
+        return retry_ns(c);
     case LEASE_INIT:
     case LEASE_INIT_REBOOT:
     case LEASE_EXPIRED:
-    case LEASE_RELEASED:
     case LEASE_STATE_COUNT:
         break;
     }
@@ -101,13 +103,29 @@ static void count_silence(struct lane *lane, struct client *c, bool is_used_up)
     }
 }
 
+/* How often a message is sent; a renewal until T2, a rebinding until expiry. */
+static uint32_t tries_of(const struct lane *lane, const struct client *c)
+{
+    if (client_has(c, CLIENT_SINGLE)) {
+        return 1;
+    }
+    if (client_has(c, CLIENT_QUERYING)) {
+        return QUERY_TRIES;
+    }
+    bool is_lease_timed = c->state == LEASE_RENEWING || c->state == LEASE_REBINDING;
+    return is_lease_timed ? UINT32_MAX : lane->plan->acquire_tries;
+}
+
 static void retry(struct lane *lane, uint32_t local)
 {
     struct client *c = lane_client(lane, local);
-    bool is_lease_timed = c->state == LEASE_RENEWING || c->state == LEASE_REBINDING;
-    bool is_used_up = !is_lease_timed && c->attempt >= lane->plan->acquire_tries;
-    count_silence(lane, c, is_used_up);
-    if (client_has(c, CLIENT_IN_STAGE)) {
+    bool is_used_up = c->attempt >= tries_of(lane, c);
+    /* A load finds out what goes unanswered, and not every server knows queries. */
+    bool is_ordinary = !client_has(c, CLIENT_SINGLE) && !client_has(c, CLIENT_QUERYING);
+    if (is_ordinary) {
+        count_silence(lane, c, is_used_up);
+    }
+    if (client_has(c, CLIENT_IN_STAGE) && is_ordinary) {
         /* The intent matters only to what is timed by its lease, and no stage begins that. */
         lane->results.counter[COUNTER_slot_wait_ns] += lane_wait_ns(lane, local, DHCP4_DISCOVER);
     }
@@ -124,7 +142,7 @@ static void retry(struct lane *lane, uint32_t local)
 static void begin_renewal(struct lane *lane, uint32_t local)
 {
     struct client *c = lane_client(lane, local);
-    if (client_has(c, CLIENT_INFORMING)) {
+    if (client_has(c, CLIENT_WAITING)) {
         lane_give_up(lane, local); /* one exchange at a time, and the lease comes first */
     }
     enum lease_action action = lane_step(c, LEASE_T1);
@@ -140,6 +158,7 @@ static void begin_rebinding(struct lane *lane, uint32_t local)
     uint64_t t2_ns = client_lease_at_ns(c, c->t2_ms);
     uint64_t renew_sent_ns = c->tries > 0 ? client_at_us(c, c->first_sent_us) : t2_ns;
     lane_record(lane, local, EVENT_RENEW, EVENT_GAVE_UP, t2_ns);
+    lane_stage_finished(lane, c); /* a load's; the rebinding is the client's own */
     enum lease_action action = lane_step(c, LEASE_T2);
     assert(action == LEASE_REBIND);
     (void)action;
@@ -197,11 +216,14 @@ static bool take_deadline(struct lane *lane, uint32_t local)
     return true;
 }
 
-/* Refused, lost or paused long enough: acquires again at once, outside batch and rate. */
+/*
+ * Refused, lost or paused long enough: acquires again at once, outside batch and rate; but not
+ * in a stage by arrivals, which says itself how much is acquired.
+ */
 static void reacquire(struct lane *lane, uint32_t local)
 {
-    if (!lane_is_ending(lane)) {
-        lane_start_acquire(lane, local, lane->now_ns, false);
+    if (!lane_is_ending(lane) && !lane_is_by_arrival(lane)) {
+        lane_start_acquire(lane, local, lane->now_ns, 0);
     }
 }
 

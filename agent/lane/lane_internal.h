@@ -2,8 +2,8 @@
 /*
  * What the files of a lane ask of each other: lane.c (life, commands, queries),
  * lane_send.c, lane_receive.c, lane_client.c (a client's exchanges begin),
- * lane_answer.c (are answered), lane_deadline.c (time out), lane_stage.c,
- * lane_drain.c and lane_preflight.c. Nothing outside agent/lane includes it.
+ * lane_answer.c (are answered), lane_deadline.c (time out), lane_stage.c, lane_load.c,
+ * lane_drain.c, lane_query.c and lane_preflight.c. Nothing outside agent/lane includes it.
  * Pure.
  */
 #pragma once
@@ -38,7 +38,8 @@ enum lease_action lane_step(struct client *c, enum lease_event event);
 /* A new exchange: new xid, nothing sent yet, an answer is awaited. */
 void lane_open_exchange(struct lane *lane, uint32_t local, uint64_t intended_ns);
 void lane_close_exchange(struct lane *lane, struct client *c);
-void lane_start_acquire(struct lane *lane, uint32_t local, uint64_t intended_ns, bool in_stage);
+/* `flags`: of enum client_flag, CLIENT_IN_STAGE and CLIENT_SINGLE or neither. */
+void lane_start_acquire(struct lane *lane, uint32_t local, uint64_t intended_ns, unsigned flags);
 void lane_start_exchange(struct lane *lane, uint32_t local, enum lease_event event,
                          uint64_t intended_ns);
 void lane_release(struct lane *lane, uint32_t local, uint64_t intended_ns);
@@ -79,6 +80,31 @@ bool lane_stage_is_done(const struct lane *lane);
 uint64_t lane_stage_planned(const struct lane *lane);
 /* No more starts: what was planned until now is kept. */
 void lane_stage_stop(struct lane *lane);
+
+/* --- lane_load.c --- */
+
+/* The step's schedule; the stage is begun and works by arrivals. */
+void lane_load_begin(struct lane *lane, const struct control_go *go);
+void lane_load_turn(struct lane *lane);
+uint64_t lane_load_next_ns(const struct lane *lane);
+/* The client may have become ready for a demand, or ceased to be; lane->ready is kept. */
+void lane_load_recount(struct lane *lane, const struct client *c);
+
+/* --- lane_query.c --- */
+
+NODISCARD bool lane_query_init(struct lane *lane);
+/* The exchange just opened is a query: it gets a number of its own as xid. */
+void lane_query_opened(struct lane *lane, uint32_t local);
+/* Is it for lane_query_receive(), which says what became of it? */
+bool lane_query_answers(const struct lane *lane, const struct dhcp4_reply *r);
+enum snapshot_counter lane_query_receive(struct lane *lane, const struct dhcp4_reply *r,
+                                         const struct lane_packet *packet);
+
+/* --- lane_receive.c --- */
+
+/* Did it come to the address, and by the port, that this client's relay answers for? */
+bool lane_came_the_right_way(const struct lane *lane, uint32_t local,
+                             const struct lane_packet *packet, const struct dhcp4_reply *r);
 
 /* --- lane_drain.c --- */
 

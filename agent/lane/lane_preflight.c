@@ -66,8 +66,9 @@ void lane_preflight(struct lane *lane, const struct control_preflight *command, 
 {
     struct preflight *p = &lane->preflight;
     lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
-    if (p->probe_count > 0 || lane->stage.is_begun || lane_is_ending(lane)) {
-        return; /* once per run, before its first stage */
+    bool has_adopted = lane->results.counter[COUNTER_leases_adopted] > 0;
+    if (p->probe_count > 0 || lane->stage.is_begun || lane_is_ending(lane) || has_adopted) {
+        return; /* once per run, before its first stage, and with clients that have no lease */
     }
     p->command = *command;
     uint64_t stagger_ns = STAGGER_ALL_NS / (slot_count(lane) + 1);

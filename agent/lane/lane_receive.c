@@ -15,9 +15,8 @@ static void count_server(struct lane *lane, const struct dhcp4_reply *r)
     server->naks += r->type == DHCP4_TYPE_NAK;
 }
 
-/* Did it come to the address, and by the port, that this client's relay answers for? */
-static bool came_the_right_way(const struct lane *lane, uint32_t local,
-                               const struct lane_packet *packet, const struct dhcp4_reply *r)
+bool lane_came_the_right_way(const struct lane *lane, uint32_t local,
+                             const struct lane_packet *packet, const struct dhcp4_reply *r)
 {
     const struct relay *relay = &lane->relays[population_share_of(&lane->population, local)];
     if (packet->carrier != SIZE_MAX && packet->carrier != relay->carrier) {
@@ -106,10 +105,13 @@ void lane_receive(struct lane *lane, const struct lane_packet *packet)
     uint32_t global, local;
     if (error != DHCP4_OK) {
         results_count(results, COUNTER_fate_malformed);
+    } else if (lane_query_answers(lane, &r)) {
+        results_count(results,
+                      lane->is_stopped ? COUNTER_fate_late : lane_query_receive(lane, &r, packet));
     } else if (!plan_client_of(lane->plan, r.chaddr, &global)) {
         results_count(results, COUNTER_fate_alien);
     } else if (!population_local(&lane->population, global, &local) ||
-               !came_the_right_way(lane, local, packet, &r)) {
+               !lane_came_the_right_way(lane, local, packet, &r)) {
         results_count(results, COUNTER_fate_misrouted);
     } else if (lane->is_stopped) {
         results_count(results, COUNTER_fate_late); /* the run is over, nothing waits any more */

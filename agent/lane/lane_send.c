@@ -9,8 +9,10 @@
 enum {
     PURPOSE_XID = 0x5849,
     XID_BITS = 24,
-    XID_STEP = 0x5bd1e9, /* odd: runs through all values */
-    DECLINE_PAUSE_S = 10 /* RFC 2131 3.1.5 */
+    XID_STEP = 0x5bd1e9,  /* odd: runs through all values */
+    DECLINE_PAUSE_S = 10, /* RFC 2131 3.1.5 */
+    LOAD_WAIT_S = 4,      /* what a first DISCOVER waits, RFC 2131 4.1 */
+    QUERY_WAIT_S = 2
 };
 
 struct relay *lane_relay_of(struct lane *lane, uint32_t local)
@@ -119,6 +121,10 @@ void lane_put(struct lane *lane, uint32_t local, enum dhcp4_intent intent, enum 
 /* What a client in this state has to say; false: nothing, it has moved on since it was queued. */
 static bool intent_of(const struct client *c, enum dhcp4_intent *out)
 {
+    if (client_has(c, CLIENT_QUERYING)) {
+        *out = DHCP4_QUERY;
+        return client_has(c, CLIENT_WAITING);
+    }
     static const struct {
         enum dhcp4_intent intent;
         bool asks, tells; /* tells: there is no answer to wait for */
@@ -150,6 +156,12 @@ uint32_t lane_due_packets(const struct lane *lane)
 uint64_t lane_wait_ns(const struct lane *lane, uint32_t local, enum dhcp4_intent intent)
 {
     const struct client *c = &lane->population.clients[local];
+    if (client_has(c, CLIENT_SINGLE)) {
+        return LOAD_WAIT_S * NS_PER_S;
+    }
+    if (intent == DHCP4_QUERY) {
+        return QUERY_WAIT_S * NS_PER_S;
+    }
     if (intent == DHCP4_RENEW || intent == DHCP4_REBIND) {
         uint64_t end_ns = client_lease_at_ns(c, intent == DHCP4_RENEW ? c->t2_ms : c->expiry_ms);
         uint64_t left_ns = end_ns > lane->now_ns ? end_ns - lane->now_ns : 0;
@@ -174,6 +186,7 @@ static uint16_t secs_of(const struct lane *lane, const struct client *c, enum dh
         return c->secs; /* of the DISCOVER, RFC 2131 4.4.1 */
     case DHCP4_DECLINE:
     case DHCP4_RELEASE:
+    case DHCP4_QUERY:
     case DHCP4_INTENT_COUNT:
         break;
     }
@@ -235,6 +248,7 @@ static enum snapshot_counter sent_counter(enum dhcp4_intent intent)
         [DHCP4_RENEW] = COUNTER_sent_renew,       [DHCP4_REBIND] = COUNTER_sent_rebind,
         [DHCP4_REBOOT] = COUNTER_sent_reboot,     [DHCP4_DECLINE] = COUNTER_sent_decline,
         [DHCP4_RELEASE] = COUNTER_sent_release,   [DHCP4_INFORM] = COUNTER_sent_inform,
+        [DHCP4_QUERY] = COUNTER_sent_query,
     };
     return counters[intent];
 }

@@ -21,6 +21,13 @@ static enum turn turn_of(const struct client *c, enum plan_stage_kind kind)
                        c->state == LEASE_RELEASED || c->state == LEASE_EXPIRED;
         return is_free && !client_has(c, CLIENT_WAITING) ? TURN_NOW : TURN_NEVER;
     }
+    if (kind == PLAN_QUERY && c->state == LEASE_RELEASED) {
+        bool is_busy = client_has(c, CLIENT_WAITING) || client_has(c, CLIENT_QUEUED);
+        return is_busy ? TURN_LATER : TURN_NOW;
+    }
+    if (client_is_adopted(c) && kind != PLAN_RELEASE && kind != PLAN_QUERY) {
+        return TURN_NEVER;
+    }
     if (kind == PLAN_RELEASE && (c->state == LEASE_RENEWING || c->state == LEASE_REBINDING)) {
         return TURN_NOW;
     }
@@ -61,6 +68,7 @@ static void start_one(struct lane *lane, uint32_t local, uint64_t intended_ns)
         [PLAN_REBOOT] = LEASE_REBOOT_DUE,
         [PLAN_INFORM] = LEASE_INFORM_DUE,
         [PLAN_DECLINE] = LEASE_DECLINE_DUE,
+        [PLAN_QUERY] = LEASE_QUERY_DUE,
     };
     struct stage *s = &lane->stage;
     struct client *c = lane_client(lane, local);
@@ -69,7 +77,7 @@ static void start_one(struct lane *lane, uint32_t local, uint64_t intended_ns)
     pacer_started(&s->pacer);
     results_count(&lane->results, COUNTER_actual_starts);
     if (s->kind == PLAN_ACQUIRE) {
-        lane_start_acquire(lane, local, intended_ns, true);
+        lane_start_acquire(lane, local, intended_ns, CLIENT_IN_STAGE);
     } else if (s->kind == PLAN_RELEASE) {
         lane_release(lane, local, intended_ns);
         client_set(c, CLIENT_IN_STAGE);
@@ -86,15 +94,25 @@ static uint32_t open_starts(const struct stage *s)
 uint64_t lane_stage_planned(const struct lane *lane)
 {
     const struct stage *s = &lane->stage;
-    return s->is_begun ? pacer_planned(&s->pacer, s->client_limit - s->started_before, lane->now_ns)
-                       : 0;
+    if (!s->is_begun) {
+        return 0;
+    }
+    uint64_t limit = s->is_by_arrival ? s->arrivals : s->client_limit - s->started_before;
+    return pacer_planned(&s->pacer, limit, lane->now_ns);
 }
 
 void lane_stage_stop(struct lane *lane)
 {
     lane->results.counter[COUNTER_planned_starts] += lane_stage_planned(lane);
     lane->stage.pacer = (struct pacer){0};
+    lane->stage.arrivals = 0;
     lane->stage.started_before = lane->stage.started;
+}
+
+/* Their answers are told apart by numbers that come back. */
+static bool may_ask(const struct stage *s)
+{
+    return s->kind != PLAN_QUERY || open_starts(s) < LANE_QUERIES_OPEN_MAX;
 }
 
 void lane_stage_turn(struct lane *lane)
@@ -103,11 +121,15 @@ void lane_stage_turn(struct lane *lane)
     if (!s->is_begun || s->kind == PLAN_HOLD || lane_is_ending(lane)) {
         return;
     }
+    if (s->is_by_arrival) {
+        lane_load_turn(lane);
+        return;
+    }
     bool is_full = lane->results.pressure_permille >= 1000;
     uint64_t intended_ns;
     uint32_t local;
     while (!is_full && lane->gate.may_send && s->started < s->client_limit &&
-           lane->due_count < LANE_OUTBOX_MAX &&
+           lane->due_count < LANE_OUTBOX_MAX && may_ask(s) &&
            pacer_may_start(&s->pacer, open_starts(s), lane->now_ns, &intended_ns) &&
            next_client(lane, &local)) {
         start_one(lane, local, intended_ns);
@@ -122,6 +144,9 @@ uint64_t lane_stage_next_ns(const struct lane *lane)
     }
     if (s->kind == PLAN_HOLD) {
         return s->end_ns > lane->now_ns ? s->end_ns : UINT64_MAX;
+    }
+    if (s->is_by_arrival) {
+        return lane_load_next_ns(lane);
     }
     if (s->started >= s->client_limit || s->passes_left == 0) {
         return UINT64_MAX;
@@ -149,6 +174,9 @@ bool lane_stage_is_done(const struct lane *lane)
     if (s->kind == PLAN_HOLD) {
         return lane->now_ns >= s->end_ns;
     }
+    if (s->is_by_arrival) {
+        return open_starts(s) == 0 && s->is_closed;
+    }
     return open_starts(s) == 0 && (s->started >= s->client_limit || s->passes_left == 0);
 }
 
@@ -161,12 +189,25 @@ static void begin_stage(struct lane *lane, const struct control_go *go)
         client_clear(lane_client(lane, i), CLIENT_IN_STAGE);
     }
     lane->stage = (struct stage){
+        .round = go->round,
         .index = go->stage,
         .kind = plan->kind,
         .is_begun = true,
         .start_ns = go->start_at_ns,
         .end_ns = go->start_at_ns + plan->duration_ns,
+        .is_by_arrival =
+            plan->kind == PLAN_LOAD || (plan->kind == PLAN_RELEASE && go->arrivals > 0),
     };
+    lane->ready.is_kept = lane->ready.is_kept && lane->stage.is_by_arrival;
+}
+
+/* In the order (round, stage, step). */
+static bool is_newer(const struct control_go *go, const struct stage *s)
+{
+    if (go->round != s->round) {
+        return go->round > s->round;
+    }
+    return go->stage != s->index ? go->stage > s->index : go->step > s->step;
 }
 
 void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
@@ -176,12 +217,12 @@ void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
     if (go->stage >= lane->plan->stage_count || lane_is_ending(lane)) {
         return;
     }
-    if (s->is_begun && (go->stage < s->index || (go->stage == s->index && go->step <= s->step))) {
+    if (s->is_begun && !is_newer(go, s)) {
         return; /* repeated, or older than what we do already */
     }
     lane_preflight_stop(lane, true); /* its clients are the stage's now */
     lane_stage_stop(lane);
-    if (!s->is_begun || go->stage != s->index) {
+    if (!s->is_begun || go->round != s->round || go->stage != s->index) {
         begin_stage(lane, go);
     }
     s->step = go->step;
@@ -190,10 +231,14 @@ void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
         go->client_limit < lane->population.count ? go->client_limit : lane->population.count;
     s->passes_left = 1;
     s->found_later = false;
-    const struct plan_stage *plan = &lane->plan->stages[go->stage];
-    pacer_begin(&s->pacer, go->batch, go->rate_milli_per_s, plan->is_poisson,
-                prng_mix(lane->plan->seed, go->stage, population_global(&lane->population, 0)),
-                go->start_at_ns);
+    if (s->is_by_arrival) {
+        lane_load_begin(lane, go);
+    } else {
+        const struct plan_stage *plan = &lane->plan->stages[go->stage];
+        pacer_begin(&s->pacer, go->batch, go->rate_milli_per_s, plan->is_poisson,
+                    prng_mix(lane->plan->seed, go->stage, population_global(&lane->population, 0)),
+                    go->start_at_ns);
+    }
     uint64_t late_ns = now_ns > go->start_at_ns ? now_ns - go->start_at_ns : 0;
     results_latency(&lane->results, LATENCY_START_LATENESS, LATENCY_INTENDED, 0, (uint8_t)s->index,
                     late_ns);

@@ -12,7 +12,9 @@
 #include "agent/client/client.h"
 #include "agent/client/population.h"
 #include "agent/lane/lane.h"
+#include "agent/lane/mix.h"
 #include "agent/lane/pacer.h"
+#include "agent/lane/ready.h"
 #include "agent/lane/results.h"
 #include "agent/lane/tx_gate.h"
 #include "agent/relay/relay.h"
@@ -21,7 +23,15 @@
 /* What the counters of final states, and of open exchanges, are kept from. */
 enum client_class { CLASS_NEVER_STARTED, CLASS_BOUND, CLASS_RELEASED, CLASS_EXPIRED, CLASS_FAILED };
 
+/* Arrivals of one kind: which of them is to start next, and when. */
+struct demand {
+    uint64_t number; /* among its kind */
+    uint64_t place;  /* among all; not below stage.arrivals: none is left */
+    struct pacer pacer;
+};
+
 struct stage {
+    uint64_t round;
     uint32_t index, step;
     enum plan_stage_kind kind;
     bool is_begun, is_last_step;
@@ -33,7 +43,17 @@ struct stage {
     uint32_t passes_left;    /* rounds over the population that may still find somebody */
     bool found_later;        /* this round met clients that were busy */
     struct pacer pacer;
+
+    /* lane_load.c: not clients decide what begins, but arrivals. */
+    bool is_by_arrival;
+    bool is_closed;    /* of the step: nothing more will be started */
+    uint64_t arrivals; /* of the step */
+    struct mix mix;
+    struct demand demand[MIX_KIND_COUNT];
 };
+
+/* Queries are told apart by the low bits of their number; so many may be open, with room. */
+enum { LANE_QUERY_RING = 65536, LANE_QUERIES_OPEN_MAX = LANE_QUERY_RING / 2 };
 
 /* One preflight client: three per relay, each with a tiny program of its own. */
 enum probe_phase { PROBE_DISCOVER, PROBE_REQUEST, PROBE_RENEW, PROBE_RELEASE, PROBE_OVER };
@@ -82,7 +102,11 @@ struct lane {
     size_t out_count;
 
     struct stage stage;
+    struct ready ready; /* allocated where the plan may want it */
     struct preflight preflight;
+
+    uint32_t *queries; /* LANE_QUERY_RING: who asked with that number; NULL: nobody will */
+    uint32_t query_number;
 
     bool is_stopped, is_drained;
     enum drain_phase drain;
@@ -107,6 +131,12 @@ static inline struct client *lane_client(struct lane *lane, uint32_t local)
 static inline bool lane_is_ending(const struct lane *lane)
 {
     return lane->drain != DRAIN_NOT_ASKED || lane->is_stopped;
+}
+
+/* Nobody acquires but on demand. */
+static inline bool lane_is_by_arrival(const struct lane *lane)
+{
+    return lane->stage.is_begun && lane->stage.is_by_arrival;
 }
 
 static inline uint8_t lane_stage_index(const struct lane *lane)

@@ -78,6 +78,17 @@ void pacer_started(struct pacer *p)
     }
 }
 
+void pacer_skip_to(struct pacer *p, uint64_t arrival)
+{
+    if (!p->is_poisson && p->arrivals < arrival) {
+        p->arrivals = arrival;
+        schedule(p);
+    }
+    while (p->arrivals < arrival) {
+        pacer_started(p);
+    }
+}
+
 uint64_t pacer_next_ns(const struct pacer *p, uint32_t open, uint64_t now_ns)
 {
     if (now_ns < p->start_ns) {

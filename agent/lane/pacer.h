@@ -34,6 +34,8 @@ void pacer_begin(struct pacer *p, uint32_t batch, uint64_t rate_milli_per_s, boo
 bool pacer_may_start(const struct pacer *p, uint32_t open, uint64_t now_ns,
                      uint64_t *out_intended_ns);
 void pacer_started(struct pacer *p);
+/* Open model: the next arrival is the one with this number (0, 1, ...), not below those taken. */
+void pacer_skip_to(struct pacer *p, uint64_t arrival);
 /* When it can become true; UINT64_MAX: only when an exchange ends. */
 uint64_t pacer_next_ns(const struct pacer *p, uint32_t open, uint64_t now_ns);
 /* Open model: arrivals the schedule has called for until now, at most `limit`. */

@@ -27,6 +27,7 @@ bool relay_common_init(struct relay_common *common, const struct dhcp4_profile *
     return dhcp4_template_make(DHCP4_RENEW, profile, &none, &common->renew) &&
            dhcp4_template_make(DHCP4_RELEASE, profile, &none, &common->release) &&
            dhcp4_template_make(DHCP4_INFORM, profile, &none, &common->inform) &&
+           dhcp4_template_make(DHCP4_QUERY, profile, &any, &common->query) &&
            make_forwarded(&common->forwarded, profile, &any);
 }
 
@@ -73,7 +74,7 @@ bool relay_forwards(enum dhcp4_intent intent, enum plan_path path)
     if (intent == DHCP4_RENEW) {
         return path == PLAN_PATH_RELAYED;
     }
-    return relay_copies(intent);
+    return intent == DHCP4_QUERY || relay_copies(intent);
 }
 
 bool relay_copies(enum dhcp4_intent intent)
@@ -104,6 +105,8 @@ static const struct dhcp4_template *template_of(const struct relay *relay,
         return &common->release;
     case DHCP4_INFORM:
         return &common->inform;
+    case DHCP4_QUERY:
+        return &common->query;
     case DHCP4_INTENT_COUNT:
         break;
     }

@@ -7,7 +7,8 @@
  * a router's helper address would forward them: giaddr set, hops 1, option 82
  * where configured, port 67 to port 67, one copy per server. RENEW, RELEASE and
  * INFORM are what the client sends itself: giaddr 0, from port 68; on the path
- * `relayed` a RENEW carries giaddr instead. DESIGN section 3.
+ * `relayed` a RENEW carries giaddr instead. DESIGN section 3. A DHCPLEASEQUERY is
+ * the relay's own: giaddr set, port 67 to port 67, to the server that granted the lease.
  *
  * Pure. The plan must outlive it. Allocates in relay_init() only.
  */
@@ -28,7 +29,7 @@ struct relay_templates {
 
 /* What clients say themselves, and what relays without option 82 forward: giaddr is patched. */
 struct relay_common {
-    struct dhcp4_template renew, release, inform;
+    struct dhcp4_template renew, release, inform, query;
     struct relay_templates forwarded;
 };
 
@@ -49,7 +50,7 @@ void relay_fini(struct relay *relay);
 /* The profile of a plan: dhclient's options, option 60 the run's mark or the scenario's. */
 void relay_profile(const struct plan *plan, struct dhcp4_profile *out);
 
-/* Is this message forwarded by the relay (port 67, giaddr) rather than sent by the client? */
+/* Does the relay send this message (port 67, giaddr) rather than the client? */
 bool relay_forwards(enum dhcp4_intent intent, enum plan_path path);
 /* Does it go to every server of the relay? Otherwise to the one that granted the lease. */
 bool relay_copies(enum dhcp4_intent intent);

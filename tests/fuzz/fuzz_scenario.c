@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/plan/change_request.h"
 #include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_wave.h"
 #include "coordinator/plan/scenario.h"
 #include "coordinator/plan/testbed.h"
 #include "proto/plan.h"
@@ -53,11 +55,18 @@ static void try_print(const struct scenario *s)
 
 static void try_forecast(const struct scenario *s)
 {
+    static void (*const texts[])(const struct scenario *, char *, size_t) = {
+        forecast_compression, forecast_waves_text, forecast_housekeeping, forecast_search_text};
     static struct forecast f;
     char sentence[2048];
     forecast_make(s, &f);
-    forecast_compression(s, sentence, sizeof(sentence));
-    demand(strlen(sentence) < sizeof(sentence));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        texts[i](s, sentence, sizeof(sentence));
+        demand(strlen(sentence) < sizeof(sentence));
+    }
+    char *page = change_request(s, &f, "fuzz.yaml");
+    demand(page != NULL);
+    free(page);
     char *directives = testbed_directives(s);
     demand(directives != NULL);
     free(directives);

@@ -138,7 +138,7 @@ static inline void sample_plan(struct plan *plan)
         r->remote_id_bytes = 4;
         memcpy(r->remote_id, "rem1", 4);
     }
-    plan->stage_count = 3;
+    plan->stage_count = 4;
     plan->stages[0] = (struct plan_stage){.name = "peak",
                                           .kind = PLAN_ACQUIRE,
                                           .batch = 300,
@@ -154,6 +154,12 @@ static inline void sample_plan(struct plan *plan)
                                           .rate_milli_per_s = 500000,
                                           .is_poisson = true,
                                           .timeout_ns = UINT64_C(300000000000)};
+    plan->stages[3] = (struct plan_stage){.name = "limit",
+                                          .kind = PLAN_LOAD,
+                                          .rate_milli_per_s = 20000000,
+                                          .timeout_ns = UINT64_C(400000000000),
+                                          .acquire_weight = 1,
+                                          .renew_weight = 20};
     strcpy(plan->vendor_class, "MSFT 5.0");
     plan->acquire_tries = 4;
     plan->acquire_deadline_ns = UINT64_C(60000000000);
@@ -231,6 +237,19 @@ static inline void sample_prepare(struct control_prepare *p)
     p->packets_per_s_max = 10000;
 }
 
+static inline void sample_adopt(struct control_adopt *a)
+{
+    static struct control_adopted leases[3];
+
+    for (uint32_t i = 0; i < 3; i++) {
+        leases[i] = (struct control_adopted){.client = 700 - 13 * i,
+                                             .addr = sample_ipv4(0x0a0a0101 + i),
+                                             .server = sample_ipv4(0xc0a8010c + 0x100 * (i % 2))};
+    }
+    a->leases = leases;
+    a->lease_count = 3;
+}
+
 static inline void sample_ctrl_up(enum control_kind kind, struct control_message *m)
 {
     if (kind == CONTROL_CLOCK_REPLY) {
@@ -245,6 +264,7 @@ static inline void sample_ctrl_up(enum control_kind kind, struct control_message
         m->u.armed.generation = 3;
     } else if (kind == CONTROL_PROGRESS) {
         struct control_progress *p = &m->u.progress;
+        p->round = 9;
         p->stage = 1;
         p->step = 2;
         p->is_step_done = true;
@@ -288,7 +308,11 @@ static inline void sample_ctrl_down(enum control_kind kind, struct control_messa
         g->start_at_ns = UINT64_C(987654321000);
         g->client_limit = 300;
         g->rate_milli_per_s = 1500500;
+        g->round = 9;
+        g->arrivals = 15005;
         g->is_last_step = true;
+    } else if (kind == CONTROL_ADOPT) {
+        sample_adopt(&m->u.adopt);
     } else if (kind == CONTROL_DRAIN) {
         m->u.drain.mode = DRAIN_NOW;
         m->u.drain.release_milli_per_s = 500000;

@@ -79,7 +79,8 @@ check() {
 # expect TEXT GOT OP WANT, by numbers or words: == != < <= > >=
 expect() {
 	if jq -en --arg a "$2" --arg b "$4" \
-		"(\$a | tonumber? // \$a) as \$x | (\$b | tonumber? // \$b) as \$y | \$x $3 \$y" >/dev/null; then
+		"(\$a | tonumber? // \$a) as \$x | (\$b | tonumber? // \$b) as \$y |
+		 (\$x | type) == (\$y | type) and (\$x $3 \$y)" >/dev/null; then
 		pass "$1 ($2)"
 	else
 		fail "$1: $2, wanted $3 $4"

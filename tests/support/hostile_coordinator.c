@@ -23,9 +23,7 @@
 #include "proto/control.h"
 #include "tests/support/control_samples.h"
 
-enum { BYTES_MAX = 1024 * 1024, MUTATIONS = 1000, NOISE = 2000, DRAINS = 200 };
-
-#define PATIENCE_S 8
+enum { BYTES_MAX = 1024 * 1024, MUTATIONS = 1000, NOISE = 2000, DRAINS = 200, PATIENCE_S = 8 };
 
 struct mad {
     const struct hostile_options *o;
@@ -59,7 +57,7 @@ static void check(struct mad *c, bool is_good, const char *what)
 
 static void quiet(double from_s, const char *what)
 {
-    printf("quiet %.3f %.3f %s\n", from_s, wall_s(), what);
+    printf("quiet %.6f %.6f %s\n", from_s, wall_s(), what); /* the next order may follow at once */
 }
 
 static void send_bytes(struct mad *c, unsigned socket, size_t size)
@@ -314,7 +312,7 @@ static void command(struct mad *c, enum control_kind kind)
     struct control_message m;
     sample_message(kind, &m);
     if (kind == CONTROL_GO) {
-        m.u.go.stage = m.u.go.step = 0;
+        m.u.go.round = m.u.go.arrivals = m.u.go.stage = m.u.go.step = 0;
         m.u.go.start_at_ns = 1;
     } else if (kind == CONTROL_DRAIN) {
         m.u.drain.mode = DRAIN_GRACEFUL;
@@ -324,8 +322,8 @@ static void command(struct mad *c, enum control_kind kind)
 
 static void commands_nobody_prepared(struct mad *c)
 {
-    static const enum control_kind kinds[] = {CONTROL_PREFLIGHT, CONTROL_ARM, CONTROL_GO,
-                                              CONTROL_DRAIN, CONTROL_ACK};
+    static const enum control_kind kinds[] = {CONTROL_PREFLIGHT, CONTROL_ADOPT, CONTROL_ARM,
+                                              CONTROL_GO,        CONTROL_DRAIN, CONTROL_ACK};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         command(c, kinds[i]);
     }
@@ -385,6 +383,9 @@ static void no_packet_without_a_lease(struct mad *c)
     }
     still_lives(c, "grants that answer nothing");
     quiet(from_s, "grants that answer nothing let no packet out");
+    command(c, CONTROL_ADOPT);
+    check(c, await(c, CONTROL_REFUSE, PATIENCE_S),
+          "leases of clients it does not play are refused");
     plan_free(&plan);
     welcome_again(c);
 }
@@ -412,6 +413,7 @@ static void go_absurd(struct mad *c)
     m.u.go.step = 7;
     m.u.go.start_at_ns = c->agent_clock_ns;
     tell(c, &m);
+    command(c, CONTROL_ADOPT); /* the run has begun */
     still_lives(c, "absurd orders to go");
 }
 

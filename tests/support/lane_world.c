@@ -411,6 +411,19 @@ void lane_world_go(struct lane_world *w, uint32_t stage, uint32_t batch, uint64_
     lane_go(w->lane, &go, w->now_ns);
 }
 
+void lane_world_go_arrivals(struct lane_world *w, uint64_t round, uint32_t stage,
+                            uint64_t rate_milli_per_s, uint64_t arrivals)
+{
+    struct control_go go = {.round = round,
+                            .arrivals = arrivals,
+                            .stage = stage,
+                            .start_at_ns = w->now_ns,
+                            .client_limit = w->plan.client_count,
+                            .rate_milli_per_s = rate_milli_per_s,
+                            .is_last_step = true};
+    lane_go(w->lane, &go, w->now_ns);
+}
+
 void lane_world_drain(struct lane_world *w, enum control_drain_mode mode,
                       uint64_t release_milli_per_s)
 {

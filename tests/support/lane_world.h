@@ -74,6 +74,9 @@ void lane_world_fini(struct lane_world *w);
 
 /* One whole step for all clients, starting now. */
 void lane_world_go(struct lane_world *w, uint32_t stage, uint32_t batch, uint64_t rate_milli_per_s);
+/* A step of a stage by arrivals, starting now. */
+void lane_world_go_arrivals(struct lane_world *w, uint64_t round, uint32_t stage,
+                            uint64_t rate_milli_per_s, uint64_t arrivals);
 void lane_world_drain(struct lane_world *w, enum control_drain_mode mode,
                       uint64_t release_milli_per_s);
 

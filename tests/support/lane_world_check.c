@@ -96,6 +96,7 @@ static void check_packets(const struct lane_world *w, const uint64_t *c)
         [DHCP4_RENEW] = COUNTER_sent_renew,       [DHCP4_REBIND] = COUNTER_sent_rebind,
         [DHCP4_REBOOT] = COUNTER_sent_reboot,     [DHCP4_DECLINE] = COUNTER_sent_decline,
         [DHCP4_RELEASE] = COUNTER_sent_release,   [DHCP4_INFORM] = COUNTER_sent_inform,
+        [DHCP4_QUERY] = COUNTER_sent_query,
     };
     uint64_t by_intent[DHCP4_INTENT_COUNT] = {0}, errors = 0;
     for (size_t i = 0; i < w->sent_count; i++) {

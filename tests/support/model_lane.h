@@ -25,6 +25,7 @@ static struct {
     _Atomic uint32_t lanes; /* alive */
     _Atomic bool may_send;
     _Atomic uint64_t late_samples;
+    _Atomic uint64_t adopted; /* of the lane that lives or lived last */
 } model_lane;
 
 struct lane {
@@ -53,6 +54,7 @@ struct lane *lane_new(const struct lane_setup *setup)
     lane->share_count = setup->share_count;
     memcpy(lane->shares, setup->shares, setup->share_count * sizeof(*setup->shares));
     atomic_fetch_add(&model_lane.lanes, 1);
+    atomic_store(&model_lane.adopted, 0);
     return lane;
 }
 
@@ -110,6 +112,14 @@ void lane_drain(struct lane *lane, const struct control_drain *command, uint64_t
     (void)command;
     (void)now_ns;
     lane->is_draining = true;
+}
+
+size_t lane_adopt(struct lane *lane, const struct control_adopt *command, uint64_t now_ns)
+{
+    (void)lane;
+    (void)now_ns;
+    atomic_fetch_add(&model_lane.adopted, command->lease_count);
+    return command->lease_count;
 }
 
 void lane_set_may_send(struct lane *lane, bool may_send, uint64_t now_ns)

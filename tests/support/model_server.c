@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/model_server.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,14 @@ static struct model_lease *lease_of(struct model_pool *p, struct mac mac, bool m
 static struct ipv4 address_of(const struct model_pool *p, const struct model_lease *lease)
 {
     return inet_from_host(inet_host(p->first) + (uint32_t)(lease - p->leases));
+}
+
+struct ipv4 model_pool_grant(struct model_pool *p, struct mac mac, uint64_t until_ns)
+{
+    struct model_lease *lease = lease_of(p, mac, true);
+    assert(lease != NULL);
+    lease->until_ns = until_ns;
+    return address_of(p, lease);
 }
 
 static struct model_pool *pool_for(struct model_server *s, const struct model_query *q)
@@ -173,7 +182,8 @@ static void put_u32(struct model_reply *r, uint8_t code, uint32_t value)
 
 struct answer {
     uint8_t type;
-    struct ipv4 yiaddr; /* zero: none, the answer to an INFORM or a NAK */
+    struct ipv4 yiaddr;       /* zero: none, the answer to an INFORM or a NAK */
+    const struct mac *holder; /* of the address a query is about; NULL: nobody */
 };
 
 static void put_lease_options(const struct model_server *s, const struct model_query *q,
@@ -198,7 +208,7 @@ static void put_lease_options(const struct model_server *s, const struct model_q
 void model_server_write(const struct model_server *s, const struct model_query *q, uint8_t type,
                         struct ipv4 yiaddr, struct model_reply *r)
 {
-    struct answer a = {type, yiaddr};
+    struct answer a = {.type = type, .yiaddr = yiaddr};
     memset(r, 0, sizeof(*r));
     bool is_relayed = !inet_is_zero(q->giaddr);
     struct ipv4 id = inet_is_zero(s->foreign_server_id) ? s->address : s->foreign_server_id;
@@ -226,6 +236,18 @@ void model_server_write(const struct model_server *s, const struct model_query *
     r->destination = is_relayed ? q->giaddr : q->ciaddr;
     r->destination_port = is_relayed ? SERVER_PORT : CLIENT_PORT;
     r->source_port = s->answers_from_port != 0 ? s->answers_from_port : SERVER_PORT;
+}
+
+/* The hardware in the header is the holder's, or none. */
+static void write_holder(const struct model_query *q, struct answer a, struct model_reply *r)
+{
+    bool is_held = a.holder != NULL;
+    r->bytes[1] = is_held ? 1 : 0;
+    r->bytes[2] = is_held ? MAC_BYTES : 0;
+    memcpy(r->bytes + 12, &q->ciaddr, 4);
+    if (is_held) {
+        memcpy(r->bytes + 28, a.holder, MAC_BYTES);
+    }
 }
 
 /* --- what it does --- */
@@ -313,6 +335,24 @@ static bool ended(struct model_pool *p, const struct model_query *q)
     return false;
 }
 
+/* RFC 4388 6.4: of an address that is not the pool's it knows nothing. */
+static bool queried(struct model_server *s, const struct model_pool *p, const struct model_query *q,
+                    uint64_t now_ns, struct answer *out)
+{
+    uint32_t place = inet_host(q->ciaddr) - inet_host(p->first);
+    s->queries++;
+    if (s->ignores_queries || inet_is_zero(q->giaddr)) {
+        return false;
+    }
+    out->type = DHCP4_TYPE_LEASEUNKNOWN;
+    if (place < p->count) {
+        bool is_held = place < p->used && p->leases[place].until_ns > now_ns;
+        out->type = is_held ? DHCP4_TYPE_LEASEACTIVE : DHCP4_TYPE_LEASEUNASSIGNED;
+        out->holder = is_held ? &p->leases[place].mac : NULL;
+    }
+    return true;
+}
+
 static bool answer(struct model_server *s, struct model_pool *p, const struct model_query *q,
                    uint64_t now_ns, struct answer *out)
 {
@@ -326,11 +366,13 @@ static bool answer(struct model_server *s, struct model_pool *p, const struct mo
         return ended(p, q);
     case DHCP4_TYPE_RELEASE:
         s->releases++;
-        return ended(p, q);
+        return !s->loses_releases && ended(p, q);
     case DHCP4_TYPE_INFORM:
         s->informs++;
         *out = (struct answer){.type = DHCP4_TYPE_ACK};
         return true;
+    case DHCP4_TYPE_LEASEQUERY:
+        return queried(s, p, q, now_ns, out);
     default:
         return false;
     }
@@ -352,6 +394,9 @@ size_t model_server_take(struct model_server *s, const uint8_t *bytes, size_t si
         return 0;
     }
     model_server_write(s, &q, a.type, a.yiaddr, &out[0]);
+    if (q.type == DHCP4_TYPE_LEASEQUERY) {
+        write_holder(&q, a, &out[0]);
+    }
     if (s->garbles_every > 0 && s->messages % s->garbles_every == 0) {
         out[0].size = DHCP4_HEADER_BYTES + 1;
     }

@@ -38,6 +38,8 @@ struct model_pool {
 NODISCARD bool model_pool_init(struct model_pool *p, struct ipv4_net subnet, struct ipv4 giaddr,
                                struct ipv4 first, uint32_t count);
 void model_pool_fini(struct model_pool *p);
+/* Gives the client a lease until then, as if it had asked; returns its address. */
+struct ipv4 model_pool_grant(struct model_pool *p, struct mac mac, uint64_t until_ns);
 uint32_t model_pool_live(const struct model_pool *p, uint64_t now_ns);
 
 struct model_server {
@@ -57,6 +59,8 @@ struct model_server {
     bool offers_nothing;      /* pool exhausted: DISCOVER unanswered, the rest served */
     bool answers_for_partner; /* ACKs a REQUEST that names another server */
     bool answers_twice;
+    bool ignores_queries;          /* DHCPLEASEQUERY is not allowed */
+    bool loses_releases;           /* too many at once: read by nobody */
     struct ipv4 foreign_address;   /* offered to everybody instead of the pool's */
     struct ipv4 foreign_server_id; /* option 54 of everything it says */
     uint32_t drops_every;          /* n: takes no notice of every n-th message */
@@ -68,7 +72,7 @@ struct model_server {
     /* What it saw. */
     uint64_t messages, dropped;
     uint64_t requests_of_foreign; /* REQUESTs for foreign_address: never, the OFFER rule says */
-    uint64_t discovers, requests, renewals, reboots, declines, releases, informs;
+    uint64_t discovers, requests, renewals, reboots, declines, releases, informs, queries;
 };
 
 struct model_reply {

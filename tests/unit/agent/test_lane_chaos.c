@@ -42,6 +42,8 @@ static void mistreat_server(struct model_server *s)
     s->answers_from_port = one_in(4) ? 1 : 0;
     s->changes_address = one_in(8);
     s->changes_mask = one_in(4);
+    s->ignores_queries = one_in(4);
+    s->loses_releases = one_in(4);
     s->lease_s = times[prng_below(&prng, 9)];
     s->has_t1 = one_in(3);
     s->has_t2 = one_in(3);
@@ -49,10 +51,18 @@ static void mistreat_server(struct model_server *s)
     s->t2_s = times[prng_below(&prng, 9)];
 }
 
+/* Mostly the next one; now and then a later round begins any of them anew. */
 static void next_stage(uint32_t *stage)
 {
+    static uint64_t round;
+    if (one_in(3)) {
+        *stage = (uint32_t)prng_below(&prng, world.plan.stage_count);
+        round++;
+    }
     if (*stage < world.plan.stage_count) {
         struct control_go go = {
+            .round = round,
+            .arrivals = one_in(3) ? 0 : prng_below(&prng, 3 * CLIENTS),
             .stage = (*stage)++,
             .start_at_ns = world.now_ns + prng_below(&prng, NS_PER_S),
             .client_limit = (uint32_t)prng_below(&prng, 2 * CLIENTS),
@@ -62,6 +72,22 @@ static void next_stage(uint32_t *stage)
         };
         lane_go(world.lane, &go, world.now_ns);
     }
+}
+
+static void adopt_some(void)
+{
+    struct control_adopted leases[CLIENTS];
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        uint32_t client = (uint32_t)prng_below(&prng, CLIENTS + 2);
+        struct model_pool *pool = &world.pools[client / (CLIENTS / 2) % 2];
+        leases[i] = (struct control_adopted){
+            client,
+            model_pool_grant(pool, plan_client_mac(&world.plan, client % CLIENTS),
+                             world.now_ns + prng_below(&prng, 600 * NS_PER_S)),
+            world.servers[prng_below(&prng, 2)].address};
+    }
+    struct control_adopt command = {leases, CLIENTS};
+    (void)lane_adopt(world.lane, &command, world.now_ns);
 }
 
 static void inject_noise(void)
@@ -126,9 +152,19 @@ static void set_up_round(uint64_t seed)
         enum plan_stage_kind kind = (enum plan_stage_kind)prng_below(&prng, PLAN_STAGE_KIND_COUNT);
         lane_world_add_stage(&world, i % 2 == 0 ? PLAN_ACQUIRE : kind,
                              kind == PLAN_HOLD && i % 2 != 0 ? 10 * NS_PER_S : 0);
+        struct plan_stage *added = &world.plan.stages[i];
+        if (added->kind == PLAN_LOAD) {
+            added->rate_milli_per_s = 1 + prng_below(&prng, 100000);
+            added->acquire_weight = (uint32_t)prng_below(&prng, 4);
+            added->renew_weight = 1 + (uint32_t)prng_below(&prng, 4);
+            added->is_poisson = one_in(2);
+        }
     }
     lane_world_start(&world);
     lane_arm(world.lane, (enum plan_path)prng_below(&prng, PLAN_PATH_COUNT));
+    if (one_in(4)) {
+        adopt_some();
+    }
     if (one_in(2)) {
         lane_preflight(world.lane, &paths, world.now_ns);
         lane_world_run(&world, prng_below(&prng, 20 * NS_PER_S));
@@ -154,7 +190,7 @@ static void end_round(void)
 static void whatever_happens_the_accounting_holds_and_the_run_ends(void **state)
 {
     (void)state;
-    uint64_t requests = 0, renewals = 0;
+    uint64_t requests = 0, renewals = 0, queries = 0, adopted = 0;
     for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
         print_message("seed %u\n", (unsigned)seed);
         set_up_round(seed);
@@ -168,9 +204,12 @@ static void whatever_happens_the_accounting_holds_and_the_run_ends(void **state)
             assert_int_equal(world.servers[i].requests_of_foreign, 0);
             requests += world.servers[i].requests;
             renewals += world.servers[i].renewals;
+            queries += world.servers[i].queries;
         }
+        adopted += lane_world_counter(&world, COUNTER_leases_adopted);
         lane_world_fini(&world);
     }
+    assert_true(queries > 50 && adopted > 50);
     assert_true(requests > 1000 && renewals > 1000); /* and it was not for want of life */
 }
 

@@ -126,6 +126,26 @@ static void a_full_command_ring_is_told(void **state)
     assert_true(taken >= LANE_THREAD_COMMANDS);
 }
 
+/* The lane never comes to the last of them: nothing is left behind, and nothing taken twice. */
+static void leases_to_adopt_are_copied_and_freed(void **state)
+{
+    struct bed *b = *state;
+    struct control_adopted leases[3] = {{0}};
+    const struct control_adopt adopt = {leases, ARRAY_LEN(leases)};
+    unsigned taken = 0;
+    while (taken < 100 && lane_thread_adopt(b->thread, &adopt)) {
+        taken++;
+    }
+    assert_true(taken > 0);
+    memset(leases, 0xff, sizeof(leases));
+    while (atomic_load(&model_lane.adopted) < ARRAY_LEN(leases)) {
+        wait_for_news(b);
+    }
+    while (taken < 1000 * LANE_THREAD_COMMANDS && lane_thread_adopt(b->thread, &adopt)) {
+        taken++;
+    }
+}
+
 static size_t take_events(struct bed *b, uint32_t *next)
 {
     struct event events[512];
@@ -326,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_BED(nothing_is_sent_without_a_lease),
         IN_BED(a_full_command_ring_is_told),
+        IN_BED(leases_to_adopt_are_copied_and_freed),
         IN_BED(events_arrive_complete_and_in_order_even_when_the_link_is_slow),
         IN_BED(histograms_come_before_their_snapshot_and_only_when_changed),
         IN_BED(after_drain_no_event_is_missing),

@@ -117,6 +117,33 @@ static void check_row(const struct bench *b, const struct row *row)
     assert_int_equal(relay_forwards(row->intent, row->path), row->giaddr);
 }
 
+/* RFC 4388 6.3: what a relay asks itself is of no client, and of every path the same. */
+static void a_query_is_the_relays_own(void **state)
+{
+    (void)state;
+    static const struct mac none;
+    for (int has_82 = 0; has_82 < 2; has_82++) {
+        struct bench *b = bench_new(has_82);
+        for (int path = 0; path < PLAN_PATH_COUNT; path++) {
+            uint8_t bytes[DHCP4_MAX_BYTES];
+            struct model_query q;
+            (void)write_message(b, DHCP4_QUERY, (enum plan_path)path, bytes, &q);
+            assert_int_equal(bytes[0], 1);
+            assert_int_equal(bytes[1] | bytes[2] | bytes[3], 0); /* htype, hlen, hops */
+            assert_int_equal(q.type, 10);
+            assert_int_equal(q.xid, fill.xid);
+            assert_int_equal(inet_host(q.ciaddr), 0x0a0a0105);
+            assert_int_equal(inet_host(q.giaddr), 0xac100803);
+            assert_memory_equal(&q.chaddr, &none, sizeof(none));
+            assert_true(q.has_parameters && !q.has_client_id && !q.has_vendor_class);
+            assert_null(q.relay_info);
+            assert_true(relay_forwards(DHCP4_QUERY, (enum plan_path)path));
+        }
+        assert_false(relay_copies(DHCP4_QUERY));
+        bench_free(b);
+    }
+}
+
 static void every_message_carries_what_table_5_says_and_nothing_else(void **state)
 {
     (void)state;
@@ -209,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_that_do_not_fit_are_refused),
         cmocka_unit_test(every_message_carries_what_table_5_says_and_nothing_else),
+        cmocka_unit_test(a_query_is_the_relays_own),
         cmocka_unit_test(option_82_is_in_what_the_relay_forwards_and_only_there),
         cmocka_unit_test(a_path_changes_nothing_but_the_renewal),
         cmocka_unit_test(option_60_is_the_scenarios_or_else_the_mark_of_the_run),

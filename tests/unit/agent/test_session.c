@@ -93,6 +93,80 @@ static void commands_that_make_no_sense_here_are_ignored(void **state)
     assert_int_equal(b->fake.progress.started, 0);
 }
 
+/* --- leases of an earlier run --- */
+
+static void send_adopt(struct bed *b, uint32_t client, uint32_t addr, uint32_t server, size_t count)
+{
+    static struct control_adopted leases[CONTROL_ADOPT_MAX];
+    for (size_t i = 0; i < count; i++) {
+        leases[i] = (struct control_adopted){0, inet_from_host(0x0a0a0001), inet_from_host(SERVER)};
+    }
+    leases[count - 1] =
+        (struct control_adopted){client, inet_from_host(addr), inet_from_host(server)};
+    struct control_message m = {.kind = CONTROL_ADOPT, .u.adopt = {leases, count}};
+    fake_send(&b->fake, &m);
+}
+
+static void expect_run_refused(struct bed *b, const char *text)
+{
+    struct control_message m = fake_await(&b->fake, CONTROL_REFUSE);
+    assert_int_equal(m.u.refuse.code, REFUSAL_PLAN);
+    if (strstr(m.u.refuse.text, text) == NULL) {
+        fail_msg("'%s' does not say '%s'", m.u.refuse.text, text);
+    }
+    while (atomic_load(&model_lane.lanes) > 0) { /* the run is forgotten, not the session */
+        (void)usleep(1000);
+    }
+    assert_int_equal(atomic_load(&model_lane.adopted), 0);
+}
+
+static void a_lease_that_cannot_be_this_agents_refuses_the_run(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    static const struct {
+        uint32_t client, addr, server;
+        const char *text;
+    } cases[] = {
+        {CLIENTS, 0x0a0a0001, SERVER, "of client 20000, which is another agent's"},
+        {PLAN_CLIENTS_MAX - 1, 0x0a0a0001, SERVER, "which is another agent's"},
+        {7, 0x0a0b0001, SERVER, "10.11.0.1 of client 7 lies outside the plan's block"},
+        {7, 0x0a0a0001, SERVER + 1, "of server 127.0.0.13, which is not in the plan"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        get_ready(b);
+        send_adopt(b, cases[i].client, cases[i].addr, cases[i].server, 3);
+        expect_run_refused(b, cases[i].text);
+        send_adopt(b, 7, 0x0a0a0001, SERVER, 1); /* of a run that is no more: nothing happens */
+    }
+    get_ready(b);
+    send_adopt(b, 7, 0x0a0a0001, SERVER, 1);
+    struct control_message m = {.kind = CONTROL_PREFLIGHT, .u.preflight.path_count = 1};
+    fake_send(&b->fake, &m);
+    m = fake_await(&b->fake, CONTROL_REFUSE);
+    assert_non_null(strstr(m.u.refuse.text, "preflight"));
+}
+
+static void adopted_leases_reach_the_lane_before_the_run_begins(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    get_ready(b);
+    send_adopt(b, CLIENTS - 1, 0x0a0affff, SERVER, CONTROL_ADOPT_MAX);
+    send_adopt(b, 0, 0x0a0a0001, SERVER, 5);
+    struct control_message m = {.kind = CONTROL_ARM};
+    m.u.arm = (struct control_arm){.generation = 7, .path = PLAN_PATH_EGRESS};
+    fake_send(&b->fake, &m);
+    (void)fake_await(&b->fake, CONTROL_ARMED);
+    send_adopt(b, 1, 0x0a0a0001, SERVER, 1);
+    go(b, 100);
+    send_adopt(b, 2, 0x0a0a0001, SERVER, 1); /* too late */
+    fake_until(&b->fake, step_is_done, "the step's end");
+    assert_int_equal(atomic_load(&model_lane.adopted), CONTROL_ADOPT_MAX + 6);
+}
+
 static void the_clock_is_answered_with_two_readings_of_ours(void **state)
 {
     struct bed *b = *state;
@@ -241,6 +315,8 @@ int main(void)
         IN_BED(a_busy_coordinator_is_asked_again),
         IN_BED(a_plan_that_cannot_be_is_refused_with_the_reason),
         IN_BED(commands_that_make_no_sense_here_are_ignored),
+        IN_BED(a_lease_that_cannot_be_this_agents_refuses_the_run),
+        IN_BED(adopted_leases_reach_the_lane_before_the_run_begins),
         IN_BED(the_clock_is_answered_with_two_readings_of_ours),
         IN_BED(a_whole_run_loses_nothing_and_ends_with_done),
         IN_BED(an_agent_serves_run_after_run),

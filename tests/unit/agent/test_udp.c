@@ -231,6 +231,48 @@ static void a_stamp_that_cannot_be_true_becomes_now_and_is_counted(void **state)
     udp_close(udp);
 }
 
+static void a_quiet_socket_is_known_to_be_empty_since_the_previous_turn(void **state)
+{
+    (void)state;
+    struct udp *udp = open_two();
+    int server = peer_open(SERVER, 67);
+    uint64_t opened_ns = clock_monotonic_ns();
+    while (clock_monotonic_ns() - opened_ns < 30 * NS_PER_MS) {
+        assert_int_equal(udp_wait(udp, NS_PER_MS), 0);
+    }
+    peer_send(server, CARRIER, 67, 300);
+    assert_int_equal(udp_wait(udp, NS_PER_S), 0);
+    /* The wall clock was set forward by less than the socket is open, by more than a turn. */
+    udp->real_minus_mono_ns += 25 * NS_PER_MS;
+    struct lane_packet packets[UDP_BATCH];
+    uint64_t before_ns = clock_monotonic_ns();
+    assert_int_equal(udp_receive(udp, packets), 1);
+    assert_in_range(packets[0].at_ns, before_ns, clock_monotonic_ns());
+    assert_int_equal(udp_take_rx_facts(udp).stamps_replaced, 1);
+    close(server);
+    udp_close(udp);
+}
+
+/* It was readable in the previous turn and not read to its end: then it was not empty. */
+static void what_waits_for_several_turns_keeps_its_stamp(void **state)
+{
+    (void)state;
+    struct udp *udp = open_two();
+    int server = peer_open(SERVER, 67);
+    uint64_t before_ns = clock_monotonic_ns();
+    peer_send(server, CARRIER, 67, 300);
+    uint64_t after_ns = clock_monotonic_ns();
+    while (clock_monotonic_ns() - after_ns < 5 * NS_PER_MS) {
+        assert_int_equal(udp_wait(udp, NS_PER_MS), 0);
+    }
+    struct lane_packet packets[UDP_BATCH];
+    assert_int_equal(udp_receive(udp, packets), 1);
+    assert_in_range(packets[0].at_ns, before_ns - 50 * NS_PER_US, after_ns + 50 * NS_PER_US);
+    assert_int_equal(udp_take_rx_facts(udp).stamps_replaced, 0);
+    close(server);
+    udp_close(udp);
+}
+
 static void a_datagram_too_large_is_cut_and_counted(void **state)
 {
     (void)state;
@@ -384,6 +426,8 @@ int main(void)
         cmocka_unit_test(one_call_takes_one_sockets_run_and_at_most_a_batch),
         cmocka_unit_test(a_packet_comes_with_its_addresses_port_and_kernel_stamp),
         cmocka_unit_test(a_stamp_that_cannot_be_true_becomes_now_and_is_counted),
+        cmocka_unit_test(a_quiet_socket_is_known_to_be_empty_since_the_previous_turn),
+        cmocka_unit_test(what_waits_for_several_turns_keeps_its_stamp),
         cmocka_unit_test(a_datagram_too_large_is_cut_and_counted),
         cmocka_unit_test(what_overflows_our_buffer_is_counted_once),
         cmocka_unit_test(more_than_a_batch_comes_in_batches),

@@ -33,6 +33,11 @@ static void expect_equal(struct control_message a, struct control_message b)
         expect_equal_prepare(&a.u.prepare, &b.u.prepare);
         memset(&a.u.prepare, 0, sizeof(a.u.prepare));
         memset(&b.u.prepare, 0, sizeof(b.u.prepare));
+    } else if (a.kind == CONTROL_ADOPT) {
+        assert_int_equal(a.u.adopt.lease_count, b.u.adopt.lease_count);
+        assert_memory_equal(a.u.adopt.leases, b.u.adopt.leases,
+                            a.u.adopt.lease_count * sizeof(struct control_adopted));
+        a.u.adopt.leases = b.u.adopt.leases = NULL;
     } else if (a.kind == CONTROL_PREFLIGHT_REPORT) {
         assert_int_equal(a.u.preflight_report.relay_count, b.u.preflight_report.relay_count);
         assert_memory_equal(a.u.preflight_report.relays, b.u.preflight_report.relays,
@@ -218,7 +223,7 @@ static void fields_that_exclude_each_other_come_back_too(void **state)
     struct control_message m;
 
     sample_message(CONTROL_GO, &m);
-    m.u.go.rate_milli_per_s = 0;
+    m.u.go.rate_milli_per_s = m.u.go.arrivals = 0;
     m.u.go.batch = 150;
     (void)expect_round_trip(*state, &m);
     sample_message(CONTROL_BYE, &m);
@@ -373,6 +378,30 @@ static void the_largest_prepare_fits_its_budget_and_its_frame(void **state)
     control_arena_free(arena);
 }
 
+static void the_largest_adopt_fits_its_budget_and_its_frame(void **state)
+{
+    static struct control_adopted leases[CONTROL_ADOPT_MAX + 1];
+    struct control_arena *arena = control_arena_new(CONTROL_ARENA_DOWN_BYTES);
+    struct control_message m;
+
+    (void)state;
+    assert_non_null(arena);
+    sample_message(CONTROL_ADOPT, &m);
+    for (uint32_t i = 0; i < ARRAY_LEN(leases); i++) {
+        leases[i] = (struct control_adopted){.client = PLAN_CLIENTS_MAX - 1 - i,
+                                             .addr = sample_ipv4(0x0a000001 + i),
+                                             .server = sample_ipv4(0xc0a8010c)};
+    }
+    m.u.adopt.leases = leases;
+    m.u.adopt.lease_count = CONTROL_ADOPT_MAX;
+    assert_in_range(expect_round_trip(arena, &m), 12 * CONTROL_ADOPT_MAX, 4 * 1024 * 1024);
+    m.u.adopt.lease_count++;
+    expect_unencodable(&m, "65537 leases");
+    m.u.adopt.lease_count = 0;
+    expect_unencodable(&m, "0 leases");
+    control_arena_free(arena);
+}
+
 static void text_is_made_harmless_before_it_is_sent(void **state)
 {
     char out[CONTROL_TEXT_BYTES];
@@ -404,6 +433,8 @@ static void every_kind_has_a_name_a_sender_and_a_socket(void **state)
     assert_true(control_kind_is_allowed(CONTROL_REFUSE, true, false));
     assert_true(control_kind_is_allowed(CONTROL_REFUSE, false, false));
     assert_false(control_kind_is_allowed(CONTROL_GRANT, true, false));
+    assert_false(control_kind_is_allowed(CONTROL_ADOPT, true, false));
+    assert_true(control_kind_is_allowed(CONTROL_ADOPT, false, false));
     assert_false(control_kind_is_allowed(CONTROL_BATCH, false, true));
     assert_false(control_kind_is_allowed(CONTROL_NONE, true, false));
     for (int i = 0; i < REFUSAL_COUNT; i++) {
@@ -441,6 +472,7 @@ int main(void)
         cmocka_unit_test(the_largest_batch_fits_its_budget),
         cmocka_unit_test(the_largest_preflight_report_fits_its_budget),
         cmocka_unit_test(the_largest_prepare_fits_its_budget_and_its_frame),
+        cmocka_unit_test(the_largest_adopt_fits_its_budget_and_its_frame),
         cmocka_unit_test(text_is_made_harmless_before_it_is_sent),
         cmocka_unit_test(every_kind_has_a_name_a_sender_and_a_socket),
     };

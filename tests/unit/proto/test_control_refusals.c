@@ -17,7 +17,7 @@ static uint8_t with_nul[] = "a\0b";
 static uint8_t with_escape[] = "a\x1b[2Jb";
 static uint8_t with_high[] = "caf\xc3\xa9";
 static uint8_t too_long[CONTROL_TEXT_BYTES];
-static uint32_t many_words[CONTROL_ADDRESSES_MAX + 20000];
+static uint32_t many_words[CONTROL_ADOPT_MAX + 1];
 static Leaseherd__Path many_paths[5] = {1, 2, 3, 1, 2};
 static uint64_t many_counters[COUNTER_COUNT + 1];
 
@@ -146,6 +146,17 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(go_limit, GO, e->go->client_limit = 100000001, "more than 100000000 clients")                \
     X(go_batch, GO, e->go->batch = 100000001, "more than 100000000 clients")                       \
     X(go_both, GO, e->go->batch = 1, "a batch and a rate")                                         \
+    X(go_arrivals, GO, e->go->arrivals = 100000001, "more than 100000000 arrivals")                \
+    X(go_unpaced, GO, e->go->rate_milli_per_s = 0, "arrivals without a rate")                      \
+    X(adopt_none, ADOPT, e->adopt->n_client = e->adopt->n_addr = e->adopt->n_server = 0,           \
+      "0 leases")                                                                                  \
+    X(adopt_many, ADOPT,                                                                           \
+      (e->adopt->client = many_words, e->adopt->n_client = CONTROL_ADOPT_MAX + 1), "65537 leases") \
+    X(adopt_client, ADOPT, e->adopt->client[2] = 100000000, "lease 2 is of client 100000000")      \
+    X(adopt_addr, ADOPT, e->adopt->addr[1] = 0, "of lease 1 is not unicast")                       \
+    X(adopt_server, ADOPT, e->adopt->server[1] = 0xe0000001, "of lease 1 is not unicast")          \
+    X(adopt_col_addr, ADOPT, e->adopt->n_addr = 2, "of 3 and 2 rows")                              \
+    X(adopt_col_server, ADOPT, e->adopt->n_server = 2, "of 3 and 2 rows")                          \
     X(drain_unset, DRAIN, e->drain->mode = (Leaseherd__DrainMode)0, "is not a mode")               \
     X(drain_mode, DRAIN, e->drain->mode = (Leaseherd__DrainMode)3, "2 is not a mode")              \
     X(bye_text, BYE, SET(e->bye->text, with_escape), "text holds the byte 0x1b")                   \
@@ -172,12 +183,12 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(batch_client_max, BATCH, e->batch->client_step[2]++, "event 2 has no possible time or")      \
     X(batch_kind_unset, BATCH, e->batch->kind[0] = (Leaseherd__EventKind)0,                        \
       "event 0 is of no known kind (0)")                                                           \
-    X(batch_kind, BATCH, e->batch->kind[0] = (Leaseherd__EventKind)9,                              \
-      "event 0 is of no known kind (9)")                                                           \
+    X(batch_kind, BATCH, e->batch->kind[0] = (Leaseherd__EventKind)10,                             \
+      "event 0 is of no known kind (10)")                                                          \
     X(batch_result_unset, BATCH, e->batch->result[0] = (Leaseherd__EventResult)0,                  \
       "event 0 has no known result (0)")                                                           \
-    X(batch_result, BATCH, e->batch->result[0] = (Leaseherd__EventResult)7,                        \
-      "event 0 has no known result (7)")                                                           \
+    X(batch_result, BATCH, e->batch->result[0] = (Leaseherd__EventResult)10,                       \
+      "event 0 has no known result (10)")                                                          \
     X(batch_pair, BATCH, e->batch->result[0] = LEASEHERD__EVENT_RESULT__RESULT_SENT,               \
       "event 0 does not make sense")                                                               \
     X(batch_stage, BATCH, e->batch->stage[0] = 33, "event 0 is of stage 32")                       \
@@ -221,13 +232,13 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(snapshot_errno_0, SNAPSHOT, e->snapshot->error_errno[0] = 0, "send error 0 has no such")     \
     X(snapshot_errno, SNAPSHOT, e->snapshot->error_errno[0] = 4096, "send error 0 has no such")    \
     X(snapshot_message_0, SNAPSHOT, e->snapshot->error_message[1] = 0, "send error 1 has no such") \
-    X(snapshot_message, SNAPSHOT, e->snapshot->error_message[1] = 9, "send error 1 has no such")   \
+    X(snapshot_message, SNAPSHOT, e->snapshot->error_message[1] = 10, "send error 1 has no such")  \
     X(snapshot_message_256, SNAPSHOT, e->snapshot->error_message[1] = 257,                         \
       "send error 1 has no such")                                                                  \
     X(snapshot_state, SNAPSHOT, e->snapshot->unexpected_state[1] = 13, "unexpected 1 has no such") \
     X(snapshot_state_0, SNAPSHOT, e->snapshot->unexpected_state[1] = 0,                            \
       "unexpected 1 has no such")                                                                  \
-    X(snapshot_event, SNAPSHOT, e->snapshot->unexpected_event[1] = 15, "unexpected 1 has no such") \
+    X(snapshot_event, SNAPSHOT, e->snapshot->unexpected_event[1] = 19, "unexpected 1 has no such") \
     X(snapshot_event_0, SNAPSHOT, e->snapshot->unexpected_event[1] = 0,                            \
       "unexpected 1 has no such")                                                                  \
     X(snapshot_col_acks, SNAPSHOT, e->snapshot->n_server_acks = 15, "of 16 and 15 rows")           \
@@ -432,7 +443,7 @@ static int make_arena(void **state)
     for (size_t i = 0; i < ARRAY_LEN(many_words); i++) {
         many_words[i] = 0;
     }
-    *state = control_arena_new(CONTROL_ARENA_UP_BYTES);
+    *state = control_arena_new(CONTROL_ARENA_DOWN_BYTES);
     return *state != NULL ? 0 : -1;
 }
 

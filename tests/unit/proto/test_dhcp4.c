@@ -408,6 +408,64 @@ static void real_servers_are_understood(void **unused)
     assert_true(seen >= 30);
 }
 
+/* RFC 4388 6.4: nobody holds the address, or something that is no Ethernet card. */
+static void an_answer_to_a_query_may_have_any_hardware_and_nothing_else_may(void **unused)
+{
+    (void)unused;
+    for (uint8_t type = 1; type < 20; type++) {
+        bool answers = type >= DHCP4_TYPE_LEASEUNASSIGNED && type <= DHCP4_TYPE_LEASEACTIVE;
+        struct message m = start();
+        raw(&m, (const uint8_t[]){53, 1, type}, 3);
+        raw(&m, (const uint8_t[]){54, 4, 192, 168, 1, 12}, 6);
+        raw(&m, (const uint8_t[]){51, 4, 0, 0, 0x0e, 0x10}, 6);
+        end(&m);
+        m.bytes[1] = m.bytes[2] = 0;
+        struct dhcp4_reply r;
+        assert_int_equal(dhcp4_decode_reply(m.bytes, m.size, &r),
+                         answers ? DHCP4_OK : DHCP4_BAD_HARDWARE);
+        assert_int_equal(r.chaddr.byte[5], answers ? 0 : 9);
+        assert_int_equal(r.xid, 0x01020304);
+        m.bytes[1] = 1;
+        m.bytes[2] = MAC_BYTES;
+        assert_int_equal(dhcp4_decode_reply(m.bytes, m.size, &r), DHCP4_OK);
+        assert_int_equal(r.chaddr.byte[5], 9);
+        m.bytes[1] = 0;
+        m.bytes[236] = 0;
+        assert_int_equal(dhcp4_decode_reply(m.bytes, m.size, &r), DHCP4_BAD_HARDWARE);
+        m.bytes[236] = 0x63;
+        m.bytes[DHCP4_HEADER_BYTES + 1] = 250; /* option 53 runs past the end */
+        assert_int_equal(dhcp4_decode_reply(m.bytes, m.size, &r), DHCP4_BAD_HARDWARE);
+    }
+}
+
+/* dhcpd 4.4.3-P1 with `allow leasequery`, asked with what DHCP4_QUERY writes. */
+static void a_real_servers_answers_to_a_query_are_understood(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *name;
+        uint8_t type, chaddr;
+    } cases[] = {{"active", DHCP4_TYPE_LEASEACTIVE, 0xee},
+                 {"unassigned", DHCP4_TYPE_LEASEUNASSIGNED, 0},
+                 {"unknown", DHCP4_TYPE_LEASEUNKNOWN, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[512];
+        uint8_t bytes[DHCP4_MAX_BYTES];
+        struct dhcp4_reply r;
+        (void)snprintf(path, sizeof(path), SOURCE_DIR "/tests/fuzz/corpus/dhcp4/leasequery-%s",
+                       cases[i].name);
+        FILE *file = fopen(path, "rb");
+        assert_non_null(file);
+        size_t size = fread(bytes, 1, sizeof(bytes), file);
+        (void)fclose(file);
+        assert_int_equal(dhcp4_decode_reply(bytes, size, &r), DHCP4_OK);
+        assert_int_equal(r.type, cases[i].type);
+        assert_int_equal(r.chaddr.byte[5], cases[i].chaddr);
+        assert_int_equal(inet_host(r.giaddr), 0xac100803);
+        assert_true(r.has_server_id && inet_host(r.ciaddr) >> 16 == 0x0a0a);
+    }
+}
+
 static void every_value_has_a_name(void **unused)
 {
     (void)unused;
@@ -434,6 +492,8 @@ int main(void)
         cmocka_unit_test(a_long_message_text_is_cut),
         cmocka_unit_test(a_value_cut_in_pieces_is_put_together),
         cmocka_unit_test(real_servers_are_understood),
+        cmocka_unit_test(an_answer_to_a_query_may_have_any_hardware_and_nothing_else_may),
+        cmocka_unit_test(a_real_servers_answers_to_a_query_are_understood),
         cmocka_unit_test(every_value_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

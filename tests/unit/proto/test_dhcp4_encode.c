@@ -242,11 +242,33 @@ static void dhclient_asks_for_what_the_captured_one_asked_for(void **unused)
     assert_int_equal(t.size, DHCP4_MIN_BYTES);
 }
 
+/* RFC 4388 6.3: by address, htype, hlen and chaddr are zero and there is no option 61. */
+static void a_query_by_address_names_no_client(void **unused)
+{
+    (void)unused;
+    uint8_t expected[DHCP4_MIN_BYTES] = {0}, got[DHCP4_MAX_BYTES];
+    struct dhcp4_relay_part relay = relay_at(RELAY);
+    relay.circuit_id = (const uint8_t *)"eth0";
+    relay.circuit_id_bytes = 4;
+    (void)from_hex("0100000001020304", expected);
+    (void)from_hex("0a0a0007", expected + 12);
+    (void)from_hex("ac100803", expected + 24);
+    (void)from_hex("63825363", expected + 236);
+    (void)from_hex("35010a3703333d5bff", expected + DHCP4_HEADER_BYTES);
+    struct dhcp4_template t = make(DHCP4_QUERY, &full_profile, relay);
+    fill(&t, got);
+    assert_int_equal(t.size, sizeof(expected));
+    assert_memory_equal(got, expected, sizeof(expected));
+    assert_int_equal(t.chaddr_at, 0);
+    assert_int_equal(t.client_id_at, 0);
+}
+
 static void every_intent_has_its_name(void **unused)
 {
     (void)unused;
-    static const char *const names[DHCP4_INTENT_COUNT] = {
-        "discover", "request", "renew", "rebind", "reboot", "decline", "release", "inform"};
+    static const char *const names[DHCP4_INTENT_COUNT] = {"discover", "request", "renew",
+                                                          "rebind",   "reboot",  "decline",
+                                                          "release",  "inform",  "query"};
     for (unsigned i = 0; i < DHCP4_INTENT_COUNT; i++) {
         assert_string_equal(dhcp4_intent_name((enum dhcp4_intent)i), names[i]);
     }
@@ -264,6 +286,7 @@ int main(void)
         cmocka_unit_test(the_largest_profile_fits_and_grows_the_message),
         cmocka_unit_test(filling_twice_leaves_nothing_of_the_first_client),
         cmocka_unit_test(dhclient_asks_for_what_the_captured_one_asked_for),
+        cmocka_unit_test(a_query_by_address_names_no_client),
         cmocka_unit_test(every_intent_has_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@ static void results_a_kind_cannot_have_are_refused(void **state)
         [EVENT_RELEASE] = "sent",
         [EVENT_DECLINE] = "sent",
         [EVENT_EXPIRE] = "ended",
+        [EVENT_QUERY] = "leased unassigned unknown gave_up",
     };
 
     (void)state;
@@ -81,6 +82,10 @@ static void flags_belong_to_their_kind(void **state)
     e.kind = EVENT_RENEW;
     e.result = EVENT_ACK;
     e.flags = EVENT_FIRST_LEASE;
+    assert_false(event_is_valid(&e));
+    e.flags = EVENT_EARLY;
+    assert_true(event_is_valid(&e));
+    e.kind = EVENT_REBIND;
     assert_false(event_is_valid(&e));
 }
 

@@ -64,6 +64,15 @@ static char too_long_name[PLAN_TEXT_BYTES];
     X(stage_both, p->stages[0].rate_milli_per_s = 1, "has a batch and a rate")                     \
     X(stage_neither, p->stages[0].batch = 0, "neither a batch nor a rate")                         \
     X(stage_hold_pace, p->stages[1].batch = 1, "a hold has no batch and no rate")                  \
+    X(stage_load_pace, p->stages[3].rate_milli_per_s = 0, "limit: a load has a rate and no batch") \
+    X(stage_load_batch, (p->stages[3].rate_milli_per_s = 0, p->stages[3].batch = 1),               \
+      "limit: a load has a rate and no batch")                                                     \
+    X(stage_load_mix, p->stages[3].acquire_weight = p->stages[3].renew_weight = 0,                 \
+      "add up to 0; 1 to 10000")                                                                   \
+    X(stage_load_weights, p->stages[3].renew_weight = 10000, "add up to 10001; 1 to 10000")        \
+    X(stage_load_huge, p->stages[3].renew_weight = UINT32_MAX, "add up to 4294967296")             \
+    X(stage_mix, p->stages[2].acquire_weight = 1, "stage reboot: only a load has a mix")           \
+    X(stage_mix_renew, p->stages[0].renew_weight = 1, "stage peak: only a load has a mix")         \
     X(stage_poisson, p->stages[0].is_poisson = true, "only a rate can be poisson")                 \
     X(stage_timeout, p->stages[0].timeout_ns = 0, "the timeout is not within a year")              \
     X(stage_forever, p->stages[0].timeout_ns = UINT64_MAX, "the timeout is not within a year")     \
@@ -169,7 +178,7 @@ static void *repeated(void *message, size_t count)
       "the plan has 33 stages")                                                                    \
     X(relay_short, w->relays[1]->client_count--, "the relays have 19999 clients and the plan")     \
     X(stage_kind_0, w->stages[0]->kind = (Leaseherd__StageKind)0, "of no known kind (0)")          \
-    X(stage_kind, w->stages[0]->kind = (Leaseherd__StageKind)7, "of no known kind (7)")            \
+    X(stage_kind, w->stages[0]->kind = (Leaseherd__StageKind)9, "of no known kind (9)")            \
     X(stage_name, w->stages[0]->name.data[0] = 0, "a stage's name holds the byte 0x00")            \
     X(stages, w->n_stages = 0, "the plan has 0 stages")
 
