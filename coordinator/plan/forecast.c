@@ -2,16 +2,21 @@
 #include "coordinator/plan/forecast.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "coordinator/plan/forecast_search.h"
 #include "coordinator/truth/judge.h"
 
 #define SPAN_NS_MAX (UINT64_C(30) * 86400 * NS_PER_S)
 /* Beyond the time the work takes: canaries, retransmissions, slow starts. */
 #define GRACE_NS      (300 * NS_PER_S)
 #define HOLD_GRACE_NS (30 * NS_PER_S)
+#define LOAD_GRACE_NS (60 * NS_PER_S)
+/* Of one server: seen to be lost in part, silently. */
+enum { RELEASES_PER_S_LOST = 2000 };
 /* A closed stage is given the time a server needs that commits every lease to a slow disk. */
 enum { CLOSED_RATE_PER_S = 40 };
 
@@ -62,7 +67,10 @@ double forecast_packets_per_exchange(const struct scenario *s, enum plan_stage_k
 uint64_t forecast_stage_minimum_ns(const struct scenario *s, const struct scenario_stage *stage)
 {
     if (stage->kind == PLAN_HOLD) {
-        return stage->duration_ns;
+        return stage->is_until_steady ? stage->duration_ns / 3 : stage->duration_ns;
+    }
+    if (stage->kind == PLAN_LOAD) {
+        return s->search.step_ns * s->search.repeat;
     }
     double clients = (double)scenario_client_count(s);
     if (stage->rate_milli_per_s > 0) {
@@ -79,6 +87,9 @@ uint64_t forecast_default_timeout_ns(const struct scenario *s, const struct scen
 {
     if (stage->kind == PLAN_HOLD) {
         return stage->duration_ns + HOLD_GRACE_NS;
+    }
+    if (stage->kind == PLAN_LOAD) { /* of one step */
+        return s->search.step_ns + s->search.within_ns + LOAD_GRACE_NS;
     }
     double rate_per_s =
         stage->rate_milli_per_s > 0 ? (double)stage->rate_milli_per_s / 1000 : CLOSED_RATE_PER_S;
@@ -157,6 +168,16 @@ static void make_hold(const struct scenario *s, const struct scenario_stage *sta
     out->packets_sent = out->exchanges;
 }
 
+static void make_load(const struct scenario *s, struct forecast_stage *out)
+{
+    double per_exchange = forecast_packets_per_exchange(s, PLAN_LOAD);
+    out->is_upper_bound = true;
+    out->exchanges_per_s = (double)forecast_search_highest(s) / 1000;
+    out->packets_sent_per_s = forecast_search_packets_per_s(s);
+    out->packets_sent = forecast_search_packets_max(s);
+    out->exchanges = per_exchange > 0 ? (uint64_t)((double)out->packets_sent / per_exchange) : 0;
+}
+
 static void make_paced(const struct scenario *s, const struct scenario_stage *stage,
                        struct forecast_stage *out)
 {
@@ -173,6 +194,36 @@ static void make_paced(const struct scenario *s, const struct scenario_stage *st
     }
 }
 
+/* What would be counted in a step without being part of its load. */
+static void warn_of_search(const struct scenario *s, const struct scenario_stage *stage,
+                           struct forecast *f)
+{
+    const struct scenario_search *search = &s->search;
+    double t1_s = (double)s->lease_ns / 2e9 * (1 - s->fuzz_percent / 100);
+    double renewals_per_s =
+        (1 - forecast_search_acquire_share(s)) * (double)forecast_search_lowest(s) / 1000;
+    double round_s = renewals_per_s > 0 ? (double)search->bound / renewals_per_s : 0;
+    double step_s = (double)search->step_ns / 1e9;
+    if (s->lease_ns == 0) {
+        warn(f,
+             "stage %s: whether leases come to their T1 during a step cannot be told, since the "
+             "lease time is not known; give `expect: {lease: ...}`",
+             stage->name);
+    } else if (round_s > 0 && t1_s < round_s + step_s) {
+        warn(f,
+             "stage %s: at the lowest rate each of the %" PRIu64
+             " bound clients is renewed every %.0f s, and T1 comes after %.0f s: clients renew by "
+             "themselves and steps become invalid; lower `bound`, or take a longer lease",
+             stage->name, search->bound, round_s, t1_s);
+    } else if (t1_s < 3 * step_s) {
+        warn(f,
+             "stage %s: leases come to their T1 after %.0f s, and a step with its releases takes "
+             "up to %.0f s: clients renew by themselves and steps become invalid; take a longer "
+             "lease or shorter steps",
+             stage->name, t1_s, 3 * step_s);
+    }
+}
+
 static void warn_of_stage(const struct scenario *s, size_t index, struct forecast *f)
 {
     const struct scenario_stage *stage = (const struct scenario_stage *)s->stages.items + index;
@@ -184,6 +235,9 @@ static void warn_of_stage(const struct scenario *s, size_t index, struct forecas
              "stage %s is a closed model and its latency is judged: a slow server slows the "
              "question down with it; judge latency with `rate` instead of `batch`",
              stage->name);
+    }
+    if (stage->kind == PLAN_LOAD) {
+        warn_of_search(s, stage, f);
     }
     if (stage->kind != PLAN_HOLD) {
         return;
@@ -240,6 +294,8 @@ void forecast_make(const struct scenario *s, struct forecast *out)
         struct forecast_stage *stage = &out->stage[i];
         if (stages[i].kind == PLAN_HOLD) {
             make_hold(s, &stages[i], stage);
+        } else if (stages[i].kind == PLAN_LOAD) {
+            make_load(s, stage);
         } else {
             make_paced(s, &stages[i], stage);
         }
@@ -254,4 +310,12 @@ void forecast_make(const struct scenario *s, struct forecast *out)
     out->addresses = count_addresses(s);
     out->memory_bytes = forecast_memory_bytes(out->clients);
     warn_of_compression(s, out);
+    double releases_per_s = (double)s->release_milli_per_s / 1000;
+    if (releases_per_s >= RELEASES_PER_S_LOST * (double)s->servers.count) {
+        warn(
+            out,
+            "cleanup releases %g leases/s: RELEASE has no answer, and a server was seen to lose "
+            "some of %d/s without a word; lower the rate, or let `leaseherd cleanup` find the rest",
+            releases_per_s, RELEASES_PER_S_LOST);
+    }
 }

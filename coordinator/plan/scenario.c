@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_search.h"
 #include "coordinator/plan/scenario_rows.h"
 
 #define COPY_TEXT(to, from)                                                                        \
@@ -15,6 +16,8 @@
         static_assert(sizeof(to) >= sizeof(from), "text would be cut");                            \
         memcpy((to), (from), sizeof(from));                                                        \
     } while (0)
+
+enum { STEADY_T1_MAX = 3 }; /* `hold: until-steady` takes so many T1 at most */
 
 /* False when out of memory; an empty array needs none. */
 static bool array_new(struct schema_array *array, size_t count, size_t item_bytes)
@@ -30,6 +33,27 @@ static bool array_new(struct schema_array *array, size_t count, size_t item_byte
 
 /* --- from the file's shape to the program's --- */
 
+static void take_leases(const struct raw_leases *raw, struct scenario_server *to)
+{
+    const struct {
+        enum scenario_lease_source source;
+        const char *path;
+    } paths[] = {
+        {LEASES_DHCPD_FILE, raw->dhcpd},
+        {LEASES_KEA_FILE, raw->kea},
+        {LEASES_KEA_SOCKET, raw->kea_socket},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        if (paths[i].path[0] != '\0') {
+            to->lease_source = paths[i].source;
+            (void)snprintf(to->lease_path, sizeof(to->lease_path), "%s", paths[i].path);
+        }
+    }
+    if (raw->query) {
+        to->lease_source = LEASES_QUERY;
+    }
+}
+
 static bool take_servers(const struct raw_scenario *raw, struct scenario *s)
 {
     if (!array_new(&s->servers, raw->servers.count, sizeof(struct scenario_server))) {
@@ -41,6 +65,7 @@ static bool take_servers(const struct raw_scenario *raw, struct scenario *s)
         COPY_TEXT(to[i].name, from[i].name);
         to[i].line = from[i].line;
         to[i].address = from[i].address;
+        take_leases(&from[i].leases, &to[i]);
     }
     return true;
 }
@@ -79,6 +104,27 @@ static enum plan_stage_kind kind_of(const struct raw_stage *stage)
     return PLAN_ACQUIRE;
 }
 
+static void take_hold(const struct raw_stage *raw, const struct scenario *s,
+                      struct scenario_stage *to)
+{
+    if (strcmp(raw->hold, "until-steady") == 0) {
+        to->is_until_steady = true;
+        to->duration_ns = STEADY_T1_MAX * (s->lease_ns / 2);
+    } else if (!schema_scan_duration(raw->hold, &to->duration_ns)) {
+        to->duration_ns = 0; /* scenario_check() says so */
+    }
+}
+
+/* The first one; that there is no other is for scenario_check_search(). */
+static void take_load(const struct raw_stage *raw, struct scenario *s, struct scenario_stage *to)
+{
+    if (!s->has_search) {
+        scenario_take_search(raw, s);
+    }
+    to->rate_milli_per_s = forecast_search_highest(s);
+    to->warmup_ns = s->search.warmup_ns;
+}
+
 static bool take_stages(const struct raw_scenario *raw, struct scenario *s)
 {
     if (!array_new(&s->stages, raw->stages.count, sizeof(struct scenario_stage))) {
@@ -96,16 +142,28 @@ static bool take_stages(const struct raw_scenario *raw, struct scenario *s)
         to[i].is_poisson = pace->arrivals == 1;
         to[i].tries = pace->tries;
         to[i].deadline_ns = pace->deadline_ns;
-        if (to[i].kind == PLAN_HOLD && !schema_scan_duration(from[i].hold, &to[i].duration_ns)) {
-            to[i].duration_ns = 0; /* scenario_check() says so */
-        }
         to[i].warmup_ns = from[i].warmup_ns;
+        if (to[i].kind == PLAN_HOLD) {
+            take_hold(&from[i], s, &to[i]);
+        } else if (to[i].kind == PLAN_LOAD) {
+            take_load(&from[i], s, &to[i]);
+        }
         to[i].timeout_ns = from[i].timeout_ns;
         if (to[i].timeout_ns == 0) {
             to[i].timeout_ns = forecast_default_timeout_ns(s, &to[i]);
         }
     }
     return true;
+}
+
+static void take_identity(const char *word, struct scenario *s)
+{
+    size_t prefix = strlen("returning "), bytes = strlen(word) + 1;
+    s->identity = strcmp(word, "fixed") == 0 ? IDENTITY_FIXED : IDENTITY_FRESH;
+    if (strncmp(word, "returning ", prefix) == 0 && bytes - prefix <= sizeof(s->returning)) {
+        s->identity = IDENTITY_RETURNING;
+        memcpy(s->returning, word + prefix, bytes - prefix);
+    }
 }
 
 static void take_scalars(const struct raw_scenario *raw, struct scenario *s)
@@ -115,7 +173,7 @@ static void take_scalars(const struct raw_scenario *raw, struct scenario *s)
     s->block = raw->network.block;
     s->client_path = (enum scenario_path)raw->network.client_path;
     s->seed = raw->clients.seed;
-    s->identity = strcmp(raw->clients.identity, "fixed") == 0 ? IDENTITY_FIXED : IDENTITY_FRESH;
+    take_identity(raw->clients.identity, s);
     COPY_TEXT(s->profile, raw->clients.profile);
     COPY_TEXT(s->vendor_class, raw->clients.vendor_class);
     s->renew_retry_ns = raw->clients.renew_retry_ns;
@@ -141,7 +199,8 @@ bool scenario_parse(const char *text, size_t bytes, struct scenario *out, struct
     bool is_good = schema_parse_partial(scenario_rows, text, bytes, &raw, why);
     take_scalars(&raw, &s);
     /* Stages come last: their default timeouts depend on the clients. */
-    if (take_servers(&raw, &s) && take_relays(&raw, &s) && take_stages(&raw, &s)) {
+    if (take_servers(&raw, &s) && take_relays(&raw, &s) && scenario_take_events(&raw, &s) &&
+        take_stages(&raw, &s)) {
         s.judgements = raw.judgements;
         raw.judgements = (struct schema_array){0};
         scenario_check(&raw, &s, why);
@@ -166,6 +225,7 @@ void scenario_free(struct scenario *s)
     }
     free(s->servers.items);
     free(s->relays.items);
+    free(s->events.items);
     free(s->stages.items);
     free(s->judgements.items);
     *s = (struct scenario){0};

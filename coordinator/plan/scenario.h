@@ -16,6 +16,7 @@
 #include "common/diag.h"
 #include "common/inet.h"
 #include "common/schema.h"
+#include "coordinator/plan/scenario_search.h"
 #include "proto/plan.h"
 
 enum scenario_identity { IDENTITY_FRESH, IDENTITY_FIXED, IDENTITY_RETURNING };
@@ -33,12 +34,7 @@ enum scenario_cleanup_on {
     CLEANUP_ON_FAIL = 1 << 2
 };
 
-enum {
-    SCENARIO_COMMAND_BYTES = 512,
-    SCENARIO_PATH_BYTES = 256,
-    SCENARIO_SEARCH_RATES_MAX = 64,
-    SCENARIO_EVENTS_MAX = 64
-};
+enum { SCENARIO_PATH_BYTES = 256 };
 
 /* Where a server's own view of its leases can be read, for cleanup and the start state. */
 enum scenario_lease_source {
@@ -57,31 +53,6 @@ struct scenario_server {
     char lease_path[SCENARIO_PATH_BYTES];
 };
 
-/* A mark on the time axis, and what the operator's machine runs then (--allow-actions). */
-struct scenario_event {
-    unsigned line;
-    char name[2 * PLAN_NAME_BYTES]; /* free text, printable, without quotes; unique */
-    char stage[PLAN_NAME_BYTES];    /* `in`: `at` counts from this stage's begin; empty: from the
-                                       start instant of the run */
-    uint64_t at_ns;
-    char run[SCENARIO_COMMAND_BYTES]; /* for /bin/sh -c; empty: a mark only */
-};
-
-/* `search`: a capacity search; the last stage of a scenario, at most one. */
-struct scenario_search {
-    uint32_t acquire_weight, renew_weight;                 /* `mix`; default 1, 0 */
-    uint64_t rates_milli_per_s[SCENARIO_SEARCH_RATES_MAX]; /* ascending; or between */
-    size_t rate_count;
-    uint64_t low_milli_per_s, high_milli_per_s; /* `between`; 0: rates are given */
-    uint64_t step_ns, warmup_ns;                /* a step; its first part, which is not measured */
-    uint64_t within_ns;        /* an answer in time: so long after the intended instant */
-    double answered_percent;   /* of those planned in the measured part, in time: else bad */
-    double resolution_percent; /* (first bad - last good) / last good at most */
-    uint64_t bound;            /* clients that hold a lease, for renewals; 0: none needed */
-    uint64_t repeat;           /* >= 1 */
-    char reset[SCENARIO_COMMAND_BYTES]; /* between repeats; needs --allow-actions; may be empty */
-};
-
 struct scenario_relay {
     char name[PLAN_NAME_BYTES];
     unsigned line;
@@ -98,7 +69,7 @@ struct scenario_stage {
     unsigned line;
     enum plan_stage_kind kind;
     uint64_t batch;            /* 0: open model */
-    uint64_t rate_milli_per_s; /* 0: closed model */
+    uint64_t rate_milli_per_s; /* 0: closed model; PLAN_LOAD: the highest of the search */
     bool is_poisson;
     uint64_t tries;       /* acquire; 0: the default 4 */
     uint64_t deadline_ns; /* acquire */
@@ -154,6 +125,21 @@ bool scenario_cleans_up(const struct scenario *s, enum scenario_cleanup_on reaso
 /*
  * The plan of a run. `run_name` becomes part of option 60. Cannot fail for a
  * scenario that scenario_parse() accepted; false only when out of memory.
+ *
+ * Stages keep their index. A search adds one more at the end, NAME-release: paced,
+ * for the rounds in which leases are given back between the steps; both the LOAD
+ * and this stage carry the most a GO may ask for.
+ *
+ * With IDENTITY_RETURNING the plan is like one of a fresh run until the caller,
+ * who can read RUN/plan.bin of s->returning, has called scenario_return_identity().
  */
 NODISCARD bool scenario_to_plan(const struct scenario *s, const uint8_t run_id[PLAN_RUN_ID_BYTES],
                                 const char *run_name, struct plan *out);
+
+/*
+ * Gives `plan` the clients of the run `old` was made for. False, with one sentence
+ * in `why` and `plan` as it was, where a client would stand in another subnet or
+ * was not in that run: the server would meet somebody else.
+ */
+NODISCARD bool scenario_return_identity(const struct plan *old, struct plan *plan,
+                                        char why[PLAN_WHY_BYTES]);

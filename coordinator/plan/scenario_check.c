@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_search.h"
 #include "coordinator/truth/judge.h"
 #include "proto/plan.h"
 
-static bool has_complaint_at(const struct diag *why, unsigned line)
+bool scenario_has_complaint(const struct diag *why, unsigned line)
 {
     for (size_t i = 0; i < why->count && i < DIAG_ITEMS_MAX; i++) {
         if (why->item[i].line == line) {
@@ -33,15 +34,23 @@ static bool is_plain_ascii(const char *text)
 static void check_clients(const struct raw_scenario *raw, struct diag *why)
 {
     const struct raw_clients *c = &raw->clients;
-    if (strncmp(c->identity, "returning", strlen("returning")) == 0) {
+    static const char returning[] = "returning";
+    const char *word = c->identity;
+    if (strncmp(word, returning, strlen(returning)) == 0) {
+        const char *path = word + strlen(returning);
+        if (path[0] != ' ' || path[1] == '\0' || path[1] == ' ') {
+            diag_add(why, c->identity_line,
+                     "identity '%s' does not name a run; write it as \"returning runs/DIR\", with "
+                     "the directory of the run whose clients return",
+                     word);
+        } else if (strlen(path + 1) >= SCENARIO_PATH_BYTES) {
+            diag_add(why, c->identity_line,
+                     "the run directory of `identity` has more than %d bytes; shorten the path",
+                     SCENARIO_PATH_BYTES - 1);
+        }
+    } else if (word[0] != '\0' && strcmp(word, "fresh") != 0 && strcmp(word, "fixed") != 0) {
         diag_add(why, c->identity_line,
-                 "`identity: %s` is not offered by this version; use `identity: fixed`, which "
-                 "repeats the clients of every run with the same seed",
-                 c->identity);
-    } else if (c->identity[0] != '\0' && strcmp(c->identity, "fresh") != 0 &&
-               strcmp(c->identity, "fixed") != 0) {
-        diag_add(why, c->identity_line, "identity '%s' is unknown; use fresh or fixed",
-                 c->identity);
+                 "identity '%s' is unknown; use fresh, fixed or \"returning RUN\"", word);
     }
     if (c->profile[0] != '\0' && strcmp(c->profile, "dhclient") != 0) {
         diag_add(why, c->profile_line,
@@ -112,8 +121,8 @@ static void check_pace(const struct raw_stage *stage, enum plan_stage_kind kind,
                  "stage %s: batch is the closed model and rate the open one; give exactly one",
                  stage->name);
     }
-    if (p->batch == 0 && p->rate_milli_per_s == 0 && !has_complaint_at(why, line) &&
-        !has_complaint_at(why, p->batch_line) && !has_complaint_at(why, p->rate_line)) {
+    if (p->batch == 0 && p->rate_milli_per_s == 0 && !scenario_has_complaint(why, line) &&
+        !scenario_has_complaint(why, p->batch_line) && !scenario_has_complaint(why, p->rate_line)) {
         diag_add(why, line,
                  "stage %s: %s has no pace; give `batch: 300` (closed model) or `rate: 500/s` "
                  "(open model)",
@@ -127,19 +136,49 @@ static void check_pace(const struct raw_stage *stage, enum plan_stage_kind kind,
     }
 }
 
+#define HOLD_NS_MAX (UINT64_C(30) * 86400 * NS_PER_S)
+
+static void check_until_steady(const struct raw_stage *raw, const struct scenario_stage *stage,
+                               struct diag *why)
+{
+    if (stage->duration_ns == 0) {
+        diag_add(why, raw->kind_line[PLAN_HOLD],
+                 "stage %s: when renewals are steady follows from the lease time, which is not "
+                 "known; give `expect: {lease: ...}` or a duration",
+                 raw->name);
+        return;
+    }
+    if (stage->duration_ns > HOLD_NS_MAX) {
+        diag_add(why, raw->kind_line[PLAN_HOLD],
+                 "stage %s: until-steady may take 3 T1, which is %" PRIu64
+                 " s with this lease and more than a hold may last; give a duration, or test with "
+                 "a shorter lease",
+                 raw->name, stage->duration_ns / NS_PER_S);
+        return;
+    }
+    if (raw->timeout_ns > 0 && raw->timeout_ns < stage->duration_ns) {
+        diag_add(why, raw->timeout_line,
+                 "stage %s: the timeout is shorter than 3 T1 (%" PRIu64
+                 " s), which until-steady may take; lengthen it or leave it out",
+                 raw->name, stage->duration_ns / NS_PER_S);
+    }
+    if (stage->warmup_ns >= stage->duration_ns) {
+        diag_add(why, raw->warmup_line,
+                 "stage %s: the warmup is as long as until-steady may take; leave it out",
+                 raw->name);
+    }
+}
+
 static void check_hold(const struct raw_stage *raw, const struct scenario_stage *stage,
                        struct diag *why)
 {
     unsigned line = raw->kind_line[PLAN_HOLD];
     uint64_t ns;
     if (strcmp(raw->hold, "until-steady") == 0) {
-        diag_add(why, line,
-                 "stage %s: `hold: until-steady` is not offered by this version; give a duration "
-                 "and a warmup, as in `hold: 10m, warmup: 1m`",
-                 raw->name);
+        check_until_steady(raw, stage, why);
         return;
     }
-    if (raw->hold[0] == '\0' && has_complaint_at(why, line)) {
+    if (raw->hold[0] == '\0' && scenario_has_complaint(why, line)) {
         return;
     }
     if (!schema_scan_duration(raw->hold, &ns)) {
@@ -147,7 +186,7 @@ static void check_hold(const struct raw_stage *raw, const struct scenario_stage 
                  raw->name, raw->hold);
         return;
     }
-    if (ns < NS_PER_S || ns > UINT64_C(30) * 86400 * NS_PER_S) {
+    if (ns < NS_PER_S || ns > HOLD_NS_MAX) {
         diag_add(why, line, "stage %s: hold %s is out of range; from 1s to 720h", raw->name,
                  raw->hold);
         return;
@@ -173,10 +212,10 @@ static void check_kind(const struct raw_stage *raw, struct diag *why)
     for (size_t kind = 0; kind < PLAN_STAGE_KIND_COUNT; kind++) {
         given += raw->is_given[kind];
     }
-    if (given != 1 && raw->line != 0 && !has_complaint_at(why, raw->line)) {
+    if (given != 1 && raw->line != 0 && !scenario_has_complaint(why, raw->line)) {
         diag_add(why, raw->line,
                  "stage %s does %s; each stage is exactly one of acquire, hold, reboot, release, "
-                 "inform, decline",
+                 "inform, decline, search",
                  raw->name, given == 0 ? "nothing" : "several things");
     }
 }
@@ -188,11 +227,12 @@ static void check_one_stage(const struct raw_stage *raw, const struct scenario_s
     for (size_t kind = 0; kind < PLAN_STAGE_KIND_COUNT; kind++) {
         if (raw->is_given[kind] && kind == PLAN_HOLD) {
             check_hold(raw, stage, why);
-        } else if (raw->is_given[kind]) {
+        } else if (raw->is_given[kind] && kind != PLAN_LOAD) {
             check_pace(raw, (enum plan_stage_kind)kind, why);
         }
     }
-    if (!raw->is_given[PLAN_HOLD] && raw->timeout_ns > 0 && raw->warmup_ns >= raw->timeout_ns) {
+    if (!raw->is_given[PLAN_HOLD] && !raw->is_given[PLAN_LOAD] && raw->timeout_ns > 0 &&
+        raw->warmup_ns >= raw->timeout_ns) {
         diag_add(why, raw->warmup_line,
                  "stage %s: the warmup is as long as the timeout and nothing would be judged; "
                  "shorten it",
@@ -236,8 +276,8 @@ static void check_same_persistence(const struct raw_scenario *raw, struct diag *
 static void check_order(const struct raw_scenario *raw, struct diag *why)
 {
     const struct raw_stage *first = raw->stages.items;
-    if (raw->stages.count == 0 || first->is_given[PLAN_ACQUIRE] ||
-        has_complaint_at(why, first->line)) {
+    if (raw->stages.count == 0 || first->is_given[PLAN_ACQUIRE] || first->is_given[PLAN_LOAD] ||
+        scenario_has_complaint(why, first->line)) {
         return;
     }
     if (first->is_given[PLAN_HOLD]) {
@@ -276,10 +316,14 @@ static void check_limits(const struct raw_scenario *raw, const struct scenario *
 {
     const struct scenario_stage *stages = s->stages.items;
     const struct raw_stage *lines = raw->stages.items;
-    uint64_t at_least_ns = 0;
+    uint64_t at_least_ns = 0, search_ns = 0;
     for (size_t i = 0; i < s->stages.count; i++) {
         if (stages[i].batch > 0 && stages[i].rate_milli_per_s > 0) {
             continue; /* check_pace() has complained */
+        }
+        if (stages[i].kind == PLAN_LOAD) {
+            search_ns = forecast_search_time_max_ns(s);
+            continue; /* its packets: scenario_check_search() */
         }
         at_least_ns += forecast_stage_minimum_ns(s, &stages[i]);
         double packets_per_s = (double)stages[i].rate_milli_per_s / 1000 *
@@ -297,6 +341,12 @@ static void check_limits(const struct raw_scenario *raw, const struct scenario *
                  "the stages take at least %" PRIu64 " s and limits.time is %" PRIu64
                  " s; raise it or shorten the stages",
                  at_least_ns / NS_PER_S, raw->limits.time_ns / NS_PER_S);
+    } else if (raw->limits.time_ns > 0 && at_least_ns + search_ns > raw->limits.time_ns) {
+        diag_add(why, raw->limits.time_line != 0 ? raw->limits.time_line : raw->run_line,
+                 "the search may take %" PRIu64 " s, after at least %" PRIu64
+                 " s of other stages, and limits.time is %" PRIu64
+                 " s; raise it, or take shorter steps or fewer repeats",
+                 search_ns / NS_PER_S, at_least_ns / NS_PER_S, raw->limits.time_ns / NS_PER_S);
     }
 }
 
@@ -319,6 +369,8 @@ void scenario_check(const struct raw_scenario *raw, const struct scenario *s, st
     check_expect(raw, why);
     if (raw->stages.count <= PLAN_STAGES_MAX) {
         check_stages(raw, s, why);
+        scenario_check_events(raw, s, why);
+        scenario_check_search(raw, s, why);
         check_limits(raw, s, why);
         check_judgements(s, why);
     }

@@ -69,6 +69,18 @@ static const char *not_a_host(struct ipv4 a)
     return NULL;
 }
 
+static void check_leases(const struct raw_server *server, struct diag *why)
+{
+    const struct raw_leases *l = &server->leases;
+    int given = (l->dhcpd[0] != '\0') + (l->kea[0] != '\0') + (l->kea_socket[0] != '\0') + l->query;
+    if (!server->has_leases || given == 1 || scenario_has_complaint(why, server->leases_line)) {
+        return;
+    }
+    diag_add(why, server->leases_line,
+             "server %s: leases %s; give exactly one of dhcpd, kea, kea_socket, query",
+             server->name, given == 0 ? "says nothing" : "names several sources");
+}
+
 static void check_servers(const struct check *c)
 {
     const struct raw_scenario *raw = c->raw;
@@ -87,6 +99,7 @@ static void check_servers(const struct check *c)
             diag_add(why, servers[i].line, "server %s: %s is %s; give the address it listens on",
                      servers[i].name, text, what);
         }
+        check_leases(&servers[i], why);
         for (size_t j = 0; j < i; j++) {
             if (is_known && inet_equal(servers[i].address, servers[j].address)) {
                 diag_add(why, servers[i].line,

@@ -8,8 +8,11 @@
 #include <string.h>
 
 #include "common/prng.h"
+#include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_search.h"
 
 enum { SLOT_COUNT = 255, ACQUIRE_TRIES = 4 };
+#define ACQUIRE_DEADLINE_NS (60 * NS_PER_S)
 
 static uint64_t word_of(const uint8_t *bytes)
 {
@@ -97,11 +100,37 @@ static void put_relays(const struct scenario *s, struct plan *plan)
     plan->client_count = first;
 }
 
+/* The stage of the load is there already; behind it comes the one of its releases. */
+static void put_search(const struct scenario *s, struct plan *plan)
+{
+    assert(plan->stage_count > 0 && plan->stage_count < PLAN_STAGES_MAX);
+    struct plan_stage *load = &plan->stages[plan->stage_count - 1];
+    struct plan_stage *release = &plan->stages[plan->stage_count];
+    assert(load->kind == PLAN_LOAD);
+
+    load->acquire_weight = s->search.acquire_weight;
+    load->renew_weight = s->search.renew_weight;
+
+    uint64_t half_milli_per_s = forecast_search_highest(s) / 2;
+    *release = (struct plan_stage){
+        .kind = PLAN_RELEASE,
+        .rate_milli_per_s = half_milli_per_s > 0 ? half_milli_per_s : 1,
+        .timeout_ns = forecast_search_release_timeout_ns(s),
+    };
+    size_t bytes = strlen(load->name);
+    assert(bytes + sizeof(SCENARIO_RELEASE_SUFFIX) <= sizeof(release->name));
+    memcpy(release->name, load->name, bytes);
+    memcpy(release->name + bytes, SCENARIO_RELEASE_SUFFIX, sizeof(SCENARIO_RELEASE_SUFFIX));
+    plan->stage_count++;
+}
+
 static void put_stages(const struct scenario *s, struct plan *plan)
 {
     const struct scenario_stage *from = s->stages.items;
     assert(s->stages.count <= PLAN_STAGES_MAX);
+    /* A search that is the only stage acquires too. */
     plan->acquire_tries = ACQUIRE_TRIES;
+    plan->acquire_deadline_ns = ACQUIRE_DEADLINE_NS;
     for (size_t i = 0; i < s->stages.count; i++) {
         struct plan_stage *to = &plan->stages[i];
         memcpy(to->name, from[i].name, sizeof(to->name));
@@ -119,6 +148,37 @@ static void put_stages(const struct scenario *s, struct plan *plan)
         }
     }
     plan->stage_count = (uint32_t)s->stages.count;
+    if (s->has_search) {
+        put_search(s, plan);
+    }
+}
+
+bool scenario_return_identity(const struct plan *old, struct plan *plan, char why[PLAN_WHY_BYTES])
+{
+    for (uint32_t i = 0; i < plan->relay_count; i++) {
+        const struct plan_relay *now = &plan->relays[i];
+        const struct plan_relay *then = i < old->relay_count ? &old->relays[i] : NULL;
+        char subnet[IPV4_NET_TEXT_BYTES];
+        (void)inet_net_text(now->subnet, subnet);
+        if (then == NULL || then->first_client != now->first_client ||
+            then->client_count < now->client_count) {
+            (void)snprintf(why, PLAN_WHY_BYTES,
+                           "that run did not have the clients of relay %.40s; keep its relays in "
+                           "their order, each with as many clients as there",
+                           now->name);
+            return false;
+        }
+        if (then->subnet.prefix_bits != now->subnet.prefix_bits ||
+            !inet_equal(then->subnet.base, now->subnet.base)) {
+            (void)snprintf(why, PLAN_WHY_BYTES,
+                           "relay %.40s was in another subnet than %s in that run; put the relays "
+                           "in the same order",
+                           now->name, subnet);
+            return false;
+        }
+    }
+    plan->identity_seed = old->identity_seed;
+    return true;
 }
 
 bool scenario_to_plan(const struct scenario *s, const uint8_t run_id[PLAN_RUN_ID_BYTES],

@@ -33,12 +33,35 @@ static void print_duration(uint64_t ns, char out[RAW_WORD_BYTES])
     (void)snprintf(out, RAW_WORD_BYTES, "%" PRIu64 "%s", ns / units[i].ns, units[i].unit);
 }
 
+static void put_leases(const struct scenario_server *from, struct raw_server *to)
+{
+    struct raw_leases *leases = &to->leases;
+    to->has_leases = from->lease_source != LEASES_UNKNOWN;
+    switch (from->lease_source) {
+    case LEASES_UNKNOWN:
+        return;
+    case LEASES_DHCPD_FILE:
+        COPY_TEXT(leases->dhcpd, from->lease_path);
+        return;
+    case LEASES_KEA_FILE:
+        COPY_TEXT(leases->kea, from->lease_path);
+        return;
+    case LEASES_KEA_SOCKET:
+        COPY_TEXT(leases->kea_socket, from->lease_path);
+        return;
+    case LEASES_QUERY:
+        leases->query = leases->has_query = true;
+        return;
+    }
+}
+
 static void put_servers(const struct scenario *s, struct raw_server *to)
 {
     const struct scenario_server *from = s->servers.items;
     for (size_t i = 0; i < s->servers.count; i++) {
         COPY_TEXT(to[i].name, from[i].name);
         to[i].address = from[i].address;
+        put_leases(&from[i], &to[i]);
     }
 }
 
@@ -61,13 +84,16 @@ static void put_relays(const struct scenario *s, struct raw_relay *to)
     }
 }
 
-static void put_stages(const struct scenario *s, struct raw_stage *to)
+/* False when out of memory. */
+static bool put_stages(const struct scenario *s, struct raw_stage *to)
 {
     const struct scenario_stage *from = s->stages.items;
     for (size_t i = 0; i < s->stages.count; i++) {
         COPY_TEXT(to[i].name, from[i].name);
         to[i].is_given[from[i].kind] = true;
-        if (from[i].kind == PLAN_HOLD) {
+        if (from[i].kind == PLAN_HOLD && from[i].is_until_steady) {
+            (void)snprintf(to[i].hold, sizeof(to[i].hold), "until-steady");
+        } else if (from[i].kind == PLAN_HOLD) {
             print_duration(from[i].duration_ns, to[i].hold);
         }
         to[i].pace[from[i].kind] = (struct raw_pace){
@@ -78,8 +104,20 @@ static void put_stages(const struct scenario *s, struct raw_stage *to)
             .deadline_ns = from[i].deadline_ns,
         };
         to[i].warmup_ns = from[i].warmup_ns;
-        to[i].timeout_ns = from[i].timeout_ns;
+        to[i].has_warmup = from[i].warmup_ns > 0 || from[i].kind == PLAN_LOAD;
+        if (from[i].kind != PLAN_LOAD) {
+            to[i].timeout_ns = from[i].timeout_ns; /* a search has its own end */
+        } else if (!scenario_put_search(s, &to[i].search)) {
+            return false;
+        }
     }
+    return true;
+}
+
+static void put_identity(const struct scenario *s, struct raw_clients *to)
+{
+    static const char *const words[] = {"fresh", "fixed", "returning "};
+    (void)snprintf(to->identity, sizeof(to->identity), "%s%s", words[s->identity], s->returning);
 }
 
 static void put_scalars(const struct scenario *s, struct raw_scenario *raw)
@@ -89,8 +127,7 @@ static void put_scalars(const struct scenario *s, struct raw_scenario *raw)
     raw->network.block = s->block;
     raw->network.client_path = (int)s->client_path;
     raw->clients.seed = s->seed;
-    (void)snprintf(raw->clients.identity, sizeof(raw->clients.identity), "%s",
-                   s->identity == IDENTITY_FIXED ? "fixed" : "fresh");
+    put_identity(s, &raw->clients);
     COPY_TEXT(raw->clients.profile, s->profile);
     COPY_TEXT(raw->clients.vendor_class, s->vendor_class);
     raw->clients.renew_retry_ns = s->renew_retry_ns;
@@ -116,6 +153,19 @@ static bool room_for(struct schema_array *array, size_t count, size_t item_bytes
     return array->items != NULL;
 }
 
+static void free_raw(struct raw_scenario *raw)
+{
+    struct raw_stage *stages = raw->stages.items;
+    for (size_t i = 0; stages != NULL && i < raw->stages.count; i++) {
+        free(stages[i].search.rates.items);
+        free(stages[i].search.between.items);
+    }
+    free(raw->servers.items);
+    free(raw->network.relays.items);
+    free(raw->events.items);
+    free(raw->stages.items);
+}
+
 char *scenario_print(const struct scenario *s)
 {
     struct raw_scenario raw = {0};
@@ -123,15 +173,15 @@ char *scenario_print(const struct scenario *s)
     put_scalars(s, &raw);
     if (room_for(&raw.servers, s->servers.count, sizeof(struct raw_server)) &&
         room_for(&raw.network.relays, s->relays.count, sizeof(struct raw_relay)) &&
-        room_for(&raw.stages, s->stages.count, sizeof(struct raw_stage))) {
+        room_for(&raw.events, s->events.count, sizeof(struct raw_event)) &&
+        room_for(&raw.stages, s->stages.count, sizeof(struct raw_stage)) &&
+        put_stages(s, raw.stages.items)) {
         put_servers(s, raw.servers.items);
         put_relays(s, raw.network.relays.items);
-        put_stages(s, raw.stages.items);
+        scenario_put_events(s, raw.events.items);
         raw.judgements = s->judgements; /* borrowed */
         text = schema_print(scenario_rows, &raw);
     }
-    free(raw.servers.items);
-    free(raw.network.relays.items);
-    free(raw.stages.items);
+    free_raw(&raw);
     return text;
 }

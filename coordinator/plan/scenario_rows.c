@@ -15,13 +15,29 @@
 static const char *const path_words[] = {"auto", "routed", "egress", "relayed", "dnat", NULL};
 static const char *const arrival_words[] = {"uniform", "poisson", NULL};
 static const char *const cleanup_words[] = {"end", "stop", "fail", NULL};
-static const char *const identity_words[] = {"fresh", "fixed", NULL};
+static const char *const identity_words[] = {"fresh", "fixed", "\"returning RUN\"", NULL};
 const char *const scenario_loss_words[] = {"fail", "continue", NULL};
 
 /* clang-format off */
+static const struct schema_row leases_rows[] = {
+    { .key = "dhcpd", .type = SCHEMA_TEXT, SIZED(raw_leases, dhcpd),
+      .help = "Path of dhcpd's lease file, as this machine sees it." },
+    { .key = "kea", .type = SCHEMA_TEXT, SIZED(raw_leases, kea),
+      .help = "Path of Kea's lease file (memfile CSV), as this machine sees it." },
+    { .key = "kea_socket", .type = SCHEMA_TEXT, SIZED(raw_leases, kea_socket),
+      .help = "Path of Kea's control socket; the hook lease_cmds must be loaded." },
+    { .key = "query", .type = SCHEMA_BOOL, AT(raw_leases, query), GIVEN(raw_leases, has_query),
+      .help = "true: the agents ask by DHCPLEASEQUERY (RFC 4388), which the server must allow." },
+    { .key = NULL },
+};
+
 static const struct schema_row server_rows[] = {
     { .key = "address", .type = SCHEMA_IPV4, AT(raw_server, address), .is_required = true,
       LINE(raw_server, line), .help = "Where the server listens on port 67." },
+    { .key = "leases", .type = SCHEMA_BLOCK, AT(raw_server, leases), .rows = leases_rows,
+      GIVEN(raw_server, has_leases), LINE(raw_server, leases_line),
+      .help = "Where the server's own view of its leases can be read, for cleanup and for the "
+              "state it starts in: exactly one of dhcpd, kea, kea_socket, query." },
     { .key = NULL },
 };
 
@@ -82,7 +98,8 @@ static const struct schema_row network_rows[] = {
       .help = "Everything random follows from it." }, \
     { .key = "identity", .type = (word_type), SIZED(raw_clients, identity), \
       .words = identity_words, .preset = "fresh", LINE(raw_clients, identity_line), \
-      .help = "fresh: new MAC addresses in every run; fixed: the same in every run of this seed." }, \
+      .help = "fresh: new MAC addresses in every run; fixed: the same in every run of this seed; " \
+              "returning RUN: those of the run in that directory." }, \
     { .key = "profile", .type = SCHEMA_NAME, SIZED(raw_clients, profile), .preset = "dhclient", \
       LINE(raw_clients, profile_line), \
       .help = "Whose options the clients send; this version knows dhclient." }, \
@@ -146,6 +163,67 @@ static const struct schema_row acquire_rows[] = {
 
 static const struct schema_row pace_rows[] = { BATCH, RATE, { .key = NULL } };
 
+static const struct schema_row rate_rows[] = {
+    { .key = "", .type = SCHEMA_TEXT, SIZED(raw_rate, text), LINE(raw_rate, line) },
+    { .key = NULL },
+};
+
+static const struct schema_row mix_rows[] = {
+    { .key = "acquire", .type = SCHEMA_UINT, AT(raw_mix, acquire), RANGE(0, 5000), .preset = "1",
+      .help = "Share of acquisitions (DORA)." },
+    { .key = "renew", .type = SCHEMA_UINT, AT(raw_mix, renew), RANGE(0, 5000), .preset = "0",
+      .help = "Share of renewals." },
+    { .key = NULL },
+};
+
+static const struct schema_row search_rows[] = {
+    { .key = "rates", .type = SCHEMA_TEXT_LIST, LIST_OF(raw_search, rates, sizeof(struct raw_rate)),
+      .rows = rate_rows, RANGE(1, SCENARIO_SEARCH_RATES_MAX), LINE(raw_search, rates_line),
+      .help = "The rates of the steps, ascending, as in [500/s, 1000/s]: tried until one is bad." },
+    { .key = "between", .type = SCHEMA_TEXT_LIST,
+      LIST_OF(raw_search, between, sizeof(struct raw_rate)), .rows = rate_rows, RANGE(2, 2),
+      LINE(raw_search, between_line),
+      .help = "Lowest and highest rate, as in [500/s, 20000/s]; the steps between follow from what "
+              "is seen." },
+    { .key = "mix", .type = SCHEMA_BLOCK, AT(raw_search, mix), .rows = mix_rows,
+      LINE(raw_search, mix_line), .help = "What an exchange is." },
+    { .key = "bound", .type = SCHEMA_UINT, AT(raw_search, bound), RANGE(1, PLAN_CLIENTS_MAX),
+      LINE(raw_search, bound_line),
+      .help = "Clients that hold a lease, to be renewed; half of the clients when not given and "
+              "renew is in the mix." },
+    { .key = "step", .type = SCHEMA_DURATION, AT(raw_search, step_ns), RANGE(S(1), S(3600)),
+      .preset = "10s", LINE(raw_search, step_line), .help = "Length of a step." },
+    { .key = "within", .type = SCHEMA_DURATION, AT(raw_search, within_ns), RANGE(NS_PER_MS, S(4)),
+      .preset = "500ms", LINE(raw_search, within_line),
+      .help = "An answer is in time so long after the intended instant." },
+    { .key = "answered", .type = SCHEMA_PERCENT, AT(raw_search, answered_percent), RANGE(50, 100),
+      .preset = "99.9%",
+      .help = "A step is bad when less than this of its planned exchanges is answered in time." },
+    { .key = "resolution", .type = SCHEMA_PERCENT, AT(raw_search, resolution_percent), RANGE(1, 100),
+      .preset = "5%", .help = "First bad rate and last good rate differ by at most this in the end." },
+    { .key = "repeat", .type = SCHEMA_UINT, AT(raw_search, repeat), RANGE(1, 100), .preset = "1",
+      LINE(raw_search, repeat_line), .help = "Whole searches; an interval needs at least 5." },
+    { .key = "reset", .type = SCHEMA_TEXT, SIZED(raw_search, reset),
+      .help = "Command between two searches, for /bin/sh on the operator's machine; only with "
+              "--allow-actions." },
+    { .key = NULL },
+};
+
+static const struct schema_row event_rows[] = {
+    { .key = "at", .type = SCHEMA_DURATION, AT(raw_event, at_ns), RANGE(0, DAYS(30)),
+      .is_required = true, LINE(raw_event, at_line),
+      .help = "When, counted from the begin of the stage in `in`, or of the run." },
+    { .key = "in", .type = SCHEMA_NAME, SIZED(raw_event, stage), LINE(raw_event, in_line),
+      .help = "The stage whose begin `at` counts from; the begin of the run when not given." },
+    { .key = "name", .type = SCHEMA_TEXT, SIZED(raw_event, name), .is_required = true,
+      LINE(raw_event, line),
+      .help = "A few words for the time axis and for judgements (`after \"NAME\"`)." },
+    { .key = "run", .type = SCHEMA_TEXT, SIZED(raw_event, run),
+      .help = "Command for /bin/sh on the operator's machine, only with --allow-actions; a mark "
+              "only when not given." },
+    { .key = NULL },
+};
+
 #define PACED(word, kind, its_rows, text) { .key = word, .type = SCHEMA_BLOCK, \
       AT(raw_stage, pace[kind]), .rows = (its_rows), GIVEN(raw_stage, is_given[kind]), \
       LINE(raw_stage, kind_line[kind]), .help = text }
@@ -156,13 +234,19 @@ static const struct schema_row pace_rows[] = { BATCH, RATE, { .key = NULL } };
     PACED("acquire", PLAN_ACQUIRE, acquire_rows, "Every client without a lease gets one."), \
     { .key = "hold", .type = (hold_type), SIZED(raw_stage, hold), RANGE(S(1), DAYS(30)), \
       GIVEN(raw_stage, is_given[PLAN_HOLD]), LINE(raw_stage, kind_line[PLAN_HOLD]), \
-      .help = "So long leases are kept: renewed at T1, rebound at T2." }, \
+      .help = "So long leases are kept: renewed at T1, rebound at T2; until-steady: until there " \
+              "are as many renewals as there will be, at most 3 T1." }, \
     PACED("reboot", PLAN_REBOOT, pace_rows, "Every bound client asks for its address again (INIT-REBOOT)."), \
     PACED("release", PLAN_RELEASE, pace_rows, "Every bound client releases its lease."), \
     PACED("inform", PLAN_INFORM, pace_rows, "Every bound client sends one INFORM."), \
     PACED("decline", PLAN_DECLINE, pace_rows, "Every bound client declines its address."), \
+    { .key = "search", .type = SCHEMA_BLOCK, AT(raw_stage, search), .rows = search_rows, \
+      GIVEN(raw_stage, is_given[PLAN_LOAD]), LINE(raw_stage, kind_line[PLAN_LOAD]), \
+      .help = "The rate the servers sustain, in steps of the open model; the last stage." }, \
     { .key = "warmup", .type = SCHEMA_DURATION, AT(raw_stage, warmup_ns), RANGE(0, DAYS(30)), \
-      LINE(raw_stage, warmup_line), .help = "Drawn, but not judged, at the beginning of the stage." }, \
+      GIVEN(raw_stage, has_warmup), LINE(raw_stage, warmup_line), \
+      .help = "Drawn, but not judged, at the beginning of the stage; of a search: of each step, " \
+              "20 % of it when not given." }, \
     { .key = "timeout", .type = SCHEMA_DURATION, AT(raw_stage, timeout_ns), RANGE(S(1), DAYS(30)), \
       LINE(raw_stage, timeout_line), \
       .help = "The stage ends here whatever happens; computed from clients and rate when not given." }, \
@@ -203,13 +287,17 @@ static const struct schema_row judgement_rows[] = {
       .help = "What is known about the servers." }, \
     { .key = "limits", .type = SCHEMA_BLOCK, AT(raw_scenario, limits), .rows = limits_rows, \
       .help = "What the run never exceeds." }, \
+    { .key = "events", .type = SCHEMA_LIST, \
+      LIST_OF(raw_scenario, events, sizeof(struct raw_event)), .rows = event_rows, \
+      RANGE(0, SCENARIO_EVENTS_MAX), .help = "What happens meanwhile: marks on the time axis." }, \
     { .key = "run", .type = SCHEMA_LIST, LIST_OF(raw_scenario, stages, sizeof(struct raw_stage)), \
       .rows = (its_stage_rows), RANGE(1, PLAN_STAGES_MAX), .is_required = true, LINE(raw_scenario, run_line), \
       .help = "The stages, in order; each is exactly one of acquire, hold, reboot, release, inform, " \
-              "decline." }, \
+              "decline, search." }, \
     { .key = "judge", .type = SCHEMA_TEXT_LIST, LIST_OF(raw_scenario, judgements, sizeof(struct scenario_judgement)), \
       .rows = judgement_rows, \
-      .help = "What must hold for PASS: METRIC COMPARISON VALUE [in STAGE]." }, \
+      .help = "What must hold for PASS: METRIC COMPARISON VALUE [over WINDOW] [in STAGE] " \
+              "[after|except DURATION after \"EVENT\"]." }, \
     { .key = "cleanup", .type = SCHEMA_BLOCK, AT(raw_scenario, cleanup), .rows = cleanup_rows, \
       GIVEN(raw_scenario, has_cleanup), .help = "Releases what is left; nothing when not given." }, \
     { .key = "on_agent_loss", .type = (word_type), SIZED(raw_scenario, on_agent_loss), \

@@ -17,13 +17,25 @@
 #include "common/diag.h"
 #include "common/schema.h"
 #include "coordinator/plan/scenario.h"
+#include "coordinator/plan/scenario_rows_search.h"
 
-enum { RAW_WORD_BYTES = 80 };
+enum {
+    RAW_WORD_BYTES = 80,
+    RAW_IDENTITY_BYTES = SCENARIO_PATH_BYTES + 16 /* "returning DIR" */
+};
+
+/* Exactly one is given. */
+struct raw_leases {
+    char dhcpd[SCENARIO_PATH_BYTES], kea[SCENARIO_PATH_BYTES], kea_socket[SCENARIO_PATH_BYTES];
+    bool query, has_query;
+};
 
 struct raw_server {
     char name[PLAN_NAME_BYTES];
     struct ipv4 address;
-    unsigned line;
+    struct raw_leases leases;
+    bool has_leases;
+    unsigned line, leases_line;
 };
 
 struct raw_option82 {
@@ -52,11 +64,13 @@ struct raw_pace {
 
 struct raw_stage {
     char name[PLAN_NAME_BYTES];
-    struct raw_pace pace[PLAN_STAGE_KIND_COUNT]; /* PLAN_HOLD's is unused */
+    struct raw_pace pace[PLAN_STAGE_KIND_COUNT]; /* those of PLAN_HOLD and PLAN_LOAD are unused */
+    struct raw_search search;                    /* PLAN_LOAD */
     bool is_given[PLAN_STAGE_KIND_COUNT];
     unsigned kind_line[PLAN_STAGE_KIND_COUNT];
     char hold[RAW_WORD_BYTES]; /* a duration */
     uint64_t warmup_ns, timeout_ns;
+    bool has_warmup;
     unsigned line, warmup_line, timeout_line;
 };
 
@@ -69,7 +83,7 @@ struct raw_network {
 
 struct raw_clients {
     uint64_t seed;
-    char identity[RAW_WORD_BYTES];
+    char identity[RAW_IDENTITY_BYTES];
     char profile[PLAN_NAME_BYTES];
     char vendor_class[PLAN_TEXT_BYTES];
     uint64_t renew_retry_ns;
@@ -100,6 +114,7 @@ struct raw_scenario {
     struct raw_clients clients;
     struct raw_expect expect;
     struct raw_limits limits;
+    struct schema_array events;     /* struct raw_event */
     struct schema_array stages;     /* struct raw_stage */
     struct schema_array judgements; /* struct scenario_judgement */
     struct raw_cleanup cleanup;
@@ -125,3 +140,10 @@ extern const struct schema_row scenario_offered_rows[];
 void scenario_check(const struct raw_scenario *raw, const struct scenario *s, struct diag *why);
 void scenario_check_network(const struct raw_scenario *raw, const struct scenario *s,
                             struct diag *why);
+/* Events, and the stage that is a search. */
+void scenario_check_events(const struct raw_scenario *raw, const struct scenario *s,
+                           struct diag *why);
+void scenario_check_search(const struct raw_scenario *raw, const struct scenario *s,
+                           struct diag *why);
+/* True when a problem of this line is known already. */
+bool scenario_has_complaint(const struct diag *why, unsigned line);

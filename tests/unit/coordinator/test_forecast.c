@@ -7,6 +7,8 @@
 
 #include "agent/lane/lane.h"
 #include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_wave.h"
+#include "coordinator/report/result.h"
 
 /* Two servers, one relay to both and one to a single one; `rest` adds expect, limits, run, judge.
  */
@@ -67,6 +69,16 @@ static void what_will_go_wrong_is_warned_of(void **unused)
          "the lease of 60 s is not longer than the MCLT of 120 s"},
         {"expect: {lease: 60s, detection: 60s}\nrun:\n  - {name: x, acquire: {batch: 1}}\n",
          "from T2 to expiry there are 7.5 s and a dead partner is noticed after 60.0 s"},
+        {"run:\n  - {name: x, acquire: {batch: 1}}\ncleanup: {release: 4000/s}\n",
+         "cleanup releases 4000 leases/s: RELEASE has no answer"},
+        {"run:\n  - {name: x, search: {rates: [100/s]}}\n",
+         "stage x: whether leases come to their T1 during a step cannot be told"},
+        {"expect: {lease: 50s}\nrun:\n  - {name: x, search: {rates: [100/s]}}\n",
+         "stage x: leases come to their T1 after 24 s, and a step with its releases takes up to "
+         "30"},
+        {"expect: {lease: 200s}\nrun:\n  - {name: f, acquire: {batch: 1}}\n  - {name: x, search: "
+         "{rates: [100/s], mix: {acquire: 1, renew: 1}, bound: 5000}}\n",
+         "each of the 5000 bound clients is renewed every 100 s, and T1 comes after 95 s"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct scenario s;
@@ -89,7 +101,12 @@ static void a_sound_scenario_warns_of_nothing(void **unused)
     make(&s, &f,
          "expect: {lease: 600s, mclt: 60s, detection: 30s, production_lease: 8h}\nrun:\n"
          "  - {name: x, acquire: {rate: 100/s}}\n  - {name: y, hold: 10m}\n"
-         "judge:\n  - p99(acquire) < 500ms\n");
+         "judge:\n  - p99(acquire) < 500ms\ncleanup: {release: 3000/s}\n");
+    assert_int_equal(f.warning_count, 0);
+    scenario_free(&s);
+    make(&s, &f,
+         "expect: {lease: 600s}\nlimits: {time: 2h}\nrun:\n  - {name: x, acquire: {rate: 100/s}}\n"
+         "  - {name: z, search: {rates: [200/s], mix: {acquire: 1, renew: 20}}}\n");
     assert_int_equal(f.warning_count, 0);
     scenario_free(&s);
 }
@@ -216,6 +233,8 @@ static void the_compression_statement_says_what_the_load_equals(void **unused)
         "MCLT: not given",
         "lease cache",
         "reclaim of expired leases",
+        "rewriting of the lease file (Kea's LFC, dhcpd: every hour by default)",
+        "so each time it finds 480 times as many entries per client",
     };
     check_statement("expect: {lease: 60s, production_lease: 8h}\n"
                     "run:\n  - {name: x, acquire: {batch: 300}}\n",
@@ -244,6 +263,31 @@ static void the_compression_statement_warns_before_leases_are_lost(void **unused
     check_statement("run:\n  - {name: x, acquire: {batch: 300}}\n", unknown, ARRAY_LEN(unknown));
 }
 
+/* The report has so much room for it. */
+static void the_longest_statement_fits_the_report(void **unused)
+{
+    (void)unused;
+    static const char *const rows[] = {
+        "expect: {lease: 86399s, detection: 20h, mclt: 20000h, production_lease: 87599h}\n"
+        "run:\n  - {name: x, acquire: {batch: 300}}\n",
+        "expect: {lease: 86399s, detection: 20h, production_lease: 87599h}\n"
+        "run:\n  - {name: x, acquire: {batch: 300}}\n",
+        "expect: {lease: 86399s, production_lease: 87599h, mclt: 86399s}\n"
+        "run:\n  - {name: x, acquire: {batch: 300}}\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scenario s;
+        struct forecast f;
+        char text[2 * RESULT_LONG_BYTES];
+        make(&s, &f, rows[i]);
+        forecast_compression(&s, text, sizeof(text));
+        assert_in_range(strlen(text), 500, RESULT_LONG_BYTES - 1);
+        forecast_housekeeping(&s, text, sizeof(text));
+        assert_in_range(strlen(text), 500, RESULT_LONG_BYTES - 1);
+        scenario_free(&s);
+    }
+}
+
 static void a_short_buffer_cuts_the_statement(void **unused)
 {
     (void)unused;
@@ -265,6 +309,7 @@ int main(void)
         cmocka_unit_test(what_will_go_wrong_is_warned_of),
         cmocka_unit_test(a_sound_scenario_warns_of_nothing),
         cmocka_unit_test(a_short_buffer_cuts_the_statement),
+        cmocka_unit_test(the_longest_statement_fits_the_report),
         cmocka_unit_test(packets_follow_from_copies_and_renewals),
         cmocka_unit_test(a_closed_model_has_bounds_only),
         cmocka_unit_test(addresses_and_memory_are_counted_once),

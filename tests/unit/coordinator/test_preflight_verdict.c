@@ -40,7 +40,7 @@ static void a_foreign_offer_outweighs_everything(void **state)
     report[0].offered = report[0].bound = 0;
     report[1].bound = 0;
     report[1].foreign_offers = 3;
-    preflight_judge(&plan, report, 2, &v);
+    preflight_judge(&plan, report, 2, 40, &v);
     assert_int_equal(v.result, PREFLIGHT_FOREIGN_OFFER);
     assert_string_equal(v.finding, "foreign-offer");
     assert_non_null(strstr(v.reason, "bldg-2"));
@@ -64,7 +64,7 @@ static void silence_refusal_and_send_errors_are_told_apart(void **state)
         report[1].bound = cases[i].bound;
         report[1].naks = cases[i].naks;
         report[1].send_errno = cases[i].send_errno;
-        preflight_judge(&plan, report, 2, &v);
+        preflight_judge(&plan, report, 2, 40, &v);
         assert_int_equal(v.result, PREFLIGHT_REFUSED);
         assert_string_equal(v.finding, cases[i].finding);
         assert_non_null(strstr(v.reason, cases[i].word));
@@ -72,17 +72,40 @@ static void silence_refusal_and_send_errors_are_told_apart(void **state)
     }
 }
 
+static void garbage_is_not_silence(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t received;
+        uint32_t elsewhere; /* offers that the other relay got */
+        const char *finding, *word;
+    } cases[] = {
+        {0, 0, "server-silent", "no server answered"},
+        {17, 0, "no-usable-answer", "17 packets came back"},
+        {17, 3, "server-silent", "no server answered"}, /* they are the other relay's */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        setup(NULL);
+        report[0].offered = report[0].bound = cases[i].elsewhere;
+        report[1].offered = report[1].bound = 0;
+        preflight_judge(&plan, report, 2, cases[i].received, &v);
+        assert_int_equal(v.result, PREFLIGHT_REFUSED);
+        assert_string_equal(v.finding, cases[i].finding);
+        assert_non_null(strstr(v.reason, cases[i].word));
+    }
+}
+
 static void a_path_must_work_on_every_relay(void **state)
 {
     (void)state;
-    preflight_judge(&plan, report, 2, &v);
+    preflight_judge(&plan, report, 2, 40, &v);
     assert_int_equal(v.result, PREFLIGHT_PASSED);
     assert_int_equal(v.path, PLAN_PATH_EGRESS);
     report[1].path[1].renew_acked = 2;
-    preflight_judge(&plan, report, 2, &v);
+    preflight_judge(&plan, report, 2, 40, &v);
     assert_int_equal(v.path, PLAN_PATH_RELAYED);
     report[0].path[2].renew_acked = 0;
-    preflight_judge(&plan, report, 2, &v);
+    preflight_judge(&plan, report, 2, 40, &v);
     assert_int_equal(v.result, PREFLIGHT_REFUSED);
     assert_string_equal(v.finding, "no-client-path");
     assert_non_null(strstr(v.reason, "bldg-2 by egress 2 of 3"));
@@ -107,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_foreign_offer_outweighs_everything, setup),
         cmocka_unit_test_setup(silence_refusal_and_send_errors_are_told_apart, setup),
+        cmocka_unit_test_setup(garbage_is_not_silence, setup),
         cmocka_unit_test_setup(a_path_must_work_on_every_relay, setup),
         cmocka_unit_test_setup(routed_comes_first_but_only_where_subnets_are_whole, setup),
     };

@@ -96,20 +96,43 @@ static void a_step_is_done_when_every_live_agent_says_so(void **state)
     struct roster *r = *state;
     struct roster_agent *a = NULL, *b = NULL;
     struct control_hello hello = hello_of(1);
-    assert_false(roster_step_is_done(r, 0, 0)); /* nobody there: nothing is done */
+    assert_false(roster_step_is_done(r)); /* nobody there: nothing is done */
     assert_int_equal(roster_hello(r, "a", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
     assert_int_equal(roster_hello(r, "b", &hello, true, 11, AT_S(1), &b), ROSTER_WELCOME);
     a->progress = (struct control_progress){.stage = 1, .step = 2, .is_step_done = true};
     b->progress = (struct control_progress){.stage = 1, .step = 1, .is_step_done = true};
-    assert_false(roster_step_is_done(r, 1, 2));
+    const struct control_go go = {.stage = 1, .step = 2};
+    roster_ask(a, &go);
+    roster_ask(b, &go);
+    assert_false(roster_step_is_done(r));
     b->progress.step = 2;
-    assert_true(roster_step_is_done(r, 1, 2));
+    assert_true(roster_step_is_done(r));
     b->progress.is_step_done = false;
-    assert_false(roster_step_is_done(r, 1, 2));
+    assert_false(roster_step_is_done(r));
     b->is_lost = true;
-    assert_true(roster_step_is_done(r, 1, 2));
+    assert_true(roster_step_is_done(r));
     a->is_lost = true;
-    assert_false(roster_step_is_done(r, 1, 2));
+    assert_false(roster_step_is_done(r));
+}
+
+static void what_was_done_in_an_earlier_round_is_not_this_one(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL, *b = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_int_equal(roster_hello(r, "a", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "b", &hello, true, 11, AT_S(1), &b), ROSTER_WELCOME);
+    struct control_go go = {.round = 4, .stage = 1};
+    roster_ask(a, &go);
+    roster_ask(b, &go);
+    a->progress = b->progress =
+        (struct control_progress){.round = 4, .stage = 1, .is_step_done = true};
+    assert_true(roster_step_is_done(r));
+    go.round = 5; /* has something to do for one of them only */
+    roster_ask(a, &go);
+    assert_false(roster_step_is_done(r));
+    a->progress.round = 5;
+    assert_true(roster_step_is_done(r));
 }
 
 static void silence_of_one_agent_is_not_silence_of_the_servers(void **state)
@@ -161,6 +184,7 @@ int main(void)
         CASE(more_agents_than_wanted_wait_for_the_next_run),
         CASE(an_agent_plays_what_it_was_dealt_and_nothing_else),
         CASE(a_step_is_done_when_every_live_agent_says_so),
+        CASE(what_was_done_in_an_earlier_round_is_not_this_one),
         CASE(silence_of_one_agent_is_not_silence_of_the_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

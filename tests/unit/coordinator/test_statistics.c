@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/testing.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "common/attrs.h"
+#include "common/prng.h"
 #include "coordinator/truth/statistics.h"
 
 static void a_percentile_needs_ten_samples_beyond_it(void **state)
@@ -65,9 +73,9 @@ static void a_percentile_lies_in_its_interval(void **state)
         assert_true(l.low_us[i] <= l.percentile_us[i]);
         assert_true(l.high_us[i] >= l.percentile_us[i]);
     }
-    /* p50: ranks 4902 and 5099 of 10000, 10 us apart each. */
-    assert_in_range(l.low_us[0], 49020, 49420);
-    assert_in_range(l.high_us[0], 50990, 51410);
+    /* p50: ranks 4902 and 5100 of 10000, 10 us apart each; the ends are rounded outwards. */
+    assert_in_range(l.low_us[0], 48600, 49020);
+    assert_in_range(l.high_us[0], 51000, 51420);
 }
 
 static void what_never_finished_counts_as_infinite(void **state)
@@ -109,6 +117,259 @@ static void microseconds_are_rounded_up(void **state)
     assert_int_equal(statistics_us(1001), 2);
 }
 
+/* --- against known distributions, and another calculation --- */
+
+/* Uniform in (0, 1). */
+static double uniform(struct prng *r)
+{
+    return ((double)(prng_next(r) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+enum shape { UNIFORM, EXPONENTIAL, STALLED, CONSTANT, SHAPES };
+
+/* Nanoseconds around a millisecond; STALLED: 3 in 100 wait for up to five seconds. */
+static uint64_t draw(struct prng *r, enum shape shape)
+{
+    double u = uniform(r);
+    switch (shape) {
+    case UNIFORM:
+        return 1000 + (uint64_t)(u * 2e6);
+    case EXPONENTIAL:
+        return (uint64_t)(-log(u) * 1e6);
+    case STALLED:
+        return uniform(r) < 0.03 ? (uint64_t)(u * 5e9) : (uint64_t)(-log(u) * 1e6);
+    case CONSTANT:
+    case SHAPES:
+        break;
+    }
+    return 1234567;
+}
+
+/* What percentiles.py prints. */
+struct exact {
+    bool is_known;
+    uint64_t rank_low, rank_high, value_ns, low_ns, high_ns; /* UINT64_MAX: infinite */
+};
+
+static uint64_t number(const char *word)
+{
+    return strcmp(word, "inf") == 0 ? UINT64_MAX : strtoull(word, NULL, 10);
+}
+
+static void calculate(const uint64_t *samples, size_t count, uint64_t unfinished,
+                      struct exact out[RESULT_PERCENTILES])
+{
+    char path[] = "/tmp/leaseherd-samples-XXXXXX", command[256];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *file = fdopen(fd, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < count; i++) {
+        (void)fprintf(file, "%" PRIu64 "\n", samples[i]);
+    }
+    assert_int_equal(fclose(file), 0);
+    (void)snprintf(command, sizeof(command),
+                   "python3 %s/tests/support/percentiles.py %" PRIu64 " <%s", SOURCE_DIR,
+                   unfinished, path);
+    FILE *python = popen(command, "r");
+    assert_non_null(python);
+    for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
+        char line[160] = "", value[32], low[32], high[32];
+        assert_non_null(fgets(line, sizeof(line), python));
+        out[i].is_known = sscanf(line, "%" SCNu64 " %" SCNu64 " %31s %31s %31s", &out[i].rank_low,
+                                 &out[i].rank_high, value, low, high) == 5;
+        assert_true(out[i].is_known || strcmp(line, "-\n") == 0);
+        if (out[i].is_known) {
+            out[i].value_ns = number(value);
+            out[i].low_ns = number(low);
+            out[i].high_ns = number(high);
+        }
+    }
+    assert_int_equal(pclose(python), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* `us` is `ns`, rounded up to the end of its bucket and its microsecond. */
+static void assert_rounded_up(uint64_t us, uint64_t ns)
+{
+    if (ns == UINT64_MAX) {
+        assert_true(us == RESULT_UNKNOWN);
+        return;
+    }
+    assert_true(us * 1000 >= ns);
+    assert_true((double)us * 1000 <= (double)ns * (1 + 1.0 / 128) + 2048);
+}
+
+static void assert_rounded_down(uint64_t us, uint64_t ns)
+{
+    if (ns == UINT64_MAX) {
+        assert_true(us == RESULT_UNKNOWN);
+        return;
+    }
+    assert_true(us * 1000 <= ns);
+    assert_true((double)us * 1000 + 2048 >= (double)ns * (1 - 1.0 / 128));
+}
+
+static void compare(const uint64_t *samples, size_t count, uint64_t unfinished)
+{
+    static struct histogram h;
+    struct result_latency l;
+    struct exact exact[RESULT_PERCENTILES];
+    h = (struct histogram){0};
+    for (size_t i = 0; i < count; i++) {
+        histogram_record(&h, samples[i]);
+    }
+    statistics_latency(&h, unfinished, &l);
+    calculate(samples, count, unfinished, exact);
+    for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
+        bool is_printed = l.is_infinite[i] || l.percentile_us[i] != RESULT_UNKNOWN;
+        assert_int_equal(is_printed, exact[i].is_known);
+        if (!is_printed) {
+            continue;
+        }
+        uint64_t low, high;
+        statistics_ranks(count + unfinished, statistics_percent[i], &low, &high);
+        assert_int_equal(low, exact[i].rank_low);
+        assert_int_equal(high, exact[i].rank_high);
+        assert_int_equal(l.is_infinite[i], exact[i].value_ns == UINT64_MAX);
+        assert_rounded_up(l.percentile_us[i], exact[i].value_ns);
+        assert_rounded_down(l.low_us[i], exact[i].low_ns);
+        assert_rounded_up(l.high_us[i], exact[i].high_ns);
+    }
+}
+
+static void another_calculation_comes_to_the_same(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {0, 19, 20, 99, 100, 101, 333, 999, 1000, 2500, 9999, 10000};
+    static uint64_t samples[10000];
+    struct prng r = prng_seeded(20120501);
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        enum shape shape = (enum shape)(i % SHAPES);
+        for (size_t k = 0; k < counts[i]; k++) {
+            samples[k] = draw(&r, shape);
+        }
+        compare(samples, counts[i], 0);
+        compare(samples, counts[i], counts[i] / 97 + i % 2);
+    }
+    compare(samples, 10, 30); /* even p50 is infinite */
+}
+
+static void the_interval_holds_the_truth_in_95_of_100_runs(void **state)
+{
+    (void)state;
+    enum { RUNS = 600, SAMPLES = 1100 };
+    static struct histogram h;
+    /* -ln(1 - p) milliseconds: the true percentiles of the exponential distribution. */
+    const double truth_us[] = {693.147, 2302.585, 4605.170};
+    unsigned hits[3] = {0};
+    for (unsigned run = 0; run < RUNS; run++) {
+        struct prng r = prng_seeded(run);
+        struct result_latency l;
+        h = (struct histogram){0};
+        for (unsigned i = 0; i < SAMPLES; i++) {
+            histogram_record(&h, draw(&r, EXPONENTIAL));
+        }
+        statistics_latency(&h, 0, &l);
+        for (unsigned i = 0; i < 3; i++) {
+            hits[i] += (double)l.low_us[i] <= truth_us[i] && truth_us[i] <= (double)l.high_us[i];
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        /* 95 % or a little more: ranks are whole numbers; minus 3 sigma of 600 runs. */
+        double percent = 100.0 * hits[i] / RUNS;
+        print_message("%s: %.1f %% of %d runs\n", statistics_percent_name[i], percent, RUNS);
+        assert_true(percent >= 95 - 2.7 && percent <= 99.5);
+    }
+}
+
+static void ranks_of_large_samples_are_those_of_the_normal_distribution(void **state)
+{
+    (void)state;
+    static const uint64_t counts[] = {1000000, 1000000000};
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        for (unsigned k = 0; k < RESULT_PERCENTILES; k++) {
+            double n = (double)counts[i], p = statistics_percent[k] / 100;
+            double half = 1.959964 * sqrt(n * p * (1 - p));
+            uint64_t low, high;
+            statistics_ranks(counts[i], statistics_percent[k], &low, &high);
+            assert_true(fabs((double)low - (n * p - half)) < 3);
+            assert_true(fabs((double)high - (n * p + half)) < 3);
+        }
+    }
+}
+
+static void the_smallest_samples_have_open_intervals(void **state)
+{
+    (void)state;
+    uint64_t low, high;
+    statistics_ranks(1, 50, &low, &high);
+    assert_int_equal(low, 0);
+    assert_int_equal(high, 2);
+    statistics_ranks(6, 50, &low, &high); /* 1/64 on either side: the textbook's case */
+    assert_int_equal(low, 1);
+    assert_int_equal(high, 6);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Every asking of a slot at an even pace, one by one. */
+static uint64_t paced_one_by_one(const uint64_t *samples, size_t count, uint64_t pace_ns,
+                                 double percent)
+{
+    static uint64_t all[400000];
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t wait_ns = samples[i];
+        do {
+            assert_true(n < ARRAY_LEN(all));
+            all[n++] = wait_ns;
+            wait_ns -= wait_ns < pace_ns ? wait_ns : pace_ns;
+        } while (wait_ns >= pace_ns);
+    }
+    qsort(all, n, sizeof(*all), by_size);
+    return all[(size_t)ceil(percent / 100 * (double)n) - 1];
+}
+
+static void an_even_pace_is_that_of_every_asking_one_by_one(void **state)
+{
+    (void)state;
+    static struct histogram h;
+    static uint64_t samples[5000];
+    struct prng r = prng_seeded(5);
+    for (unsigned shape = 0; shape < SHAPES; shape++) {
+        h = (struct histogram){0};
+        for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+            samples[i] = draw(&r, (enum shape)shape);
+            histogram_record(&h, samples[i]);
+        }
+        static const uint64_t paces_ns[] = {997001, 3000017, 70000001};
+        for (size_t i = 0; i < ARRAY_LEN(paces_ns); i++) {
+            for (unsigned k = 0; k < RESULT_PERCENTILES; k++) {
+                double exact = (double)paced_one_by_one(samples, ARRAY_LEN(samples), paces_ns[i],
+                                                        statistics_percent[k]);
+                double paced = (double)statistics_paced_ns(&h, paces_ns[i], statistics_percent[k]);
+                /* A waiting of v is known to v/128, and so is all that began during it. */
+                double error = (double)h.max_ns / 128 + exact / 64 + 2048;
+                if (fabs(paced - exact) > error) {
+                    print_message("shape %u pace %" PRIu64 " %s: %.0f, not %.0f\n", shape,
+                                  paces_ns[i], statistics_percent_name[k], paced, exact);
+                }
+                assert_true(fabs(paced - exact) <= error);
+            }
+        }
+    }
+    h = (struct histogram){0};
+    histogram_record(&h, 5 * NS_PER_S);
+    assert_in_range(statistics_paced_ns(&h, NS_PER_S, 50), 3 * NS_PER_S, 303 * NS_PER_S / 100);
+    assert_int_equal(statistics_paced_ns(&h, NS_PER_S, 99), 5 * NS_PER_S);
+    assert_int_equal(statistics_paced_ns(&h, 60 * NS_PER_S, 50), 5 * NS_PER_S); /* one asking */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +380,11 @@ int main(void)
         cmocka_unit_test(what_never_finished_counts_as_infinite),
         cmocka_unit_test(only_unfinished_starts_are_all_infinite),
         cmocka_unit_test(microseconds_are_rounded_up),
+        cmocka_unit_test(the_smallest_samples_have_open_intervals),
+        cmocka_unit_test(ranks_of_large_samples_are_those_of_the_normal_distribution),
+        cmocka_unit_test(another_calculation_comes_to_the_same),
+        cmocka_unit_test(an_even_pace_is_that_of_every_asking_one_by_one),
+        cmocka_unit_test(the_interval_holds_the_truth_in_95_of_100_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

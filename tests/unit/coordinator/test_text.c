@@ -159,10 +159,10 @@ static void lines_are_no_longer_than_the_page(void **state)
     assert_true(truth_fixture_finish(f, 200, &r));
     char *text = text_of(&r);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (strlen(line) > TEXT_COLUMNS + 10) {
+        if (strlen(line) > TEXT_COLUMNS) {
             print_message("%zu: %s\n", strlen(line), line);
         }
-        assert_true(strlen(line) <= TEXT_COLUMNS + 10);
+        assert_true(strlen(line) <= TEXT_COLUMNS);
     }
     free(text);
     result_free(&r);

@@ -463,7 +463,8 @@ static void a_good_run_passes_and_its_report_conforms(void **state)
     probe.result = EVENT_SENT;
     probe.flags = EVENT_PREFLIGHT;
     truth_fixture_event(f, probe, -2);
-    truth_agent_clock(f->truth, 0, -12345, 250);
+    const struct truth_clock clock = {-12345, 250, 200.5, 0};
+    truth_agent_clock(f->truth, 0, &clock);
     truth_fixture_acquire_all(f);
     hold(f, 2, 100);
     finish(f, 200, &r);
