@@ -72,6 +72,8 @@ static json_t *json_run(const struct result *r, bool *ok)
              ok);
     json_put(run, "started_at", json_wall_time(r->run.started_at_s), ok);
     json_put(run, "duration_s", json_seconds(r->run.duration_s), ok);
+    json_put(run, "lease_s", json_seconds(r->run.lease_s), ok);
+    json_put(run, "production_lease_s", json_seconds(r->run.production_lease_s), ok);
     json_put(run, "version", r->run.version == NULL ? json_null() : json_string(r->run.version),
              ok);
     json_put(run, "client_path",
@@ -86,6 +88,11 @@ static json_t *json_run(const struct result *r, bool *ok)
         json_put(stage, "begin_s", json_seconds(s->was_begun ? s->begin_s : NAN), ok);
         json_put(stage, "end_s", json_seconds(s->has_ended ? s->end_s : NAN), ok);
         json_put(stage, "timed_out", json_boolean(s->timed_out), ok);
+        json_put(stage, "batch", json_count(s->batch), ok);
+        json_put(stage, "rate_per_s", json_seconds(s->rate_per_s), ok);
+        json_put(stage, "duration_s", json_seconds(s->duration_s), ok);
+        json_put(stage, "measured_from_s", json_seconds(s->measured_from_s), ok);
+        json_put(stage, "measured_until_s", json_seconds(s->measured_until_s), ok);
         json_push(stages, stage, ok);
     }
     json_put(run, "stages", stages, ok);
@@ -104,6 +111,20 @@ static json_t *json_verdict(const struct result *r, bool *ok)
     return verdict;
 }
 
+static json_t *json_windows(const struct result_judgement *j, bool *ok)
+{
+    if (!j->has_windows) {
+        return json_null();
+    }
+    json_t *windows = json_object();
+    json_put(windows, "count", json_count(j->windows), ok);
+    json_put(windows, "missed", json_count(j->windows_missed), ok);
+    json_put(windows, "too_few_samples", json_count(j->windows_too_few), ok);
+    json_put(windows, "worst_from_s", json_seconds(j->window_begin_s), ok);
+    json_put(windows, "worst_until_s", json_seconds(j->window_end_s), ok);
+    return windows;
+}
+
 static json_t *json_judgements(const struct result *r, bool *ok)
 {
     json_t *all = json_array();
@@ -113,6 +134,8 @@ static json_t *json_judgements(const struct result *r, bool *ok)
         json_put(one, "expression", json_string(j->expression), ok);
         json_put(one, "value", json_number(j->value), ok);
         json_put(one, "limit", json_number(j->limit), ok);
+        json_put(one, "unit", json_string(j->unit == NULL ? "" : j->unit), ok);
+        json_put(one, "windows", json_windows(j, ok), ok);
         json_put(one, "result", json_string(judgement_result_name(j->result)), ok);
         json_put(one, "note", json_string(j->note), ok);
         json_push(all, one, ok);
@@ -160,8 +183,14 @@ static json_t *json_report(const struct result *r, bool *ok)
     json_put(root, "messages", json_messages(r, ok), ok);
     json_put(root, "leases", json_leases(r, ok), ok);
     json_put(root, "outage", json_outage(r, ok), ok);
+    json_put(root, "lease_times", json_lease_times(r, ok), ok);
+    json_put(root, "mclt", json_mclt(r, ok), ok);
+    json_put(root, "renewal_wave", json_renewals(r, ok), ok);
     json_put(root, "latency_us", json_latencies(r, LATENCY_INTENDED, ok), ok);
     json_put(root, "latency_from_send_us", json_latencies(r, LATENCY_FROM_SEND, ok), ok);
+    json_put(root, "latency_success_us", json_success_latencies(r, ok), ok);
+    json_put(root, "latency_paced_us", json_paced(r, ok), ok);
+    json_put(root, "tries", json_tries(r, ok), ok);
     json_put(root, "rates", json_rates(r, ok), ok);
     json_put(root, "addresses", json_addresses(r, ok), ok);
     json_put(root, "servers", json_servers(r, ok), ok);
@@ -172,8 +201,14 @@ static json_t *json_report(const struct result *r, bool *ok)
     json_put(root, "findings", json_findings(r, ok), ok);
     json_put(root, "unexpected", json_unexpected(r, ok), ok);
     json_put(root, "preflight", json_preflight(r, ok), ok);
+    json_put(root, "start_state", json_start_state(r, ok), ok);
+    json_put(root, "search", json_search(r, ok), ok);
     json_put(root, "compression",
              r->compression[0] == '\0' ? json_null() : json_string(r->compression), ok);
+    json_put(root, "housekeeping",
+             r->housekeeping[0] == '\0' ? json_null() : json_string(r->housekeeping), ok);
+    json_put(root, "window_limited",
+             r->window_limited[0] == '\0' ? json_null() : json_string(r->window_limited), ok);
     return root;
 }
 

@@ -59,6 +59,7 @@ json_t *json_messages(const struct result *r, bool *ok)
         {"renew", r->messages.sent_renew},       {"rebind", r->messages.sent_rebind},
         {"reboot", r->messages.sent_reboot},     {"decline", r->messages.sent_decline},
         {"release", r->messages.sent_release},   {"inform", r->messages.sent_inform},
+        {"query", r->messages.sent_query},
     };
     const struct count_row received_rows[] = {
         {"offer", r->messages.received_offer},
@@ -114,6 +115,8 @@ json_t *json_outage(const struct result *r, bool *ok)
     json_put(o, "p99_s", json_seconds(r->outage.p99_s), ok);
     json_put(o, "at_risk", json_count(r->outage.at_risk), ok);
     json_put(o, "first_answer_s", json_seconds(r->outage.first_answer_s), ok);
+    json_put(o, "by_server", json_outage_by_server(r, ok), ok);
+    json_put(o, "by_relay", json_outage_by_relay(r, ok), ok);
     return o;
 }
 
@@ -146,6 +149,54 @@ json_t *json_latencies(const struct result *r, enum latency_clock clock, bool *o
     for (int metric = LATENCY_DISCOVER_OFFER; metric <= LATENCY_INFORM; metric++) {
         json_put(all, latency_metric_name((enum latency_metric)metric),
                  json_latency(&r->latency[clock][metric], ok), ok);
+    }
+    return all;
+}
+
+json_t *json_success_latencies(const struct result *r, bool *ok)
+{
+    json_t *all = json_object();
+    for (int metric = LATENCY_DISCOVER_OFFER; metric <= LATENCY_INFORM; metric++) {
+        json_put(all, latency_metric_name((enum latency_metric)metric),
+                 json_latency(&r->latency_success[metric], ok), ok);
+    }
+    return all;
+}
+
+/* By metric, of those with figures: closed-model stages only. */
+json_t *json_paced(const struct result *r, bool *ok)
+{
+    static const char *const names[RESULT_PERCENTILES] = {"p50", "p90", "p99", "p999"};
+    json_t *all = json_object();
+    for (int metric = LATENCY_ACQUIRE; metric <= LATENCY_INFORM; metric++) {
+        const uint64_t *us = r->paced_us[metric];
+        if (!r->is_any_paced[metric]) {
+            continue;
+        }
+        json_t *one = json_object();
+        for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
+            json_put(one, names[i], json_count(us[i]), ok);
+        }
+        json_put(all, latency_metric_name((enum latency_metric)metric), one, ok);
+    }
+    return all;
+}
+
+/* Exchanges only: DISCOVER to OFFER and REQUEST to ACK are parts of one. */
+json_t *json_tries(const struct result *r, bool *ok)
+{
+    json_t *all = json_object();
+    for (int metric = LATENCY_ACQUIRE; metric <= LATENCY_INFORM; metric++) {
+        const struct result_tries *t = &r->tries[metric];
+        json_t *one = json_object();
+        const struct count_row rows[] = {
+            {"answered_at_1", t->answered[0]}, {"answered_at_2", t->answered[1]},
+            {"answered_at_3", t->answered[2]}, {"answered_at_4_or_more", t->answered[3]},
+            {"gave_up", t->gave_up},
+        };
+        put_counts(one, rows, ARRAY_LEN(rows), true, ok);
+        json_put(one, "first_try_percent", json_seconds(result_first_try_percent(t)), ok);
+        json_put(all, latency_metric_name((enum latency_metric)metric), one, ok);
     }
     return all;
 }
@@ -240,6 +291,8 @@ json_t *json_agents(const struct result *r, bool *ok)
                  a->has_clock ? json_integer(a->clock_offset_us) : json_null(), ok);
         json_put(one, "clock_uncertainty_us",
                  a->has_clock ? json_count(a->clock_uncertainty_us) : json_null(), ok);
+        json_put(one, "clock_rate_ppm", json_seconds(a->clock_rate_ppm), ok);
+        json_put(one, "clock_breaks", a->has_clock ? json_count(a->clock_breaks) : json_null(), ok);
         json_put(one, "start_lateness_us", json_count(a->start_lateness_us), ok);
         json_put(one, "cpu_percent", json_seconds(a->cpu_percent), ok);
         json_push(all, one, ok);
@@ -265,6 +318,7 @@ json_t *json_timeline(const struct result *r, bool *ok)
     for (size_t i = 0; i < r->timeline.mark_count; i++) {
         json_t *mark = json_object();
         json_put(mark, "at_s", json_seconds(r->timeline.marks[i].at_s), ok);
+        json_put(mark, "kind", json_string(result_mark_kind_name(r->timeline.marks[i].kind)), ok);
         json_put(mark, "text", json_string(r->timeline.marks[i].text), ok);
         json_push(marks, mark, ok);
     }

@@ -30,6 +30,13 @@ int verdict_exit_code(enum verdict v)
     return verdicts[v].exit_code;
 }
 
+const char *result_mark_kind_name(enum result_mark_kind kind)
+{
+    static const char *const names[] = {
+        [MARK_RUN] = "run", [MARK_AGENT] = "agent", [MARK_EVENT] = "event"};
+    return names[kind];
+}
+
 const char *judgement_result_name(enum judgement_result r)
 {
     static const char *const names[] = {"pass", "miss", "not judged"};
@@ -39,15 +46,28 @@ const char *judgement_result_name(enum judgement_result r)
 
 const char *judgement_value_text(const struct result_judgement *j, char text[JUDGEMENT_VALUE_BYTES])
 {
-    bool is_latency = strchr(j->expression, '(') != NULL;
+    const char *unit = j->unit == NULL ? "" : j->unit;
     if (!isfinite(j->value)) {
-        (void)snprintf(text, JUDGEMENT_VALUE_BYTES, "-");
-    } else if (is_latency) {
+        (void)snprintf(text, JUDGEMENT_VALUE_BYTES,
+                       j->result == JUDGEMENT_NOT_JUDGED ? "-" : "> give-up");
+    } else if (strcmp(unit, "us") == 0) {
         (void)snprintf(text, JUDGEMENT_VALUE_BYTES, "%.3f ms", j->value / 1e3);
-    } else {
+    } else if (unit[0] == '\0') {
         (void)snprintf(text, JUDGEMENT_VALUE_BYTES, "%.10g", j->value);
+    } else {
+        (void)snprintf(text, JUDGEMENT_VALUE_BYTES, "%.6g%s%s", j->value,
+                       strcmp(unit, "1/s") == 0 ? "" : " ", strcmp(unit, "1/s") == 0 ? "/s" : unit);
     }
     return text;
+}
+
+double result_first_try_percent(const struct result_tries *tries)
+{
+    uint64_t all = tries->gave_up;
+    for (unsigned i = 0; i < RESULT_TRIES; i++) {
+        all += tries->answered[i];
+    }
+    return all == 0 ? NAN : 100 * (double)tries->answered[0] / (double)all;
 }
 
 void result_free(struct result *r)
@@ -68,5 +88,11 @@ void result_free(struct result *r)
     free(r->findings);
     free(r->unexpected);
     free(r->preflight.relays);
+    free(r->outage.halves);
+    free(r->outage.relays);
+    free(r->lease_times.times);
+    free(r->lease_times.servers);
+    free(r->lease_times.waves);
+    result_search_free(&r->search);
     *r = (struct result){0};
 }

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "coordinator/report/result_failover.h"
+#include "coordinator/report/result_search.h"
 #include "proto/plan.h"
 #include "proto/snapshot.h"
 
@@ -45,17 +47,32 @@ struct result_stage {
     enum plan_stage_kind kind;
     bool was_begun, has_ended, timed_out;
     double begin_s, end_s; /* run time */
+    /* As planned, the fleet's: what runs that are compared must have in common. */
+    uint32_t batch;                /* 0: open model, or none */
+    double rate_per_s, duration_s; /* NAN: the stage has none */
+    /* What is judged: without the warm-up. NAN: nothing (not begun, or over before). */
+    double measured_from_s, measured_until_s;
 };
 
 /* Percentile values are RESULT_UNKNOWN when the samples are too few (n < 10/(1-p)). */
 struct result_latency {
     uint64_t count;
-    uint64_t unfinished; /* acquire from intended: starts without an end, taken as infinite */
+    uint64_t unfinished; /* from intended: exchanges that ended unanswered, taken as infinite */
     uint64_t min_us, mean_us, max_us; /* RESULT_UNKNOWN when count is 0 */
     uint64_t percentile_us[RESULT_PERCENTILES];
     bool is_infinite[RESULT_PERCENTILES]; /* lies among the unfinished: "> give-up" */
     uint64_t low_us[RESULT_PERCENTILES], high_us[RESULT_PERCENTILES]; /* 95 % interval */
 };
+
+enum { RESULT_TRIES = 4 }; /* 1, 2, 3, and 4 or more */
+
+/* How often exchanges were sent until they were answered, in the measured windows. */
+struct result_tries {
+    uint64_t answered[RESULT_TRIES]; /* [0]: before the first retransmission */
+    uint64_t gave_up;                /* ended without an answer */
+};
+/* Share answered before the first retransmission, of all; NAN: there were none. */
+double result_first_try_percent(const struct result_tries *tries);
 
 struct result_server {
     char name[PLAN_NAME_BYTES];
@@ -78,7 +95,9 @@ struct result_agent {
     uint64_t send_lag_us;       /* p99 over the run; RESULT_UNKNOWN */
     uint64_t start_lateness_us; /* largest over the stages; RESULT_UNKNOWN */
     int64_t clock_offset_us;
-    uint64_t clock_uncertainty_us;
+    uint64_t clock_uncertainty_us; /* the largest with which one of its events was dated */
+    double clock_rate_ppm;         /* faster than the coordinator's; NAN */
+    uint32_t clock_breaks;
     double cpu_percent; /* NAN: unknown */
 };
 
@@ -88,8 +107,12 @@ struct result_series {
     double *values; /* malloc'd, timeline.count of them; NAN: no figure */
 };
 
+enum result_mark_kind { MARK_RUN, MARK_AGENT, MARK_EVENT };
+const char *result_mark_kind_name(enum result_mark_kind kind); /* "run" "agent" "event" */
+
 struct result_mark {
     double at_s;
+    enum result_mark_kind kind; /* the run's own; an agent's fate; an event of the scenario */
     char text[RESULT_TEXT_BYTES];
 };
 
@@ -107,14 +130,18 @@ const char *judgement_result_name(enum judgement_result r); /* "pass", "miss", "
 
 struct result_judgement {
     char expression[240];
-    double value; /* in the metric's unit (latencies: us); NAN: none, or infinite */
+    const char *unit; /* "us" "s" "1/s" "%"; "": a count */
+    double value;     /* in the unit; NAN: none, or infinite. With windows: the worst one's */
     double limit;
     enum judgement_result result;
+    bool has_windows;                                  /* `over` */
+    double window_begin_s, window_end_s;               /* run time of the worst; NAN: none */
+    uint64_t windows, windows_missed, windows_too_few; /* full ones; with too few samples */
     char note[RESULT_TEXT_BYTES]; /* why not judged, or what the value means; may be empty */
 };
 
 enum { JUDGEMENT_VALUE_BYTES = 40 };
-/* "612.300 ms", "17"; "-" where there is none. */
+/* "612.300 ms", "17"; "> give-up" among what never finished; "-" where there is none. */
 const char *judgement_value_text(const struct result_judgement *j,
                                  char text[JUDGEMENT_VALUE_BYTES]);
 
@@ -154,8 +181,9 @@ struct result {
         char id[PLAN_TEXT_BYTES], scenario[PLAN_NAME_BYTES];
         uint64_t seed;
         const char *identity, *version;
-        uint64_t started_at_s; /* wall clock; 0: unknown */
-        double duration_s;     /* start instant to the end of RECONCILE */
+        uint64_t started_at_s;              /* wall clock; 0: unknown */
+        double duration_s;                  /* start instant to the end of RECONCILE */
+        double lease_s, production_lease_s; /* `expect`; NAN: not given */
         struct result_stage *stages;
         size_t stage_count;
     } run;
@@ -177,7 +205,7 @@ struct result {
     struct {
         bool is_known;
         uint64_t sent_discover, sent_request, sent_renew, sent_rebind, sent_reboot, sent_decline,
-            sent_release, sent_inform;
+            sent_release, sent_inform, sent_query;
         uint64_t received_offer, received_ack, received_nak, received_other, received_malformed;
         uint64_t fate_answer, fate_late, fate_duplicate, fate_alien, fate_misrouted, fate_malformed;
         uint64_t wrong_source_port;
@@ -191,11 +219,26 @@ struct result {
     struct {
         uint64_t clients, at_risk;
         double client_seconds, longest_s, p50_s, p99_s, first_answer_s; /* NAN: none */
+        struct result_outage_half *halves; /* of servers[], and those without a lease if any */
+        size_t half_count;
+        struct result_outage_relay *relays; /* that had anything to tell */
+        size_t relay_count;
     } outage;
+    struct result_lease_times lease_times;
+    struct result_renewals renewals;
 
     /* The five metrics of report.json, LATENCY_DISCOVER_OFFER..LATENCY_REBIND, by clock; and more.
      */
     struct result_latency latency[LATENCY_CLOCK_COUNT][LATENCY_METRIC_COUNT];
+    /* From the intended instant, of what was answered: unfinished is 0. */
+    struct result_latency latency_success[LATENCY_METRIC_COUNT];
+    struct result_tries tries[LATENCY_METRIC_COUNT];
+    /*
+     * Closed-model stages, of what was answered: as an even pace would have met it
+     * (statistics_paced_ns()). RESULT_UNKNOWN: too few samples.
+     */
+    bool is_any_paced[LATENCY_METRIC_COUNT]; /* there was such a stage, with answers */
+    uint64_t paced_us[LATENCY_METRIC_COUNT][RESULT_PERCENTILES];
 
     struct {
         double planned_per_s, sent_per_s, acquired_per_s_mean, acquired_per_s_peak; /* NAN */
@@ -229,10 +272,17 @@ struct result {
         size_t relay_count;
     } preflight;
 
+    struct result_search search;
+    struct result_start_state start_state[PLAN_SERVERS_MAX]; /* of servers[] */
+
     bool path_is_known;
     bool path_is_dnat; /* egress as the agents see it, made by a DNAT rule on the servers */
     enum plan_path path;
     char compression[RESULT_LONG_BYTES]; /* what the load equals at the production lease time */
+    /* Closed-model stages that were played, and what their latencies cannot show; empty: none. */
+    char window_limited[RESULT_LONG_BYTES];
+    char
+        housekeeping[RESULT_LONG_BYTES]; /* periodic jobs of the servers and the measured windows */
 };
 
 void result_free(struct result *r); /* NULL is fine; leaves a valid empty one */

@@ -154,8 +154,22 @@ static void write_verdict(const struct result *r, FILE *out)
     write_next(r, out);
 }
 
+enum { MEASURED_BYTES = 64 };
+
+static const char *measured_text(const struct result_stage *s, char text[MEASURED_BYTES])
+{
+    if (isfinite(s->measured_from_s)) {
+        (void)snprintf(text, MEASURED_BYTES, "measured %.1f - %.1f s", s->measured_from_s,
+                       s->measured_until_s);
+    } else {
+        (void)snprintf(text, MEASURED_BYTES, "nothing of it measured");
+    }
+    return text;
+}
+
 static void write_run(const struct result *r, FILE *out)
 {
+    char measured[MEASURED_BYTES];
     char when[40] = "at an unknown time";
     time_t at = (time_t)r->run.started_at_s;
     struct tm parts;
@@ -172,13 +186,15 @@ static void write_run(const struct result *r, FILE *out)
     for (size_t i = 0; i < r->run.stage_count; i++) {
         const struct result_stage *s = &r->run.stages[i];
         (void)fprintf(out, "  stage      %-16s %-8s ", s->name, plan_stage_kind_name(s->kind));
-        if (!s->was_begun) {
+        if (!s->was_begun && i > 0 && s[-1].kind == PLAN_LOAD && s[-1].was_begun) {
+            (void)fputs("between the steps of the search\n", out);
+        } else if (!s->was_begun) {
             (void)fputs("not begun\n", out);
         } else if (!s->has_ended) {
             (void)fprintf(out, "%.1f s, not ended\n", s->begin_s);
         } else {
-            (void)fprintf(out, "%.1f - %.1f s%s\n", s->begin_s, s->end_s,
-                          s->timed_out ? ", ended by its timeout" : "");
+            (void)fprintf(out, "%.1f - %.1f s, %s%s\n", s->begin_s, s->end_s,
+                          measured_text(s, measured), s->timed_out ? ", ended by its timeout" : "");
         }
     }
 }
@@ -191,10 +207,15 @@ static void write_judgements(const struct result *r, FILE *out)
     }
     for (size_t i = 0; i < r->judgement_count; i++) {
         const struct result_judgement *j = &r->judgements[i];
-        char value[JUDGEMENT_VALUE_BYTES];
-        (void)fprintf(out, "  %-10s  %-42s %s%s%s%s\n", judgement_result_name(j->result),
-                      j->expression, judgement_value_text(j, value),
-                      j->note[0] == '\0' ? "" : "  (", j->note, j->note[0] == '\0' ? "" : ")");
+        char value[JUDGEMENT_VALUE_BYTES], first[24];
+        char line[sizeof(j->expression) + JUDGEMENT_VALUE_BYTES + 16];
+        (void)snprintf(first, sizeof(first), "  %-10s  ", judgement_result_name(j->result));
+        (void)snprintf(line, sizeof(line), "%s: it was %s", j->expression,
+                       judgement_value_text(j, value));
+        text_wrapped(out, first, line);
+        if (j->note[0] != '\0') {
+            text_wrapped(out, "              ", j->note);
+        }
     }
 }
 
@@ -320,12 +341,10 @@ static void write_rates(const struct result *r, FILE *out)
                   text_number(r->rates.acquired_per_s_mean, a),
                   text_number(r->rates.acquired_per_s_peak, b), r->timeline.interval_s);
     (void)fprintf(out, "; exchanges begun %s/s\n", text_number(r->rates.sent_per_s, c));
+    if (r->window_limited[0] != '\0') {
+        text_wrapped(out, "  ", r->window_limited);
+    }
     if (r->rates.is_closed_model) {
-        (void)fprintf(out,
-                      "  window-limited (closed model): the servers' own pace decides the rate, "
-                      "and latencies cannot\n  show what waits outside the window; %s %% of the "
-                      "window's time was spent waiting to repeat\n",
-                      text_number(r->rates.retransmission_wait_percent, a));
         return;
     }
     uint64_t planned = r->rates.planned_starts, actual = r->rates.actual_starts;
@@ -340,15 +359,15 @@ static void write_rates(const struct result *r, FILE *out)
 
 static void write_messages(const struct result *r, FILE *out)
 {
-    static const char *const sent[] = {"DISCOVER", "REQUEST", "RENEW",   "REBIND",
-                                       "REBOOT",   "DECLINE", "RELEASE", "INFORM"};
+    static const char *const sent[] = {"DISCOVER", "REQUEST", "RENEW",  "REBIND", "REBOOT",
+                                       "DECLINE",  "RELEASE", "INFORM", "QUERY"};
     static const char *const received[] = {"OFFER", "ACK", "NAK", "other", "malformed"};
     static const char *const fates[] = {"answers", "late",      "duplicate",
                                         "alien",   "misrouted", "malformed"};
-    const uint64_t sent_values[] = {r->messages.sent_discover, r->messages.sent_request,
-                                    r->messages.sent_renew,    r->messages.sent_rebind,
-                                    r->messages.sent_reboot,   r->messages.sent_decline,
-                                    r->messages.sent_release,  r->messages.sent_inform};
+    const uint64_t sent_values[] = {
+        r->messages.sent_discover, r->messages.sent_request, r->messages.sent_renew,
+        r->messages.sent_rebind,   r->messages.sent_reboot,  r->messages.sent_decline,
+        r->messages.sent_release,  r->messages.sent_inform,  r->messages.sent_query};
     const uint64_t received_values[] = {r->messages.received_offer, r->messages.received_ack,
                                         r->messages.received_nak, r->messages.received_other,
                                         r->messages.received_malformed};
@@ -456,6 +475,7 @@ static void write_load(const struct result *r, FILE *out)
 {
     write_leases(r, out);
     write_outage(r, out);
+    text_failover(r, out);
     text_latencies(r, out);
     write_rates(r, out);
     text_servers(r, out);
@@ -470,7 +490,9 @@ int report_write_text(const struct result *r, FILE *out)
     write_verdict(r, out);
     write_judgements(r, out);
     write_findings(r, out);
+    text_search(r, out);
     write_run(r, out);
+    text_start_state(r, out);
     if (is_any_stage_begun(r)) {
         write_load(r, out);
     }
@@ -481,6 +503,10 @@ int report_write_text(const struct result *r, FILE *out)
     write_path(r, out);
     text_heading(out, "What this load equals at the production lease time");
     text_wrapped(out, "  ", r->compression[0] == '\0' ? "not known" : r->compression);
+    if (r->housekeeping[0] != '\0') {
+        text_heading(out, "Housekeeping of the servers");
+        text_wrapped(out, "  ", r->housekeeping);
+    }
     if (fflush(out) != 0 || ferror(out)) {
         return -(errno == 0 ? EIO : errno);
     }

@@ -20,8 +20,11 @@ void text_heading(FILE *out, const char *title);
 /* `text` broken at spaces; the first line begins with `first`, the others with as many blanks. */
 void text_wrapped(FILE *out, const char *first, const char *text);
 
+void text_failover(const struct result *r, FILE *out);
 void text_latencies(const struct result *r, FILE *out);
 void text_servers(const struct result *r, FILE *out);
 void text_relays(const struct result *r, FILE *out);
 void text_agents(const struct result *r, FILE *out);
+void text_search(const struct result *r, FILE *out);
+void text_start_state(const struct result *r, FILE *out);
 void text_timeline(const struct result *r, FILE *out);

@@ -7,7 +7,7 @@
 
 #include "common/attrs.h"
 
-enum { GRAPH_COLUMNS = 64, SHARE_SLOTS = 12, RELAYS_SHOWN_MAX = 50 };
+enum { GRAPH_COLUMNS = 60, SHARE_SLOTS = 11, RELAYS_SHOWN_MAX = 50 };
 
 /* "4.51 (4.49 - 4.60)", "> give-up", "n too small". */
 static const char *percentile_cell(const struct result_latency *l, unsigned i,
@@ -26,9 +26,67 @@ static const char *percentile_cell(const struct result_latency *l, unsigned i,
     return cell;
 }
 
+static const char *const names[RESULT_PERCENTILES] = {"p50", "p90", "p99", "p99.9"};
+
+/* Under the columns of a metric. */
+static const char under[] = "                   ";
+
+/* "p50 4.01, p90 ...", behind what `text` holds already. */
+static void say_percentiles(const uint64_t us[RESULT_PERCENTILES], char *text, size_t size)
+{
+    for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
+        char cell[TEXT_CELL_BYTES];
+        size_t at = strlen(text);
+        (void)snprintf(text + at, size - at, "%s%s %s", i == 0 ? " " : ", ", names[i],
+                       us[i] == RESULT_UNKNOWN ? "n too small" : text_ms(us[i], cell));
+    }
+}
+
+/* Only where it differs from the left column. */
+static void write_success(const struct result *r, enum latency_metric metric, FILE *out)
+{
+    const struct result_latency *all = &r->latency[LATENCY_INTENDED][metric];
+    const struct result_latency *l = &r->latency_success[metric];
+    char cell[TEXT_CELL_BYTES], text[RESULT_TEXT_BYTES];
+    if (all->unfinished == 0) {
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "unanswered: %s; on the left they count as infinite",
+                   text_count(all->unfinished, cell));
+    text_wrapped(out, under, text);
+    (void)snprintf(text, sizeof(text), "answered only: max %s,", text_ms(l->max_us, cell));
+    say_percentiles(l->percentile_us, text, sizeof(text));
+    text_wrapped(out, under, text);
+}
+
+static void write_paced(const struct result *r, enum latency_metric metric, FILE *out)
+{
+    char text[RESULT_TEXT_BYTES] = "at an even pace:";
+    if (r->is_any_paced[metric]) {
+        say_percentiles(r->paced_us[metric], text, sizeof(text));
+        text_wrapped(out, under, text);
+    }
+}
+
+static void write_tries(const struct result *r, enum latency_metric metric, FILE *out)
+{
+    const struct result_tries *t = &r->tries[metric];
+    char cell[RESULT_TRIES + 1][TEXT_CELL_BYTES], text[RESULT_TEXT_BYTES];
+    double percent = result_first_try_percent(t);
+    if (!isfinite(percent)) {
+        return;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "sent once %s, twice %s, 3 times %s, more often %s, without an answer %s; "
+                   "answered before the first retransmission: %.2f %%",
+                   text_count(t->answered[0], cell[0]), text_count(t->answered[1], cell[1]),
+                   text_count(t->answered[2], cell[2]), text_count(t->answered[3], cell[3]),
+                   text_count(t->gave_up, cell[4]), percent);
+    text_wrapped(out, under, text);
+}
+
 static void write_latency(const struct result *r, enum latency_metric metric, FILE *out)
 {
-    static const char *const names[RESULT_PERCENTILES] = {"p50", "p90", "p99", "p99.9"};
     const struct result_latency *intended = &r->latency[LATENCY_INTENDED][metric];
     const struct result_latency *from_send = &r->latency[LATENCY_FROM_SEND][metric];
     if (intended->count == 0 && intended->unfinished == 0) {
@@ -45,11 +103,9 @@ static void write_latency(const struct result *r, enum latency_metric metric, FI
                   text_ms(from_send->max_us, b));
     (void)fprintf(out, "  %-16s mean    %-30s %s\n", "", text_ms(intended->mean_us, a),
                   text_ms(from_send->mean_us, b));
-    if (intended->unfinished > 0) {
-        (void)fprintf(out,
-                      "  %-16s never finished: %s starts; on the left they count as infinite\n", "",
-                      text_count(intended->unfinished, a));
-    }
+    write_success(r, metric, out);
+    write_paced(r, metric, out);
+    write_tries(r, metric, out);
 }
 
 void text_latencies(const struct result *r, FILE *out)
@@ -177,13 +233,13 @@ void text_servers(const struct result *r, FILE *out)
 void text_relays(const struct result *r, FILE *out)
 {
     text_heading(out, "Relays");
-    (void)fprintf(out, "  %-16s %-15s %-12s %9s %9s %9s %9s %8s %7s\n", "name", "giaddr", "agent",
+    (void)fprintf(out, "  %-16s %-15s %-10s %8s %9s %9s %8s %8s %7s\n", "name", "giaddr", "agent",
                   "clients", "acquired", "renewed", "rebound", "expired", "failed");
     for (size_t i = 0; i < r->relay_count && i < RELAYS_SHOWN_MAX; i++) {
         const struct result_relay *relay = &r->relays[i];
         char giaddr[IPV4_TEXT_BYTES], a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES], c[TEXT_CELL_BYTES],
             d[TEXT_CELL_BYTES], e[TEXT_CELL_BYTES], f[TEXT_CELL_BYTES];
-        (void)fprintf(out, "  %-16s %-15s %-12s %9s %9s %9s %9s %8s %7s\n", relay->name,
+        (void)fprintf(out, "  %-16s %-15s %-10s %8s %9s %9s %8s %8s %7s\n", relay->name,
                       inet_text(relay->giaddr, giaddr),
                       relay->agent[0] == '\0' ? "-" : relay->agent, text_count(relay->clients, a),
                       text_count(relay->acquired, b), text_count(relay->renewed, c),
@@ -199,21 +255,22 @@ void text_relays(const struct result *r, FILE *out)
 void text_agents(const struct result *r, FILE *out)
 {
     text_heading(out, "Agents (lag: p99 of how late packets left; lateness: of stage starts)");
-    (void)fprintf(out, "  %-12s %9s %11s %11s %7s %7s %9s %9s %10s %6s\n", "name", "clients",
-                  "sent", "received", "errors", "drops", "lag ms", "late ms", "clock +-ms",
+    (void)fprintf(out, "  %-10s %8s %10s %10s %6s %6s %6s %7s %9s %6s %5s\n", "name", "clients",
+                  "sent", "received", "errors", "drops", "lag ms", "late ms", "clock+-ms", "ppm",
                   "cpu %");
     for (size_t i = 0; i < r->agent_count; i++) {
         const struct result_agent *a = &r->agents[i];
         uint64_t hide = a->has_snapshot ? 0 : RESULT_UNKNOWN; /* all bits set */
-        char cell[9][TEXT_CELL_BYTES];
-        (void)fprintf(out, "  %-12s %9s %11s %11s %7s %7s %9s %9s %10s %6s%s\n", a->name,
+        char cell[10][TEXT_CELL_BYTES];
+        (void)fprintf(out, "  %-10s %8s %10s %10s %6s %6s %6s %7s %9s %6s %5s%s\n", a->name,
                       text_count(a->clients, cell[0]), text_count(a->sent | hide, cell[1]),
                       text_count(a->received | hide, cell[2]),
                       text_count(a->send_errors | hide, cell[3]),
                       text_count(a->rx_drops | hide, cell[4]), text_ms(a->send_lag_us, cell[5]),
                       text_ms(a->start_lateness_us, cell[6]),
                       text_ms(a->has_clock ? a->clock_uncertainty_us : RESULT_UNKNOWN, cell[7]),
-                      text_number(a->cpu_percent, cell[8]), a->is_lost ? "  LOST" : "");
+                      text_number(a->clock_rate_ppm, cell[9]), text_number(a->cpu_percent, cell[8]),
+                      a->is_lost ? " LOST" : "");
     }
 }
 
@@ -237,13 +294,52 @@ static void write_graph(const struct result *r, const struct result_series *s, F
         line[i] = isfinite(mean) ? levels[level] : ' ';
     }
     line[columns] = '\0';
-    (void)fprintf(out, "  %-12s |%-*s| max %.0f %s\n", s->name, GRAPH_COLUMNS, line, peak, s->unit);
+    (void)fprintf(out, "  %-16s |%-*s| max %.0f %s\n", s->name, GRAPH_COLUMNS, line, peak, s->unit);
+}
+
+enum { EVENTS_NUMBERED = 9 };
+
+/* The scenario's events under the graphs, numbered as in the list that follows. */
+static void write_event_row(const struct result *r, FILE *out)
+{
+    size_t columns = r->timeline.count < GRAPH_COLUMNS ? r->timeline.count : GRAPH_COLUMNS;
+    double width_s = (double)r->timeline.count * r->timeline.interval_s / (double)columns;
+    char line[GRAPH_COLUMNS + 1];
+    unsigned number = 0;
+    memset(line, ' ', sizeof(line) - 1);
+    line[columns] = '\0';
+    for (size_t i = 0; i < r->timeline.mark_count; i++) {
+        const struct result_mark *m = &r->timeline.marks[i];
+        if (m->kind != MARK_EVENT || ++number > EVENTS_NUMBERED || m->at_s < 0) {
+            continue;
+        }
+        size_t at = (size_t)(m->at_s / width_s);
+        line[at < columns ? at : columns - 1] = (char)('0' + number);
+    }
+    if (number > 0) {
+        (void)fprintf(out, "  %-16s |%-*s|\n", "events", GRAPH_COLUMNS, line);
+    }
+}
+
+static void write_marks(const struct result *r, FILE *out)
+{
+    unsigned number = 0;
+    for (size_t i = 0; i < r->timeline.mark_count; i++) {
+        const struct result_mark *m = &r->timeline.marks[i];
+        char label[16] = "";
+        if (m->kind == MARK_EVENT && ++number <= EVENTS_NUMBERED) {
+            (void)snprintf(label, sizeof(label), "event %u, ", number);
+        }
+        (void)fprintf(out, "  %.1f s: %s%s\n", m->at_s, label, m->text);
+    }
 }
 
 void text_timeline(const struct result *r, FILE *out)
 {
-    static const char *const shown[] = {"bound",   "acquired", "renewed", "retried", "rebound",
-                                        "expired", "failed",   "nak",     "sent",    "received"};
+    static const char *const shown[] = {
+        "bound",         "acquired",       "renewed",          "retried", "rebound",
+        "renew_started", "renew_forecast", "acks_short_lease", "expired", "failed",
+        "nak",           "sent",           "received"};
     if (r->timeline.count == 0) {
         return;
     }
@@ -257,7 +353,6 @@ void text_timeline(const struct result *r, FILE *out)
             write_graph(r, s, out);
         }
     }
-    for (size_t i = 0; i < r->timeline.mark_count; i++) {
-        (void)fprintf(out, "  %.1f s: %s\n", r->timeline.marks[i].at_s, r->timeline.marks[i].text);
-    }
+    write_event_row(r, out);
+    write_marks(r, out);
 }

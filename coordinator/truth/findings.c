@@ -43,9 +43,9 @@ static const char *side_of(const char *id)
 {
     static const struct {
         const char *id, *side;
-    } sides[] = {{"foreign-offer", "bed"},  {"server-naks", "server"}, {"pool-exhausted", "server"},
-                 {"no-reply-path", "bed"},  {"no-client-path", "bed"}, {"wrong-source-port", "bed"},
-                 {"send-errors", "tester"}, {"agent-lost", "tester"}};
+    } sides[] = {{"foreign-offer", "bed"}, {"server-naks", "server"}, {"pool-exhausted", "server"},
+                 {"no-reply-path", "bed"}, {"no-client-path", "bed"}, {"wrong-source-port", "bed"},
+                 {"action-failed", "bed"}, {"send-errors", "tester"}, {"agent-lost", "tester"}};
     for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
         if (strcmp(sides[i].id, id) == 0) {
             return sides[i].side;
@@ -96,6 +96,7 @@ bool findings_make(const struct truth *t, struct result *out)
     findings_of_bed(t, out); /* what the bed has lost is not asked of the servers again */
     findings_of_servers(t, out);
     findings_of_renewals(t, out);
+    findings_of_failover(t, out);
     findings_of_tester(t, out);
     sort_findings(out);
     return true;

@@ -32,6 +32,7 @@ void findings_say(char *field, size_t size, const char *format, ...) PRINTF_LIKE
 const struct result_finding *findings_get(const struct result *r, const char *id);
 
 void findings_of_servers(const struct truth *t, struct result *out);
+void findings_of_failover(const struct truth *t, struct result *out);
 void findings_of_renewals(const struct truth *t, struct result *out);
 void findings_of_bed(const struct truth *t, struct result *out);
 void findings_of_tester(const struct truth *t, struct result *out);

@@ -208,17 +208,34 @@ static void rule_send_errors(const struct truth *t, struct result *out)
     REMEDY(f, "%s", hint_of(worst->error));
 }
 
+static void clock_broke(const struct truth_agent_state *a, struct result *out)
+{
+    struct result_finding *f = !a->has_clock || a->clock.breaks == 0
+                                   ? NULL
+                                   : findings_add(out, "clock-jumped", "warning", "tester");
+    if (f != NULL) {
+        SUMMARY(f, "the clock of agent %s did what no clock does, %" PRIu32 " times", a->name,
+                a->clock.breaks);
+        EVIDENCE(f, "it left the coordinator's by more than 0.1 %% of the time between two looks; "
+                    "its events of these moments are as uncertain as the jumps are large, and "
+                    "latencies that span one are wrong by as much");
+        REMEDY(f, "do not suspend or migrate that machine during a run, and let its clock be set "
+                  "before the run begins");
+    }
+}
+
 static void rule_clock(const struct truth *t, struct result *out)
 {
     enum { UNCERTAIN_US = 100000 };
     for (size_t i = 0; i < t->agent_count; i++) {
         const struct truth_agent_state *a = &t->agents[i];
-        struct result_finding *f = !a->has_clock || a->clock_uncertainty_us < UNCERTAIN_US
+        clock_broke(a, out);
+        struct result_finding *f = !a->has_clock || a->clock.uncertainty_us < UNCERTAIN_US
                                        ? NULL
                                        : findings_add(out, "clock-uncertain", "warning", "tester");
         if (f != NULL) {
             SUMMARY(f, "the clock of agent %s is known to +-%.0f ms only", a->name,
-                    (double)a->clock_uncertainty_us / 1e3);
+                    (double)a->clock.uncertainty_us / 1e3);
             EVIDENCE(f, "events of different agents cannot be put in order more closely; latencies "
                         "are not affected");
             REMEDY(f, "look for delay or congestion between coordinator and that agent");

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "coordinator/truth/judge_metrics.h"
 #include "coordinator/truth/judge_terms.h"
 #include "coordinator/truth/statistics.h"
 
@@ -20,9 +21,10 @@ uint64_t judge_samples_needed(double percent)
 }
 
 /* Infinity compares as one expects; NAN never gets here. */
-static bool holds(double value, enum judge_operator comparison, double limit)
+bool judge_holds(const struct judge_term *term, double value)
 {
-    switch (comparison) {
+    double limit = term->limit;
+    switch (term->comparison) {
     case JUDGE_EQ:
         return value <= limit && value >= limit;
     case JUDGE_NE:
@@ -39,23 +41,14 @@ static bool holds(double value, enum judge_operator comparison, double limit)
     return false;
 }
 
-/* NAN and a note: cannot be told. INFINITY: lies among the unfinished. */
-static double latency_value(const struct judge_term *term, const struct judge_facts *facts,
+static double latency_value(const struct judge_term *term, const struct judge_tally *tally,
                             char note[RESULT_TEXT_BYTES])
 {
-    const struct histogram *h = facts->latency(facts->context, term->latency, term->stage);
-    uint64_t unfinished =
-        term->latency == LATENCY_ACQUIRE ? facts->unfinished(facts->context, term->stage) : 0;
+    const struct histogram *h = tally->latency;
+    uint64_t unfinished = term->is_success_only ? 0 : tally->unfinished;
     uint64_t total = (h == NULL ? 0 : h->count) + unfinished;
-    uint64_t needed =
-        term->figure == JUDGE_PERCENTILE ? statistics_samples_needed(term->percent) : 1;
-    if (total < needed) {
-        (void)snprintf(note, RESULT_TEXT_BYTES,
-                       "n too small: %" PRIu64 " samples, %" PRIu64 " needed", total, needed);
-        return NAN;
-    }
     if (h == NULL || h->count == 0 || (term->figure != JUDGE_PERCENTILE && unfinished > 0)) {
-        (void)snprintf(note, RESULT_TEXT_BYTES, "%" PRIu64 " starts never finished", unfinished);
+        (void)snprintf(note, RESULT_TEXT_BYTES, "%" PRIu64 " exchanges never finished", unfinished);
         return INFINITY;
     }
     switch (term->figure) {
@@ -69,36 +62,76 @@ static double latency_value(const struct judge_term *term, const struct judge_fa
     uint64_t ns = histogram_percentile_of_total_ns(h, term->percent, total);
     if (ns == UINT64_MAX) {
         (void)snprintf(note, RESULT_TEXT_BYTES,
-                       "lies among the %" PRIu64 " starts that never finished", unfinished);
+                       "lies among the %" PRIu64 " exchanges that never finished", unfinished);
         return INFINITY;
     }
     (void)snprintf(note, RESULT_TEXT_BYTES, "over %" PRIu64 " samples", total);
     return (double)ns / 1e3;
 }
 
+static double share_value(const struct judge_term *term, const struct judge_tally *tally,
+                          char note[RESULT_TEXT_BYTES])
+{
+    uint64_t total = tally->answered + tally->unfinished;
+    uint64_t part = term->source == JUDGE_FROM_FIRST_TRY ? tally->first_try : tally->answered;
+    (void)snprintf(note, RESULT_TEXT_BYTES, "%" PRIu64 " of %" PRIu64, part, total);
+    return 100 * (double)part / (double)total;
+}
+
+static uint64_t samples_of(const struct judge_term *term, const struct judge_tally *tally)
+{
+    if (term->source != JUDGE_FROM_LATENCY) {
+        return tally->answered + tally->unfinished;
+    }
+    uint64_t unfinished = term->is_success_only ? 0 : tally->unfinished;
+    return (tally->latency == NULL ? 0 : tally->latency->count) + unfinished;
+}
+
+double judge_value(const struct judge_term *term, const struct judge_tally *tally,
+                   char note[RESULT_TEXT_BYTES])
+{
+    uint64_t needed = judge_term_samples_needed(term);
+    if (needed > 0 && samples_of(term, tally) < needed) {
+        (void)snprintf(note, RESULT_TEXT_BYTES,
+                       "n too small: %" PRIu64 " samples, %" PRIu64 " needed",
+                       samples_of(term, tally), needed);
+        return NAN;
+    }
+    switch (term->source) {
+    case JUDGE_FROM_LATENCY:
+        return latency_value(term, tally, note);
+    case JUDGE_FROM_FIRST_TRY:
+    case JUDGE_FROM_ANSWERED:
+        return share_value(term, tally, note);
+    case JUDGE_FROM_LEASES:
+        return (double)tally->count;
+    case JUDGE_FROM_LEASE_RATE:
+        if (tally->seconds > 0) {
+            return (double)tally->count / tally->seconds;
+        }
+        break;
+    case JUDGE_FROM_RESULT_U64:
+    case JUDGE_FROM_RESULT_DOUBLE:
+        break;
+    }
+    (void)snprintf(note, RESULT_TEXT_BYTES, "nothing was measured");
+    return NAN;
+}
+
 static double value_of(const struct judge_term *term, const struct judge_facts *facts,
                        char note[RESULT_TEXT_BYTES])
 {
-    const char *result = (const char *)facts->result;
-    uint64_t count = RESULT_UNKNOWN;
-    double number = NAN;
-    switch (term->source) {
-    case JUDGE_FROM_LATENCY:
-        return latency_value(term, facts, note);
-    case JUDGE_FROM_LEASES:
-        count = *(const uint64_t *)(const void *)((const char *)facts->leases(facts->context,
-                                                                              term->stage) +
-                                                  term->offset);
-        break;
-    case JUDGE_FROM_RESULT_U64:
-        count = *(const uint64_t *)(const void *)(result + term->offset);
-        break;
-    case JUDGE_FROM_RESULT_DOUBLE:
-        number = *(const double *)(const void *)(result + term->offset);
-        break;
+    if (judge_source_takes_stage(term->source)) {
+        struct judge_tally tally = {.seconds = NAN};
+        facts->tally(facts->context, term, &tally);
+        return judge_value(term, &tally, note);
     }
-    if (count != RESULT_UNKNOWN) {
-        number = (double)count;
+    const char *at = (const char *)facts->result + term->offset;
+    double number = NAN;
+    if (term->source == JUDGE_FROM_RESULT_DOUBLE) {
+        number = *(const double *)(const void *)at;
+    } else if (*(const uint64_t *)(const void *)at != RESULT_UNKNOWN) {
+        number = (double)*(const uint64_t *)(const void *)at;
     }
     if (isnan(number)) {
         (void)snprintf(note, RESULT_TEXT_BYTES, "no such figure came about in this run");
@@ -106,22 +139,41 @@ static double value_of(const struct judge_term *term, const struct judge_facts *
     return number;
 }
 
+void judge_begin(const struct judge_term *term, const char *text, struct result_judgement *out)
+{
+    *out = (struct result_judgement){.unit = "",
+                                     .value = NAN,
+                                     .limit = NAN,
+                                     .result = JUDGEMENT_NOT_JUDGED,
+                                     .window_begin_s = NAN,
+                                     .window_end_s = NAN};
+    (void)snprintf(out->expression, sizeof(out->expression), "%s", text);
+    if (term != NULL) {
+        out->unit = judge_unit_text(term->unit);
+        out->limit = term->limit;
+        out->has_windows = term->window_ns > 0;
+    }
+}
+
 void judge_evaluate(const char *text, const struct judge_facts *facts, struct result_judgement *out)
 {
     struct judge_term term;
     char why[JUDGE_WHY_BYTES];
-    *out = (struct result_judgement){.value = NAN, .limit = NAN, .result = JUDGEMENT_NOT_JUDGED};
-    (void)snprintf(out->expression, sizeof(out->expression), "%s", text);
     if (!judge_terms_parse(text, facts->scenario, &term, why)) {
+        judge_begin(NULL, text, out);
         (void)snprintf(out->note, sizeof(out->note), "%s", why);
         return;
     }
-    out->limit = term.limit;
+    judge_begin(&term, text, out);
+    if (judge_term_needs_lens(&term)) {
+        (void)snprintf(out->note, sizeof(out->note), "its events were not watched");
+        return;
+    }
     double value = value_of(&term, facts, out->note);
     if (isnan(value)) {
         return;
     }
-    out->result = holds(value, term.comparison, term.limit) ? JUDGEMENT_PASS : JUDGEMENT_MISS;
+    out->result = judge_holds(&term, value) ? JUDGEMENT_PASS : JUDGEMENT_MISS;
     out->value = isinf(value) ? NAN : value;
 }
 

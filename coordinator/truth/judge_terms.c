@@ -1,112 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/truth/judge_terms.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/schema.h"
+#include "coordinator/truth/judge_metrics.h"
+#include "coordinator/truth/statistics.h"
 
 enum { WORD_BYTES = 64 };
 
-struct metric_row {
-    const char *name;
-    enum judge_source source;
-    enum judge_unit unit;
-    size_t offset;
-};
+#define GRAMMAR "METRIC OP VALUE [over WINDOW] [in STAGE] [after|except DURATION after \"EVENT\"]"
 
-#define RESULT_U64(name, field)                                                                    \
-    {                                                                                              \
-        name, JUDGE_FROM_RESULT_U64, JUDGE_COUNT, offsetof(struct result, field)                   \
-    }
-#define RESULT_DOUBLE(name, field, unit)                                                           \
-    {                                                                                              \
-        name, JUDGE_FROM_RESULT_DOUBLE, unit, offsetof(struct result, field)                       \
-    }
-#define SAME_U64(field) RESULT_U64(#field, field)
-#define LEASES(key)                                                                                \
-    {                                                                                              \
-        "leases." #key, JUDGE_FROM_LEASES, JUDGE_COUNT, offsetof(struct result_leases, key)        \
-    }
-
-static const struct metric_row metric_rows[] = {
-    LEASES(acquired),
-    LEASES(reacquired),
-    LEASES(late_bound),
-    LEASES(renewed),
-    LEASES(rebound),
-    LEASES(expired),
-    LEASES(released),
-    LEASES(failed),
-    LEASES(nak),
-    SAME_U64(addresses.distinct),
-    SAME_U64(addresses.duplicate),
-    SAME_U64(addresses.outside_subnet),
-    SAME_U64(addresses.changed_on_renew),
-    SAME_U64(outage.clients),
-    SAME_U64(outage.at_risk),
-    RESULT_DOUBLE("outage.client_seconds", outage.client_seconds, JUDGE_SECONDS),
-    RESULT_DOUBLE("outage.longest_s", outage.longest_s, JUDGE_SECONDS),
-    RESULT_DOUBLE("outage.p50_s", outage.p50_s, JUDGE_SECONDS),
-    RESULT_DOUBLE("outage.p99_s", outage.p99_s, JUDGE_SECONDS),
-    RESULT_DOUBLE("outage.first_answer_s", outage.first_answer_s, JUDGE_SECONDS),
-    SAME_U64(accounting.assigned),
-    SAME_U64(accounting.bound),
-    SAME_U64(accounting.released),
-    SAME_U64(accounting.expired),
-    SAME_U64(accounting.failed),
-    SAME_U64(accounting.never_started),
-    SAME_U64(accounting.lost_with_agent),
-    SAME_U64(accounting.agent_events),
-    SAME_U64(accounting.ledger_events),
-    SAME_U64(accounting.duplicates_dropped),
-    SAME_U64(accounting.missing),
-    RESULT_U64("messages.sent.discover", messages.sent_discover),
-    RESULT_U64("messages.sent.request", messages.sent_request),
-    RESULT_U64("messages.sent.renew", messages.sent_renew),
-    RESULT_U64("messages.sent.rebind", messages.sent_rebind),
-    RESULT_U64("messages.sent.reboot", messages.sent_reboot),
-    RESULT_U64("messages.sent.decline", messages.sent_decline),
-    RESULT_U64("messages.sent.release", messages.sent_release),
-    RESULT_U64("messages.sent.inform", messages.sent_inform),
-    RESULT_U64("messages.received.offer", messages.received_offer),
-    RESULT_U64("messages.received.ack", messages.received_ack),
-    RESULT_U64("messages.received.nak", messages.received_nak),
-    RESULT_U64("messages.received.other", messages.received_other),
-    RESULT_U64("messages.received.malformed", messages.received_malformed),
-    RESULT_U64("messages.fate.answer", messages.fate_answer),
-    RESULT_U64("messages.fate.late", messages.fate_late),
-    RESULT_U64("messages.fate.duplicate", messages.fate_duplicate),
-    RESULT_U64("messages.fate.alien", messages.fate_alien),
-    RESULT_U64("messages.fate.misrouted", messages.fate_misrouted),
-    RESULT_U64("messages.fate.malformed", messages.fate_malformed),
-    SAME_U64(messages.wrong_source_port),
-    RESULT_DOUBLE("rates.planned_per_s", rates.planned_per_s, JUDGE_PER_S),
-    RESULT_DOUBLE("rates.sent_per_s", rates.sent_per_s, JUDGE_PER_S),
-    RESULT_DOUBLE("rates.acquired_per_s_mean", rates.acquired_per_s_mean, JUDGE_PER_S),
-    RESULT_DOUBLE("rates.acquired_per_s_peak", rates.acquired_per_s_peak, JUDGE_PER_S),
-};
-
-static const struct {
-    const char *name;
-    enum judge_figure figure;
-    double percent;
-} figure_rows[] = {{"p50", JUDGE_PERCENTILE, 50}, {"p90", JUDGE_PERCENTILE, 90},
-                   {"p99", JUDGE_PERCENTILE, 99}, {"p999", JUDGE_PERCENTILE, 99.9},
-                   {"max", JUDGE_MAX, 0},         {"mean", JUDGE_MEAN, 0}};
-
-static const struct {
-    const char *name;
-    enum latency_metric metric;
-} latency_rows[] = {{"discover_offer", LATENCY_DISCOVER_OFFER},
-                    {"request_ack", LATENCY_REQUEST_ACK},
-                    {"acquire", LATENCY_ACQUIRE},
-                    {"renew", LATENCY_RENEW},
-                    {"rebind", LATENCY_REBIND}};
+/* Shorter windows would be finer than the events are in order. */
+static const uint64_t window_min_ns = NS_PER_S;
 
 static const struct {
     const char *text;
@@ -114,70 +25,11 @@ static const struct {
 } operator_rows[] = {{"==", JUDGE_EQ}, {"!=", JUDGE_NE}, {"<=", JUDGE_LE},
                      {">=", JUDGE_GE}, {"<", JUDGE_LT},  {">", JUDGE_GT}};
 
-/* A metric is complete when every word that could stand there is listed. */
-static bool find_latency(const char *word, struct judge_term *out)
-{
-    for (size_t f = 0; f < ARRAY_LEN(figure_rows); f++) {
-        for (size_t l = 0; l < ARRAY_LEN(latency_rows); l++) {
-            char name[WORD_BYTES];
-            (void)snprintf(name, sizeof(name), "%s(%s)", figure_rows[f].name, latency_rows[l].name);
-            if (strcmp(word, name) == 0) {
-                out->metric = latency_rows[l].name;
-                out->source = JUDGE_FROM_LATENCY;
-                out->unit = JUDGE_LATENCY;
-                out->figure = figure_rows[f].figure;
-                out->percent = figure_rows[f].percent;
-                out->latency = latency_rows[l].metric;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void suggest(const char *word, char why[JUDGE_WHY_BYTES])
-{
-    enum { LATENCIES = ARRAY_LEN(figure_rows) * ARRAY_LEN(latency_rows) };
-    char names[LATENCIES][WORD_BYTES];
-    const char *words[ARRAY_LEN(metric_rows) + LATENCIES + 1] = {0};
-    size_t count = 0;
-    for (size_t i = 0; i < ARRAY_LEN(metric_rows); i++) {
-        words[count++] = metric_rows[i].name;
-    }
-    for (size_t i = 0; i < LATENCIES; i++) {
-        (void)snprintf(names[i], sizeof(names[i]), "%s(%s)",
-                       figure_rows[i / ARRAY_LEN(latency_rows)].name,
-                       latency_rows[i % ARRAY_LEN(latency_rows)].name);
-        words[count++] = names[i];
-    }
-    const char *near = schema_nearest(word, words);
-    if (near != NULL) {
-        (void)snprintf(why, JUDGE_WHY_BYTES, "unknown metric '%s'; did you mean '%s'?", word, near);
-    } else {
-        (void)snprintf(why, JUDGE_WHY_BYTES,
-                       "unknown metric '%s'; use a key of report.json such as leases.failed, or a"
-                       " latency such as p99(renew)",
-                       word);
-    }
-}
-
-static bool find_metric(const char *word, struct judge_term *out, char why[JUDGE_WHY_BYTES])
-{
-    for (size_t i = 0; i < ARRAY_LEN(metric_rows); i++) {
-        if (strcmp(word, metric_rows[i].name) == 0) {
-            out->metric = metric_rows[i].name;
-            out->source = metric_rows[i].source;
-            out->unit = metric_rows[i].unit;
-            out->offset = metric_rows[i].offset;
-            return true;
-        }
-    }
-    if (find_latency(word, out)) {
-        return true;
-    }
-    suggest(word, why);
-    return false;
-}
+struct reader {
+    const char *at;
+    const struct scenario *scenario;
+    char *why; /* JUDGE_WHY_BYTES */
+};
 
 static const char *skip_space(const char *at)
 {
@@ -188,9 +40,9 @@ static const char *skip_space(const char *at)
 }
 
 /* Copies up to white space or one of `stops`; false: empty or too long. */
-static bool take_word(const char **at, const char *stops, char out[WORD_BYTES])
+static bool take_word(struct reader *r, const char *stops, char out[WORD_BYTES])
 {
-    const char *begin = skip_space(*at), *end = begin;
+    const char *begin = skip_space(r->at), *end = begin;
     while (*end != '\0' && !isspace((unsigned char)*end) && strchr(stops, *end) == NULL) {
         end++;
     }
@@ -200,33 +52,56 @@ static bool take_word(const char **at, const char *stops, char out[WORD_BYTES])
     }
     memcpy(out, begin, length);
     out[length] = '\0';
-    *at = end;
+    r->at = end;
     return true;
 }
 
-static bool take_operator(const char **at, struct judge_term *out, char why[JUDGE_WHY_BYTES])
+static bool refuse(struct reader *r, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static bool refuse(struct reader *r, const char *format, ...)
 {
-    *at = skip_space(*at);
-    for (size_t i = 0; i < ARRAY_LEN(operator_rows); i++) {
-        size_t length = strlen(operator_rows[i].text);
-        if (strncmp(*at, operator_rows[i].text, length) == 0) {
-            out->comparison = operator_rows[i].comparison;
-            *at += length;
-            return true;
-        }
-    }
-    (void)snprintf(
-        why, JUDGE_WHY_BYTES,
-        "expected a comparison after the metric; write METRIC OP VALUE [in STAGE] with OP"
-        " one of == != < <= > >=");
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(r->why, JUDGE_WHY_BYTES, format, arguments);
+    va_end(arguments);
     return false;
 }
 
-static bool scan_number(const char *word, double *out)
+/* "unknown X 'word'; did you mean 'near'?" */
+static bool refuse_name(struct reader *r, const char *what, const char *word,
+                        const char *const *words, const char *otherwise)
+{
+    const char *near = schema_nearest(word, words);
+    if (near != NULL) {
+        return refuse(r, "there is no %s '%s'; did you mean '%s'?", what, word, near);
+    }
+    return refuse(r, "there is no %s '%s'; %s", what, word, otherwise);
+}
+
+static bool take_operator(struct reader *r, struct judge_term *out)
+{
+    r->at = skip_space(r->at);
+    for (size_t i = 0; i < ARRAY_LEN(operator_rows); i++) {
+        size_t length = strlen(operator_rows[i].text);
+        if (strncmp(r->at, operator_rows[i].text, length) == 0) {
+            out->comparison = operator_rows[i].comparison;
+            r->at += length;
+            return true;
+        }
+    }
+    return refuse(r,
+                  "expected a comparison after the metric, one of == != < <= > >=; write " GRAMMAR);
+}
+
+/* Digits with `_` between them and at most one point, `suffix` behind. */
+static bool scan_number(const char *word, const char *suffix, double *out)
 {
     char digits[WORD_BYTES];
-    size_t length = 0;
-    for (const char *at = word; *at != '\0'; at++) {
+    size_t length = 0, size = strlen(word), tail = strlen(suffix);
+    if (size <= tail || strcmp(word + size - tail, suffix) != 0) {
+        return false;
+    }
+    for (const char *at = word; at < word + size - tail; at++) {
         bool is_separator = *at == '_' && at > word && isdigit((unsigned char)at[1]);
         if (!isdigit((unsigned char)*at) && *at != '.' && !is_separator) {
             return false;
@@ -245,106 +120,212 @@ static bool scan_number(const char *word, double *out)
     return true;
 }
 
-static bool scan_value(const char *word, struct judge_term *out, char why[JUDGE_WHY_BYTES])
+/* Only 0 is the same in every unit. */
+static bool scan_value(struct reader *r, const char *word, struct judge_term *out)
 {
     uint64_t scaled = 0;
-    double number = 0;
-    bool is_number = scan_number(word, &number);
     switch (out->unit) {
     case JUDGE_LATENCY:
+    case JUDGE_SECONDS:
         if (!schema_scan_duration(word, &scaled)) {
-            (void)snprintf(why, JUDGE_WHY_BYTES,
-                           "'%s' is no latency; give a number with its unit, such as 500ms", word);
-            return false;
+            return refuse(r, "'%s' is no time; give a number with its unit, such as 500ms or 30s",
+                          word);
+        }
+        out->limit = (double)scaled / (out->unit == JUDGE_LATENCY ? 1e3 : 1e9);
+        return true;
+    case JUDGE_PER_S:
+        if (!schema_scan_rate(word, &scaled)) {
+            return refuse(r, "'%s' is no rate; give a number with its unit, such as 600/s", word);
         }
         out->limit = (double)scaled / 1e3;
         return true;
-    case JUDGE_SECONDS:
-        if (!is_number && schema_scan_duration(word, &scaled)) {
-            number = (double)scaled / 1e9;
-            is_number = true;
+    case JUDGE_PERCENT:
+        if (!scan_number(word, "%", &out->limit) || out->limit > 100) {
+            return refuse(r, "'%s' is no share; give 0%% to 100%% with its unit, such as 99.9%%",
+                          word);
         }
-        break;
-    case JUDGE_PER_S:
-        if (!is_number && schema_scan_rate(word, &scaled)) {
-            number = (double)scaled / 1e3;
-            is_number = true;
-        }
-        break;
+        return true;
     case JUDGE_COUNT:
-        is_number = is_number && number >= 0 && number <= 1e15 && floor(number) >= number;
         break;
     }
-    if (!is_number) {
-        (void)snprintf(why, JUDGE_WHY_BYTES, "'%s' is not a value for %s; give a %s", word,
-                       out->metric, out->unit == JUDGE_COUNT ? "whole number" : "number");
-        return false;
+    if (!scan_number(word, "", &out->limit) || out->limit > 1e15 ||
+        floor(out->limit) < out->limit) {
+        return refuse(r, "'%s' is not a value for %s; give a whole number without a unit", word,
+                      out->metric);
     }
-    out->limit = number;
     return true;
 }
 
-static bool find_stage(const char *word, const struct scenario *scenario, struct judge_term *out,
-                       char why[JUDGE_WHY_BYTES])
+static bool take_value(struct reader *r, struct judge_term *out)
 {
-    const struct scenario_stage *stages = scenario->stages.items;
+    char word[WORD_BYTES];
+    if (!take_word(r, "", word)) {
+        return refuse(r, "a value is missing; write " GRAMMAR);
+    }
+    return scan_value(r, word, out);
+}
+
+/* --- what may follow --- */
+
+static bool take_window(struct reader *r, struct judge_term *out)
+{
+    char word[WORD_BYTES] = "";
+    if (!take_word(r, "", word) || !schema_scan_duration(word, &out->window_ns) ||
+        out->window_ns < window_min_ns) {
+        return refuse(r,
+                      "'over %s' is no window; give a time of at least 1s with its unit, such "
+                      "as over 30s",
+                      word);
+    }
+    return true;
+}
+
+static bool take_stage(struct reader *r, struct judge_term *out)
+{
+    const struct scenario_stage *stages = r->scenario->stages.items;
     const char *words[PLAN_STAGES_MAX + 1] = {0};
-    for (size_t i = 0; i < scenario->stages.count && i < PLAN_STAGES_MAX; i++) {
+    char word[WORD_BYTES];
+    if (!take_word(r, "", word)) {
+        return refuse(r, "a stage is missing after 'in'; write " GRAMMAR);
+    }
+    for (size_t i = 0; i < r->scenario->stages.count && i < PLAN_STAGES_MAX; i++) {
         words[i] = stages[i].name;
         if (strcmp(stages[i].name, word) == 0) {
-            if (out->source != JUDGE_FROM_LEASES && out->source != JUDGE_FROM_LATENCY) {
-                (void)snprintf(why, JUDGE_WHY_BYTES,
-                               "%s is known for the whole run only; leave out 'in %s'", out->metric,
-                               word);
-                return false;
-            }
             out->stage = (uint8_t)i;
             return true;
         }
     }
-    const char *near = schema_nearest(word, words);
-    (void)snprintf(why, JUDGE_WHY_BYTES, "there is no stage '%s'; %s%s%s", word,
-                   near != NULL ? "did you mean '" : "use a name from the run block",
-                   near != NULL ? near : "", near != NULL ? "'?" : "");
-    return false;
+    return refuse_name(r, "stage", word, words, "use a name from the run block");
+}
+
+static bool take_quoted(struct reader *r, char out[2 * WORD_BYTES])
+{
+    const char *begin = skip_space(r->at);
+    const char *end = *begin == '"' ? strchr(begin + 1, '"') : NULL;
+    if (end == NULL || end == begin + 1 || (size_t)(end - begin) > 2 * WORD_BYTES) {
+        return false;
+    }
+    size_t length = (size_t)(end - begin) - 1;
+    memcpy(out, begin + 1, length);
+    out[length] = '\0';
+    r->at = end + 1;
+    return true;
+}
+
+static bool find_event(struct reader *r, const char *name, struct judge_term *out)
+{
+    const struct scenario_event *events = r->scenario->events.items;
+    const char *words[SCENARIO_EVENTS_MAX + 1] = {0};
+    for (size_t i = 0; i < r->scenario->events.count && i < SCENARIO_EVENTS_MAX; i++) {
+        words[i] = events[i].name;
+        if (strcmp(events[i].name, name) == 0) {
+            out->event = i;
+            return true;
+        }
+    }
+    return refuse_name(r, "event", name, words, "use a name from the events block");
+}
+
+static bool take_filter(struct reader *r, enum judge_filter filter, struct judge_term *out)
+{
+    const char *keyword = filter == JUDGE_AFTER ? "after" : "except";
+    char word[WORD_BYTES] = "", name[2 * WORD_BYTES];
+    if (!take_word(r, "\"", word) || !schema_scan_duration(word, &out->filter_ns)) {
+        return refuse(r, "'%s %s' lacks a time; write %s 30s after \"EVENT\"", keyword, word,
+                      keyword);
+    }
+    if (filter == JUDGE_EXCEPT && out->filter_ns == 0) {
+        return refuse(r, "'except %s' leaves nothing out; give a time such as 30s", word);
+    }
+    if (!take_word(r, "\"", word) || strcmp(word, "after") != 0 || !take_quoted(r, name)) {
+        return refuse(r, "the event must follow in double quotes; write %s 30s after \"EVENT\"",
+                      keyword);
+    }
+    out->filter = filter;
+    return find_event(r, name, out);
+}
+
+static bool take_clause(struct reader *r, const char *word, struct judge_term *out)
+{
+    static const char *const keywords[] = {"over", "in", "after", "except", NULL};
+    bool is_after = strcmp(word, "after") == 0, is_except = strcmp(word, "except") == 0;
+    bool is_over = strcmp(word, "over") == 0, is_in = strcmp(word, "in") == 0;
+    if (!is_after && !is_except && !is_over && !is_in) {
+        const char *near = schema_nearest(word, keywords);
+        return refuse(r, "'%s' may not follow the value%s%s%s; write " GRAMMAR, word,
+                      near == NULL ? "" : ", did you mean '", near == NULL ? "" : near,
+                      near == NULL ? "" : "'");
+    }
+    bool is_again = (is_over && out->window_ns > 0) || (is_in && out->stage != JUDGE_ALL_STAGES) ||
+                    ((is_after || is_except) && out->filter != JUDGE_WHOLE_STAGE);
+    if (is_again) {
+        return refuse(r, "'%s' stands there for the second time; write " GRAMMAR, word);
+    }
+    if (!judge_source_takes_stage(out->source)) {
+        return refuse(r, "%s is known for the whole run only; leave out what follows the value",
+                      out->metric);
+    }
+    if (is_over) {
+        return take_window(r, out);
+    }
+    return is_in ? take_stage(r, out) : take_filter(r, is_after ? JUDGE_AFTER : JUDGE_EXCEPT, out);
 }
 
 bool judge_terms_parse(const char *text, const struct scenario *scenario, struct judge_term *out,
                        char why[JUDGE_WHY_BYTES])
 {
-    struct judge_term term = {.stage = JUDGE_ALL_STAGES};
+    struct judge_term term;
+    struct reader r = {.at = text, .scenario = scenario, .why = why};
     char word[WORD_BYTES];
-    const char *at = text;
-    if (!take_word(&at, "=!<>", word)) {
-        (void)snprintf(why, JUDGE_WHY_BYTES,
-                       "a judgement begins with a metric; write METRIC OP VALUE [in STAGE]");
+    if (!take_word(&r, "=!<>", word)) {
+        return refuse(&r, "a judgement begins with a metric; write " GRAMMAR);
+    }
+    if (!judge_metrics_find(word, &term)) {
+        judge_metrics_suggest(word, why);
         return false;
     }
-    if (!find_metric(word, &term, why) || !take_operator(&at, &term, why)) {
+    if (!take_operator(&r, &term) || !take_value(&r, &term)) {
         return false;
     }
-    if (!take_word(&at, "", word)) {
-        (void)snprintf(why, JUDGE_WHY_BYTES,
-                       "a value is missing; write METRIC OP VALUE [in STAGE]");
-        return false;
-    }
-    if (!scan_value(word, &term, why)) {
-        return false;
-    }
-    at = skip_space(at);
-    if (*at != '\0') {
-        char stage[WORD_BYTES] = "";
-        bool is_in = take_word(&at, "", word) && strcmp(word, "in") == 0;
-        if (!is_in || !take_word(&at, "", stage) || *skip_space(at) != '\0') {
-            (void)snprintf(
-                why, JUDGE_WHY_BYTES,
-                "only 'in STAGE' may follow the value; write METRIC OP VALUE [in STAGE]");
-            return false;
+    for (r.at = skip_space(r.at); *r.at != '\0'; r.at = skip_space(r.at)) {
+        if (!take_word(&r, "", word)) {
+            return refuse(&r, "what follows the value is too long; write " GRAMMAR);
         }
-        if (!find_stage(stage, scenario, &term, why)) {
+        if (!take_clause(&r, word, &term)) {
             return false;
         }
     }
     *out = term;
     return true;
+}
+
+bool judge_term_needs_lens(const struct judge_term *term)
+{
+    return term->window_ns > 0 || term->filter != JUDGE_WHOLE_STAGE;
+}
+
+uint64_t judge_term_samples_needed(const struct judge_term *term)
+{
+    switch (term->source) {
+    case JUDGE_FROM_LATENCY:
+        return term->figure == JUDGE_PERCENTILE ? statistics_samples_needed(term->percent) : 1;
+    case JUDGE_FROM_FIRST_TRY:
+    case JUDGE_FROM_ANSWERED:
+        return 1;
+    case JUDGE_FROM_RESULT_U64:
+    case JUDGE_FROM_RESULT_DOUBLE:
+    case JUDGE_FROM_LEASES:
+    case JUDGE_FROM_LEASE_RATE:
+        break;
+    }
+    return 0;
+}
+
+const char *judge_unit_text(enum judge_unit unit)
+{
+    static const char *const texts[] = {
+        [JUDGE_COUNT] = "",     [JUDGE_SECONDS] = "s", [JUDGE_PER_S] = "1/s",
+        [JUDGE_LATENCY] = "us", [JUDGE_PERCENT] = "%",
+    };
+    return texts[unit];
 }

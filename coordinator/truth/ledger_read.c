@@ -150,7 +150,7 @@ static int load_clocks(struct walk *walk)
     return error;
 }
 
-/* The offset in force at that time: the last sample before it, else the first. */
+/* On the line between the samples around it, as clocks drift; that of the first or last beyond. */
 static int64_t run_us_of(const struct clock_samples *clock, uint64_t t_us)
 {
     if (clock->count == 0) {
@@ -165,7 +165,13 @@ static int64_t run_us_of(const struct clock_samples *clock, uint64_t t_us)
             high = middle;
         }
     }
-    return (int64_t)t_us + clock->sample[low].offset_us;
+    int64_t offset_us = clock->sample[low].offset_us;
+    if (low + 1 < clock->count && t_us > clock->sample[low].agent_us) {
+        double share = (double)(t_us - clock->sample[low].agent_us) /
+                       (double)(clock->sample[low + 1].agent_us - clock->sample[low].agent_us);
+        offset_us += (int64_t)(share * (double)(clock->sample[low + 1].offset_us - offset_us));
+    }
+    return (int64_t)t_us + offset_us;
 }
 
 static void read_event(sqlite3_stmt *s, struct event *out)

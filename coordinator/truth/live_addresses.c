@@ -285,6 +285,20 @@ void live_addresses_end(struct live_addresses *live, struct ipv4 address, uint32
     }
 }
 
+bool live_addresses_find(const struct live_addresses *live, struct ipv4 address, uint32_t client,
+                         struct live_lease *out)
+{
+    uint32_t key = inet_host(address);
+    const struct table_entry *entry = key == 0 ? NULL : table_find(&live->leases, key);
+    if (entry == NULL || entry->word == 0 || client_of(entry) != client) {
+        return false;
+    }
+    struct window held = window_of(entry);
+    *out = (struct live_lease){
+        .from_us = held.from_us, .until_us = held.until_us, .server = (uint8_t)server_of(entry)};
+    return true;
+}
+
 void live_addresses_moved(struct live_addresses *live, uint32_t client)
 {
     if (!sparse_bitmap_add(&live->moved, client)) {

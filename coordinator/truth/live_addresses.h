@@ -78,6 +78,14 @@ void live_addresses_uncertainty(struct live_addresses *live, uint32_t agent,
 /* The agent's stream is complete up to this time. */
 void live_addresses_watermark(struct live_addresses *live, uint32_t agent, int64_t run_us);
 void live_addresses_agent_lost(struct live_addresses *live, uint32_t agent);
+/* What is known of the lease a client holds: since when it has had the address, and until when. */
+struct live_lease {
+    int64_t from_us, until_us; /* to the millisecond */
+    uint8_t server;            /* that gave it last, or LIVE_NO_SERVER */
+};
+/* False: the client does not hold that address. */
+bool live_addresses_find(const struct live_addresses *live, struct ipv4 address, uint32_t client,
+                         struct live_lease *out);
 /*
  * Of the `count` leases that end soonest, how many each server gave: with a
  * server that no longer extends them, they are its own. One pass over the table.

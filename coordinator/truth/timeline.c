@@ -41,7 +41,7 @@ struct timeline *timeline_new(const struct plan *plan)
     }
     t->plan = plan;
     t->interval_us = 1000000;
-    t->series_count = TIMELINE_FIXED_COUNT + plan->server_count;
+    t->series_count = TIMELINE_FIXED_COUNT + 2 * (size_t)plan->server_count;
     t->series = calloc(t->series_count, sizeof(*t->series));
     if (t->series == NULL) {
         free(t);
@@ -128,6 +128,11 @@ void timeline_ack(struct timeline *t, uint32_t server, int64_t run_us)
     add(bucket_at(t, TIMELINE_FIXED_COUNT + server, run_us), 1);
 }
 
+void timeline_short_ack(struct timeline *t, uint32_t server, int64_t run_us)
+{
+    add(bucket_at(t, TIMELINE_FIXED_COUNT + t->plan->server_count + server, run_us), 1);
+}
+
 void timeline_gauge(struct timeline *t, enum timeline_series series, int64_t run_us, double value)
 {
     struct bucket *b = bucket_at(t, series, run_us);
@@ -208,8 +213,9 @@ static bool fill_series(const struct timeline *t, size_t series, size_t count,
         (void)snprintf(out->name, sizeof(out->name), "%s", fixed[series].name);
         out->unit = fixed[series].unit;
     } else {
-        (void)snprintf(out->name, sizeof(out->name), "acks_%s",
-                       t->plan->servers[series - TIMELINE_FIXED_COUNT].name);
+        size_t at = series - TIMELINE_FIXED_COUNT, servers = t->plan->server_count;
+        (void)snprintf(out->name, sizeof(out->name), at < servers ? "acks_%s" : "acks_short_%s",
+                       t->plan->servers[at % servers].name);
         out->unit = "1/s";
     }
     out->values = malloc((count + 1) * sizeof(*out->values));
@@ -227,12 +233,13 @@ bool timeline_fill(const struct timeline *t, int64_t until_us, struct result_tim
     out->interval_s = (double)t->interval_us / 1e6;
     out->t0_s = 0;
     out->count = count;
-    out->series = calloc(t->series_count, sizeof(*out->series));
+    out->series = calloc(t->series_count + TIMELINE_MORE, sizeof(*out->series));
     if (out->series == NULL) {
         return false;
     }
     for (size_t i = 0; i < t->series_count; i++) {
-        bool is_server = i >= TIMELINE_FIXED_COUNT;
+        bool is_server =
+            i >= TIMELINE_FIXED_COUNT && i < TIMELINE_FIXED_COUNT + t->plan->server_count;
         if (is_empty(t, i) && !is_server) {
             continue;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run over time: a fixed list of series and one per server, in buckets of
+ * The run over time: a fixed list of series and two per server (all its ACKs, those
+ * with a lease shorter than expected), in buckets of
  * one second from the start instant on. When a run outgrows TIMELINE_BUCKETS,
  * neighbours are joined and the interval doubles, so memory does not grow with
  * the length of a run.
@@ -29,6 +30,7 @@ enum { TIMELINE_BUCKETS = 4096 };
     X(failed, "1/s", COUNT)                                                                        \
     X(nak, "1/s", COUNT)                                                                           \
     X(retried, "1/s", COUNT)                                                                       \
+    X(acks_short_lease, "1/s", COUNT)                                                              \
     X(sent, "1/s", COUNT)                                                                          \
     X(received, "1/s", COUNT)                                                                      \
     X(bound, "clients", GAUGE)                                                                     \
@@ -59,12 +61,18 @@ void timeline_gauge(struct timeline *t, enum timeline_series series, int64_t run
 void timeline_sample(struct timeline *t, enum timeline_series series, int64_t run_us, double value);
 /* An answered ACK of a server. */
 void timeline_ack(struct timeline *t, uint32_t server, int64_t run_us);
+/* One whose lease is shorter than expected; besides timeline_ack(). */
+void timeline_short_ack(struct timeline *t, uint32_t server, int64_t run_us);
 
 /* Largest rate of a COUNT series in any one interval; NAN: nothing counted. */
 double timeline_peak_per_s(const struct timeline *t, enum timeline_series series);
 /* Sum of the COUNT series over the whole run. */
 double timeline_total(const struct timeline *t, enum timeline_series series);
 
-/* Copies all series that are not empty, up to `until_us`. False when out of memory. */
+/*
+ * Copies all series that are not empty, up to `until_us`, and leaves room for
+ * TIMELINE_MORE of the caller's own. False when out of memory.
+ */
+enum { TIMELINE_MORE = 2 };
 NODISCARD bool timeline_fill(const struct timeline *t, int64_t until_us,
                              struct result_timeline *out);

@@ -2,12 +2,20 @@
 #include "coordinator/truth/truth.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/truth/search_steps.h"
 #include "coordinator/truth/statistics.h"
 #include "coordinator/truth/truth_state.h"
+
+/* 0 in the plan: the stage has none. */
+static double or_nan(double value)
+{
+    return value > 0 ? value : NAN;
+}
 
 static void init_stages(struct truth *t)
 {
@@ -15,6 +23,9 @@ static void init_stages(struct truth *t)
         struct result_stage *stage = &t->stages[i];
         (void)snprintf(stage->name, sizeof(stage->name), "%s", t->plan->stages[i].name);
         stage->kind = t->plan->stages[i].kind;
+        stage->batch = t->plan->stages[i].batch;
+        stage->rate_per_s = or_nan((double)t->plan->stages[i].rate_milli_per_s / 1e3);
+        stage->duration_s = or_nan((double)t->plan->stages[i].duration_ns / 1e9);
     }
 }
 
@@ -37,7 +48,7 @@ struct truth *truth_new(const struct scenario *scenario, const struct plan *plan
     t->timeline = timeline_new(plan);
     if (!accounting_init(&t->accounting, agent_count) || t->agents == NULL || t->clients == NULL ||
         t->is_lost == NULL || t->relays == NULL || t->merge == NULL || t->live == NULL ||
-        t->timeline == NULL) {
+        t->timeline == NULL || !truth_judge_init(t) || !truth_failover_init(t)) {
         truth_free(t);
         return NULL;
     }
@@ -65,15 +76,17 @@ void truth_free(struct truth *t)
     merge_free(t->merge);
     accounting_fini(&t->accounting);
     live_addresses_free(t->live);
-    outage_fini(&t->outage);
+    truth_failover_fini(t);
     timeline_free(t->timeline);
     window_fini(&t->window);
+    truth_judge_fini(t);
     free(t->agents);
     free(t->clients);
     free(t->is_lost);
     free(t->relays);
     free(t->preflight);
     free(t->marks);
+    truth_search_free(t);
     free(t);
 }
 
@@ -108,7 +121,8 @@ static uint64_t sum_counters(const struct snapshot *s, enum snapshot_counter fir
 
 static uint64_t sent_of(const struct snapshot *s)
 {
-    return sum_counters(s, COUNTER_sent_discover, COUNTER_sent_inform);
+    return sum_counters(s, COUNTER_sent_discover, COUNTER_sent_inform) +
+           s->counter[COUNTER_sent_query];
 }
 
 static uint64_t received_of(const struct snapshot *s)
@@ -272,6 +286,7 @@ void truth_watermark(struct truth *t, size_t agent, int64_t run_us)
 {
     assert(agent < t->agent_count);
     live_addresses_watermark(t->live, (uint32_t)agent, run_us);
+    truth_judge_watermark(t, agent, run_us);
 }
 
 /* --- what the run tells --- */
@@ -332,20 +347,20 @@ void truth_agent_lost(struct truth *t, size_t agent, int64_t run_us)
     t->open_total -= t->agents[agent].open;
     t->agents[agent].bound = t->agents[agent].open = 0;
     live_addresses_agent_lost(t->live, (uint32_t)agent);
+    truth_judge_watermark(t, agent, INT64_MAX);
     size_t at = strlen(t->lost_text);
     (void)snprintf(t->lost_text + at, sizeof(t->lost_text) - at, "%s%s at %.1f s",
                    at == 0 ? "" : ", ", t->agents[agent].name, (double)run_us / 1e6);
     char text[PLAN_NAME_BYTES + 16];
     (void)snprintf(text, sizeof(text), "agent %s lost", t->agents[agent].name);
-    truth_mark(t, run_us, text);
+    truth_mark_as(t, run_us, MARK_AGENT, text);
 }
 
-void truth_agent_clock(struct truth *t, size_t agent, int64_t offset_us, uint64_t uncertainty_us)
+void truth_agent_clock(struct truth *t, size_t agent, const struct truth_clock *clock)
 {
     assert(agent < t->agent_count);
     t->agents[agent].has_clock = true;
-    t->agents[agent].clock_offset_us = offset_us;
-    t->agents[agent].clock_uncertainty_us = uncertainty_us;
+    t->agents[agent].clock = *clock;
 }
 
 void truth_stage_begin(struct truth *t, uint32_t stage, int64_t run_us)
@@ -363,6 +378,8 @@ void truth_stage_begin(struct truth *t, uint32_t stage, int64_t run_us)
     for (size_t i = 0; i < t->agent_count; i++) {
         t->agents[i].has_drain_figures = false;
     }
+    truth_judge_stage_begin(t, stage,
+                            run_us + (int64_t)(t->plan->stages[stage].warmup_ns / NS_PER_US));
     outage_stage_begin(&t->outage);
 }
 
@@ -373,10 +390,11 @@ void truth_stage_end(struct truth *t, uint32_t stage, int64_t run_us, bool timed
     s->has_ended = true;
     s->timed_out = timed_out;
     s->end_s = (double)run_us / 1e6;
+    truth_judge_stage_end(t, stage, run_us);
     outage_stage_end(&t->outage, run_us);
 }
 
-void truth_mark(struct truth *t, int64_t run_us, const char *text)
+void truth_mark_as(struct truth *t, int64_t run_us, enum result_mark_kind kind, const char *text)
 {
     if (t->mark_count == t->mark_capacity) {
         size_t capacity = t->mark_capacity == 0 ? 16 : 2 * t->mark_capacity;
@@ -390,7 +408,13 @@ void truth_mark(struct truth *t, int64_t run_us, const char *text)
     }
     struct result_mark *mark = &t->marks[t->mark_count++];
     mark->at_s = (double)run_us / 1e6;
+    mark->kind = kind;
     (void)snprintf(mark->text, sizeof(mark->text), "%s", text);
+}
+
+void truth_mark(struct truth *t, int64_t run_us, const char *text)
+{
+    truth_mark_as(t, run_us, MARK_RUN, text);
 }
 
 void truth_outcome(struct truth *t, enum run_outcome outcome, const char *reason)

@@ -5,8 +5,9 @@
  * addresses live at two clients, outages, the timeline; and at the end fills
  * one struct result that every report is written from.
  *
- * Nothing here is per client except one open-addressing table of live leases
- * (16 bytes each) and one of clients without a lease they want.
+ * Nothing here is per client except one open-addressing table of live leases, one
+ * of clients that wait for an answer past T2 or have no lease they want (16 bytes
+ * each), and bitmaps.
  *
  * Pure: time comes in. Not thread-safe. Owns its memory: truth_free().
  */
@@ -49,13 +50,35 @@ void truth_watermark(struct truth *truth, size_t agent, int64_t run_us);
 
 void truth_preflight(struct truth *truth, size_t agent, const struct control_preflight_relay *r);
 void truth_agent_lost(struct truth *truth, size_t agent, int64_t run_us);
-/* Clock quality and start lateness as the coordinator knows them, for agents[]. */
-void truth_agent_clock(struct truth *truth, size_t agent, int64_t offset_us,
-                       uint64_t uncertainty_us);
+/* An agent's clock as the coordinator knows it now, for agents[]. */
+struct truth_clock {
+    int64_t offset_us;
+    uint64_t uncertainty_us;
+    double rate_ppm; /* faster than the coordinator's; NAN: not known yet */
+    uint32_t breaks; /* times it did what no clock does */
+};
+void truth_agent_clock(struct truth *truth, size_t agent, const struct truth_clock *clock);
 
 /* Stages as they really began and ended. */
 void truth_stage_begin(struct truth *truth, uint32_t stage, int64_t run_us);
 void truth_stage_end(struct truth *truth, uint32_t stage, int64_t run_us, bool timed_out);
+/*
+ * The stage's own load begins now, after its canaries: its warm-up counts from
+ * here, and what was seen of it so far is not judged. Without a warm-up: nothing.
+ */
+void truth_stage_load(struct truth *truth, uint32_t stage, int64_t run_us);
+/*
+ * An event of the scenario happened: `event_index` in scenario->events. Told at
+ * once, before any result of a later time; the time axis is marked with its name.
+ */
+void truth_scenario_event(struct truth *truth, size_t event_index, int64_t run_us);
+/*
+ * For `hold: until-steady`, at any time from the second after its begin: true when
+ * the stage may end as steady. `why` (STEADY_WHY_BYTES of steady.h) says what is, or
+ * what is not yet: when the stage times out it is the reason for OUTCOME_INVALID.
+ */
+bool truth_is_steady(const struct truth *truth, uint32_t stage, int64_t run_us, char *why,
+                     size_t size);
 /* A mark on the time axis ("pause", "agent a2 lost"). */
 void truth_mark(struct truth *truth, int64_t run_us, const char *text);
 

@@ -2,6 +2,7 @@
 /* The way of one event into everything that counts it. */
 #include <assert.h>
 
+#include "coordinator/truth/search_steps.h"
 #include "coordinator/truth/truth_state.h"
 
 static bool is_lease_kind(const struct event *e)
@@ -13,6 +14,12 @@ static bool is_lease_kind(const struct event *e)
 static bool has_lease(const struct event *e)
 {
     return is_lease_kind(e) && (e->result == EVENT_ACK || e->result == EVENT_CHANGED);
+}
+
+/* One that a load stage demanded ends without an answer after seconds, not at T2. */
+static bool is_given_up_at_t2(const struct event *e)
+{
+    return e->kind == EVENT_RENEW && e->result == EVENT_GAVE_UP && (e->flags & EVENT_EARLY) == 0;
 }
 
 static int64_t span_us(uint32_t span)
@@ -27,14 +34,18 @@ static int64_t begin_us(const struct event *e, int64_t run_us)
 }
 
 /* A lease counts from the REQUEST that was answered, RFC 2131 4.4.1. */
-static int64_t lease_until_us(const struct event *e, int64_t run_us)
+int64_t truth_lease_start_us(const struct event *e, int64_t run_us)
 {
     int64_t requested_us = begin_us(e, run_us);
     if (e->kind == EVENT_ACQUIRE) {
         requested_us += span_us(e->offer_us);
     }
-    requested_us = requested_us > run_us ? run_us : requested_us;
-    return requested_us + (int64_t)e->lease_s * 1000000;
+    return requested_us > run_us ? run_us : requested_us;
+}
+
+static int64_t lease_until_us(const struct event *e, int64_t run_us)
+{
+    return truth_lease_start_us(e, run_us) + (int64_t)e->lease_s * 1000000;
 }
 
 static void track_address(struct truth *t, uint32_t agent, const struct event *e, int64_t run_us,
@@ -57,24 +68,6 @@ static void track_address(struct truth *t, uint32_t agent, const struct event *e
                    e->kind == EVENT_EXPIRE || (is_lease_kind(e) && e->result == EVENT_NAK);
     if (is_over) {
         live_addresses_end(t->live, e->addr, e->client, run_us);
-    }
-}
-
-static void track_outage(struct truth *t, const struct event *e, int64_t run_us)
-{
-    bool is_held_nak = e->result == EVENT_NAK && is_lease_kind(e) && e->kind != EVENT_ACQUIRE;
-    if (has_lease(e)) {
-        outage_end(&t->outage, e->client, run_us);
-    } else if (e->kind == EVENT_EXPIRE || is_held_nak || (e->flags & EVENT_DEADLINE) != 0) {
-        outage_begin(&t->outage, e->client, run_us);
-    }
-    bool is_past_t2 =
-        e->kind == EVENT_REBIND || (e->kind == EVENT_RENEW && e->result == EVENT_GAVE_UP);
-    if (is_past_t2) {
-        outage_at_risk(&t->outage, e->client);
-    }
-    if (e->kind == EVENT_REBIND && has_lease(e)) {
-        outage_first_answer(&t->outage, (uint64_t)span_us(e->offer_us));
     }
 }
 
@@ -161,7 +154,7 @@ static void note_server(struct truth *t, const struct event *e, int64_t run_us)
         timeline_ack(t->timeline, (uint32_t)server, run_us);
     }
     s->renewed += e->kind == EVENT_RENEW && has_lease(e);
-    s->renew_gave_up += e->kind == EVENT_RENEW && e->result == EVENT_GAVE_UP;
+    s->renew_gave_up += is_given_up_at_t2(e);
 }
 
 static void note_evidence(struct truth *t, const struct event *e, int64_t run_us)
@@ -189,7 +182,7 @@ static void note_evidence(struct truth *t, const struct event *e, int64_t run_us
         return;
     }
     v->held_naks += is_lease_kind(e) && e->result == EVENT_NAK;
-    v->renew_gave_up += e->kind == EVENT_RENEW && e->result == EVENT_GAVE_UP;
+    v->renew_gave_up += is_given_up_at_t2(e);
     v->rebind_gave_up += e->kind == EVENT_REBIND && e->result == EVENT_GAVE_UP;
 }
 
@@ -251,10 +244,8 @@ static bool is_in_window(const struct truth *t, const struct event *e, int64_t r
     if (e->stage >= t->plan->stage_count) {
         return false;
     }
-    uint64_t warmup_ns = t->plan->stages[e->stage].warmup_ns;
     int64_t due_us = run_us - span_us(e->wait_us);
-    int64_t begin_us_of_stage = (int64_t)(t->stages[e->stage].begin_s * 1e6);
-    return warmup_ns == 0 || due_us >= begin_us_of_stage + (int64_t)(warmup_ns / NS_PER_US);
+    return t->plan->stages[e->stage].warmup_ns == 0 || due_us >= t->measured_from_us[e->stage];
 }
 
 void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t run_us,
@@ -263,8 +254,12 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
     assert(agent < t->agent_count);
     bool is_judged = is_in_window(t, e, run_us);
     accounting_event(&t->accounting, agent, e, is_judged);
-    t->agents[agent].has_offset = true;
-    t->agents[agent].offset_us = run_us - (int64_t)e->t_us;
+    struct truth_agent_state *a = &t->agents[agent];
+    a->has_offset = true;
+    a->offset_us = run_us - (int64_t)e->t_us;
+    if (uncertainty_us > a->event_uncertainty_us) {
+        a->event_uncertainty_us = uncertainty_us;
+    }
 
     bool is_preflight = (e->flags & EVENT_PREFLIGHT) != 0;
     if (e->client >= t->plan->client_count || (!is_preflight && e->stage >= t->plan->stage_count)) {
@@ -275,14 +270,21 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
     struct result_leases amount;
     bool is_counted = accounting_leases_of(e, &amount);
     track_relay(relay, (uint32_t)agent, &amount);
+    struct live_lease held; /* what it was before this event */
+    bool is_held = live_addresses_find(t->live, e->addr, e->client, &held);
     track_address(t, (uint32_t)agent, e, run_us, uncertainty_us);
+    truth_search_event(t, agent, e, run_us);
     if (!is_counted) {
         return;
     }
     if (is_judged && t->plan->stages[e->stage].warmup_ns > 0) {
         window_event(&t->window, e);
     }
-    track_outage(t, e, run_us);
+    if (is_judged) {
+        tries_event(&t->tries, e, t->plan->stages[e->stage].kind == PLAN_LOAD);
+        truth_judge_event(t, e, run_us);
+    }
+    truth_failover_event(t, e, run_us, is_held ? &held : NULL);
     note_evidence(t, e, run_us);
     note_lease_time(t, e);
     note_server(t, e, run_us);

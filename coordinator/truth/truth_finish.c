@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_wave.h"
 #include "coordinator/truth/findings.h"
 #include "coordinator/truth/judge.h"
+#include "coordinator/truth/search_steps.h"
 #include "coordinator/truth/statistics.h"
 #include "coordinator/truth/truth_state.h"
 #include "coordinator/truth/verdict.h"
@@ -29,25 +31,49 @@ static uint64_t total_or_unknown(const struct truth *t, enum snapshot_counter c)
     return RESULT_UNKNOWN;
 }
 
+/* What is judged of each stage: from the end of its warm-up to its own. */
+static void fill_measured(const struct truth *t, const struct truth_closing *closing,
+                          struct result *out)
+{
+    for (size_t i = 0; i < out->run.stage_count; i++) {
+        struct result_stage *s = &out->run.stages[i];
+        double from_s = (double)t->measured_from_us[i] / 1e6;
+        double until_s = s->has_ended ? s->end_s : (double)closing->run_us / 1e6;
+        bool is_any = s->was_begun && until_s > from_s;
+        s->measured_from_s = is_any ? from_s : NAN;
+        s->measured_until_s = is_any ? until_s : NAN;
+    }
+}
+
 static bool fill_run(const struct truth *t, const struct truth_closing *closing, struct result *out)
 {
     (void)snprintf(out->run.id, sizeof(out->run.id), "%s", t->plan->run_name);
     (void)snprintf(out->run.scenario, sizeof(out->run.scenario), "%s", t->plan->scenario);
     out->run.seed = t->plan->seed;
-    out->run.identity = t->scenario->identity == IDENTITY_FIXED ? "fixed" : "fresh";
+    static const char *const identities[] = {
+        [IDENTITY_FRESH] = "fresh", [IDENTITY_FIXED] = "fixed", [IDENTITY_RETURNING] = "returning"};
+    out->run.identity = identities[t->scenario->identity];
     out->run.version = LEASEHERD_VERSION;
     out->run.started_at_s = closing->started_at_s;
     out->run.duration_s = (double)closing->run_us / 1e6;
+    out->run.lease_s = t->scenario->lease_ns == 0 ? NAN : (double)t->scenario->lease_ns / 1e9;
+    out->run.production_lease_s = t->scenario->production_lease_ns == 0
+                                      ? NAN
+                                      : (double)t->scenario->production_lease_ns / 1e9;
     out->run.stages = array_of(t->plan->stage_count, sizeof(*out->run.stages));
     if (out->run.stages == NULL) {
         return false;
     }
     out->run.stage_count = t->plan->stage_count;
     memcpy(out->run.stages, t->stages, t->plan->stage_count * sizeof(*out->run.stages));
+    fill_measured(t, closing, out);
     out->path = closing->path;
     out->path_is_known = closing->path_is_known;
     out->path_is_dnat = t->scenario->client_path == SCENARIO_PATH_DNAT;
     forecast_compression(t->scenario, out->compression, sizeof(out->compression));
+    truth_fill_paced(t, out);
+    truth_say_window_limited(t, out);
+    forecast_housekeeping(t->scenario, out->housekeeping, sizeof(out->housekeeping));
     return true;
 }
 
@@ -63,6 +89,7 @@ static void fill_messages(const struct truth *t, struct result *out)
     TAKE(sent_decline);
     TAKE(sent_release);
     TAKE(sent_inform);
+    TAKE(sent_query);
     TAKE(received_offer);
     TAKE(received_ack);
     TAKE(received_nak);
@@ -82,29 +109,10 @@ static void fill_messages(const struct truth *t, struct result *out)
     out->unanswered_at_end = t->unanswered.is_known ? t->unanswered.total : RESULT_UNKNOWN;
 }
 
-static void fill_outage(struct truth *t, const struct truth_closing *closing, struct result *out)
-{
-    struct outage_figures figures = outage_finish(&t->outage, closing->run_us);
-    const uint64_t needed_p50 = statistics_samples_needed(50);
-    const uint64_t needed_p99 = statistics_samples_needed(99);
-    uint64_t n = figures.spans->count;
-    out->outage.clients = figures.clients;
-    out->outage.at_risk = figures.at_risk;
-    out->outage.client_seconds = (double)figures.total_us / 1e6;
-    out->outage.longest_s = (double)figures.longest_us / 1e6;
-    out->outage.p50_s =
-        n < needed_p50 ? NAN : (double)histogram_percentile_ns(figures.spans, 50) / 1e9;
-    out->outage.p99_s =
-        n < needed_p99 ? NAN : (double)histogram_percentile_ns(figures.spans, 99) / 1e9;
-    out->outage.first_answer_s =
-        figures.first_answer_us == 0 ? NAN : (double)figures.first_answer_us / 1e6;
-}
-
 uint64_t truth_unfinished(const struct truth *t, uint8_t stage)
 {
     if (stage != JUDGE_ALL_STAGES) {
-        const struct result_leases *l = &t->accounting.judged[stage];
-        return l->failed > l->late_bound ? l->failed - l->late_bound : 0;
+        return tries_of(&t->tries, stage, LATENCY_ACQUIRE).gave_up;
     }
     uint64_t by_events = 0, by_counters = 0;
     for (uint32_t i = 0; i < t->plan->stage_count; i++) {
@@ -120,6 +128,15 @@ uint64_t truth_unfinished(const struct truth *t, uint8_t stage)
     return unfinished + (planned > actual ? planned - actual : 0);
 }
 
+uint64_t truth_gave_up(const struct truth *t, enum latency_metric metric, uint8_t stage)
+{
+    if (metric == LATENCY_ACQUIRE) {
+        return truth_unfinished(t, stage);
+    }
+    unsigned of = stage == JUDGE_ALL_STAGES ? PLAN_STAGES_MAX : stage;
+    return tries_of(&t->tries, of, metric).gave_up;
+}
+
 static void fill_latencies(const struct truth *t, struct result *out)
 {
     for (unsigned clock = 0; clock < LATENCY_CLOCK_COUNT; clock++) {
@@ -130,10 +147,18 @@ static void fill_latencies(const struct truth *t, struct result *out)
                                         .agent = SIZE_MAX};
             struct histogram h;
             truth_latency(t, &query, &h);
-            bool counts_starts = metric == LATENCY_ACQUIRE && clock == LATENCY_INTENDED;
-            uint64_t unfinished = counts_starts ? truth_unfinished(t, JUDGE_ALL_STAGES) : 0;
+            uint64_t unfinished =
+                clock == LATENCY_INTENDED ? truth_gave_up(t, query.metric, JUDGE_ALL_STAGES) : 0;
             statistics_latency(&h, unfinished, &out->latency[clock][metric]);
+            if (clock == LATENCY_INTENDED) {
+                statistics_latency(&h, 0, &out->latency_success[metric]);
+            }
         }
+    }
+    for (unsigned metric = 0; metric < LATENCY_METRIC_COUNT; metric++) {
+        out->tries[metric] = tries_of(&t->tries, PLAN_STAGES_MAX, (enum latency_metric)metric);
+        out->tries[metric].gave_up =
+            truth_gave_up(t, (enum latency_metric)metric, JUDGE_ALL_STAGES);
     }
 }
 
@@ -300,8 +325,12 @@ static void fill_agent(const struct truth *t, size_t i, struct result_agent *out
     out->is_lost = t->is_lost[i];
     out->clients = t->clients[i];
     out->has_clock = a->has_clock;
-    out->clock_offset_us = a->clock_offset_us;
-    out->clock_uncertainty_us = a->clock_uncertainty_us;
+    out->clock_offset_us = a->clock.offset_us;
+    out->clock_uncertainty_us = a->clock.uncertainty_us > a->event_uncertainty_us
+                                    ? a->clock.uncertainty_us
+                                    : a->event_uncertainty_us;
+    out->clock_rate_ppm = a->has_clock ? a->clock.rate_ppm : NAN;
+    out->clock_breaks = a->clock.breaks;
     out->send_lag_us = agent_latency_us(t, i, LATENCY_SEND_LAG, 99);
     out->start_lateness_us = agent_latency_us(t, i, LATENCY_START_LATENESS, 100);
     out->cpu_percent = NAN;
@@ -312,6 +341,7 @@ static void fill_agent(const struct truth *t, size_t i, struct result_agent *out
     for (unsigned c = COUNTER_sent_discover; c <= COUNTER_sent_inform; c++) {
         out->sent += s->counter[c];
     }
+    out->sent += s->counter[COUNTER_sent_query];
     for (unsigned c = COUNTER_received_offer; c <= COUNTER_received_malformed; c++) {
         out->received += s->counter[c];
     }
@@ -398,67 +428,8 @@ static bool fill_timeline(const struct truth *t, const struct truth_closing *clo
     if (t->mark_count > 0) {
         memcpy(out->timeline.marks, t->marks, t->mark_count * sizeof(*t->marks));
     }
-    return timeline_fill(t->timeline, closing->run_us, &out->timeline);
-}
-
-/* --- judgements --- */
-
-struct judge_context {
-    const struct truth *truth;
-    struct histogram scratch;
-};
-
-static const struct histogram *judged_latency(void *context, enum latency_metric metric,
-                                              uint8_t stage)
-{
-    struct judge_context *c = context;
-    struct merge_query query = {.metric = metric,
-                                .clock = LATENCY_INTENDED,
-                                .stage = stage == JUDGE_ALL_STAGES ? MERGE_ANY : stage,
-                                .agent = SIZE_MAX};
-    truth_latency(c->truth, &query, &c->scratch);
-    return &c->scratch;
-}
-
-static uint64_t judged_unfinished(void *context, uint8_t stage)
-{
-    const struct judge_context *c = context;
-    return truth_unfinished(c->truth, stage);
-}
-
-static const struct result_leases *judged_leases(void *context, uint8_t stage)
-{
-    const struct judge_context *c = context;
-    return stage == JUDGE_ALL_STAGES ? &c->truth->accounting.total
-                                     : &c->truth->accounting.judged[stage];
-}
-
-static bool fill_judgements(const struct truth *t, struct result *out)
-{
-    const struct scenario_judgement *texts = t->scenario->judgements.items;
-    size_t count = t->scenario->judgements.count;
-    out->judgements = array_of(count, sizeof(*out->judgements));
-    if (out->judgements == NULL) {
-        return false;
-    }
-    out->judgement_count = count;
-    struct judge_context context = {.truth = t};
-    const struct judge_facts facts = {.result = out,
-                                      .scenario = t->scenario,
-                                      .context = &context,
-                                      .latency = judged_latency,
-                                      .unfinished = judged_unfinished,
-                                      .leases = judged_leases};
-    for (size_t i = 0; i < count; i++) {
-        struct result_judgement *j = &out->judgements[i];
-        judge_evaluate(texts[i].text, &facts, j);
-        if (!t->is_any_stage_begun) {
-            j->result = JUDGEMENT_NOT_JUDGED;
-            j->value = NAN;
-            (void)snprintf(j->note, sizeof(j->note), "no stage was begun");
-        }
-    }
-    return true;
+    return timeline_fill(t->timeline, closing->run_us, &out->timeline) &&
+           truth_failover_series(t, &out->timeline);
 }
 
 static void fill_accounting(const struct truth *t, const struct truth_closing *closing,
@@ -481,16 +452,16 @@ bool truth_finish(struct truth *t, const struct truth_closing *closing, struct r
     *out = (struct result){0};
     fill_accounting(t, closing, out);
     fill_messages(t, out);
-    fill_outage(t, closing, out);
     fill_latencies(t, out);
     fill_rates(t, closing, out);
     fill_addresses(t, out);
-    bool is_good = fill_run(t, closing, out) && fill_servers(t, out) && fill_relays(t, out) &&
-                   fill_agents(t, out) && fill_unexpected(t, out) && fill_preflight(t, out) &&
-                   fill_timeline(t, closing, out) && fill_judgements(t, out) &&
-                   findings_make(t, out);
+    bool is_good = truth_failover_fill(t, closing, out) && fill_run(t, closing, out) &&
+                   fill_servers(t, out) && fill_relays(t, out) && fill_agents(t, out) &&
+                   fill_unexpected(t, out) && fill_preflight(t, out) &&
+                   fill_timeline(t, closing, out) && truth_search_finish(t, out) &&
+                   truth_fill_judgements(t, closing, out) && findings_make(t, out);
     is_good = is_good && !t->is_out_of_memory && !t->window.is_out_of_memory &&
-              !t->outage.is_out_of_memory && !live_addresses_figures(t->live).is_out_of_memory;
+              truth_failover_has_memory(t) && !live_addresses_figures(t->live).is_out_of_memory;
     if (!is_good) {
         result_free(out);
         return false;

@@ -11,12 +11,18 @@
 
 #include "coordinator/report/result.h"
 #include "coordinator/truth/accounting.h"
+#include "coordinator/truth/lease_times.h"
+#include "coordinator/truth/lens.h"
 #include "coordinator/truth/live_addresses.h"
 #include "coordinator/truth/merge.h"
 #include "coordinator/truth/outage.h"
 #include "coordinator/truth/ramp.h"
+#include "coordinator/truth/renewal_wave.h"
+#include "coordinator/truth/steady.h"
 #include "coordinator/truth/timeline.h"
+#include "coordinator/truth/tries.h"
 #include "coordinator/truth/truth.h"
+#include "coordinator/truth/truth_parts.h"
 #include "coordinator/truth/window.h"
 
 enum { TRUTH_RATE_SECONDS = 8, TRUTH_LEASE_TIMES = 6 };
@@ -25,9 +31,9 @@ enum { TRUTH_RATE_SECONDS = 8, TRUTH_LEASE_TIMES = 6 };
 struct truth_agent_state {
     char name[PLAN_NAME_BYTES];
     bool has_clock, has_offset, has_snapshot_time;
-    int64_t clock_offset_us;
-    uint64_t clock_uncertainty_us;
-    int64_t offset_us; /* agent's t_us to run time, as the latest event was mapped */
+    struct truth_clock clock;
+    uint64_t event_uncertainty_us; /* the largest with which an event was dated */
+    int64_t offset_us;             /* agent's t_us to run time, as the latest event was mapped */
     int64_t snapshot_at_us;
     uint64_t snapshot_sent, snapshot_received;
     uint64_t bound, open;   /* of the latest snapshot; 0 once lost */
@@ -91,8 +97,16 @@ struct truth {
     struct accounting accounting;
     struct live_addresses *live;
     struct outage outage;
+    struct lease_times lease_times;
+    struct renewal_wave renewals;
+    struct steady steady; /* records only where a stage is to become steady */
     struct timeline *timeline;
     struct window window;
+    struct tries tries;
+    struct lens **lenses;  /* by judgement; NULL: it needs none */
+    int64_t *watermark_us; /* per agent; INT64_MIN: none yet */
+    int64_t lens_watermark_us;
+    int64_t measured_from_us[PLAN_STAGES_MAX]; /* of the stages begun */
     struct truth_evidence evidence;
     struct truth_relay *relays; /* of the plan */
     struct truth_server servers[PLAN_SERVERS_MAX];
@@ -114,6 +128,8 @@ struct truth {
     size_t mark_count, mark_capacity;
     struct result_finding findings[RESULT_FINDINGS_MAX];
     size_t finding_count;
+    struct truth_search *search; /* search_state.h; NULL: none has begun */
+    struct result_start_state start_state[PLAN_SERVERS_MAX];
     char lost_text[RESULT_TEXT_BYTES]; /* "a2 at 12.3 s, ..." */
 
     enum run_outcome outcome;
@@ -121,17 +137,3 @@ struct truth {
     size_t reason_count;
     bool is_out_of_memory;
 };
-
-/* The burst of the first acquire stage; false: there was none. */
-bool truth_burst(const struct truth *truth, struct ramp_burst *out);
-/* Agent that plays a client, as its events have shown; 0 when none has come yet. */
-uint32_t truth_agent_of(const void *truth, uint32_t client);
-/* Index of a server in the plan; SIZE_MAX: unknown. */
-size_t truth_server_of(const struct truth *truth, struct ipv4 address);
-/* Clients that started in an acquire stage (or all, JUDGE_ALL_STAGES) and never got a lease. */
-uint64_t truth_unfinished(const struct truth *truth, uint8_t stage);
-/* Merged latencies: of one agent as it counted them, of all agents without warm-ups. */
-void truth_latency(const struct truth *truth, const struct merge_query *query,
-                   struct histogram *out);
-uint64_t truth_sent_total(const struct truth *truth);
-uint64_t truth_received_total(const struct truth *truth);

@@ -92,12 +92,24 @@ static bool reasons_of_judgements(struct result *out, enum judgement_result resu
     return is_any;
 }
 
+/* A search that came to an end of its own says what it found; else the tester was the limit. */
+static bool reasons_of_search(struct result *out)
+{
+    const struct result_search *s = &out->search;
+    if (!s->was_run) {
+        return false;
+    }
+    because(out, "search: %s", s->sentence);
+    return s->limit == SEARCH_LIMIT_TESTER || s->limit == SEARCH_LIMIT_CUT_OFF;
+}
+
 static enum verdict of_completed(const struct truth *t, struct result *out)
 {
     bool is_invalid = t->outcome == OUTCOME_INVALID;
     is_invalid |= reasons_of_findings(out, "tester");
     is_invalid |= reasons_of_findings(out, "bed");
     is_invalid |= reasons_of_accounting(out);
+    is_invalid |= reasons_of_search(out);
     bool is_failed = t->outcome == OUTCOME_FAILED;
     is_failed |= reasons_of_findings(out, "server");
     is_failed |= reasons_of_judgements(out, JUDGEMENT_MISS);

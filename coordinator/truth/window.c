@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/attrs.h"
+#include "coordinator/truth/tries.h"
 
 static void record(struct window *w, uint8_t stage, enum latency_metric metric,
                    enum latency_clock clock, uint64_t us)
@@ -24,36 +25,40 @@ static uint64_t later_by(uint32_t span_us, uint32_t earlier_us)
     return span_us > earlier_us ? span_us - earlier_us : 0;
 }
 
-static void record_acquire_parts(struct window *w, const struct event *e)
+bool window_latency_us(const struct event *e, enum latency_metric metric, enum latency_clock clock,
+                       uint64_t *out_us)
 {
-    if (e->offer_us == EVENT_SPAN_NONE) {
-        return;
+    bool is_answered = e->result == EVENT_ACK || e->result == EVENT_CHANGED;
+    bool has_spans = e->wait_us != EVENT_SPAN_NONE && e->took_us != EVENT_SPAN_NONE;
+    if (!is_answered || !has_spans) {
+        return false;
     }
-    uint64_t queued_us = later_by(e->wait_us, e->took_us);
-    uint64_t answer_us = later_by(e->took_us, e->offer_us);
-    record(w, e->stage, LATENCY_DISCOVER_OFFER, LATENCY_INTENDED, e->offer_us + queued_us);
-    record(w, e->stage, LATENCY_DISCOVER_OFFER, LATENCY_FROM_SEND, e->offer_us);
-    record(w, e->stage, LATENCY_REQUEST_ACK, LATENCY_INTENDED, answer_us);
-    record(w, e->stage, LATENCY_REQUEST_ACK, LATENCY_FROM_SEND, answer_us);
+    bool is_intended = clock == LATENCY_INTENDED;
+    if (tries_metric_of(e->kind) == metric) {
+        *out_us = is_intended ? e->wait_us : e->took_us;
+        return true;
+    }
+    bool has_parts = e->kind == EVENT_ACQUIRE && e->offer_us != EVENT_SPAN_NONE;
+    if (has_parts && metric == LATENCY_DISCOVER_OFFER) {
+        *out_us = e->offer_us + (is_intended ? later_by(e->wait_us, e->took_us) : 0);
+        return true;
+    }
+    if (has_parts && metric == LATENCY_REQUEST_ACK) {
+        *out_us = later_by(e->took_us, e->offer_us);
+        return true;
+    }
+    return false;
 }
 
 void window_event(struct window *w, const struct event *e)
 {
-    static const enum latency_metric metric[EVENT_KIND_COUNT] = {
-        [EVENT_ACQUIRE] = LATENCY_ACQUIRE,      [EVENT_RENEW] = LATENCY_RENEW,
-        [EVENT_REBIND] = LATENCY_REBIND,        [EVENT_REBOOT] = LATENCY_REBOOT,
-        [EVENT_INFORM] = LATENCY_INFORM,        [EVENT_RELEASE] = LATENCY_METRIC_COUNT,
-        [EVENT_DECLINE] = LATENCY_METRIC_COUNT, [EVENT_EXPIRE] = LATENCY_METRIC_COUNT,
-    };
-    bool is_answered = e->result == EVENT_ACK || e->result == EVENT_CHANGED;
-    bool has_spans = e->wait_us != EVENT_SPAN_NONE && e->took_us != EVENT_SPAN_NONE;
-    if (!is_answered || !has_spans || metric[e->kind] == LATENCY_METRIC_COUNT) {
-        return;
-    }
-    record(w, e->stage, metric[e->kind], LATENCY_INTENDED, e->wait_us);
-    record(w, e->stage, metric[e->kind], LATENCY_FROM_SEND, e->took_us);
-    if (e->kind == EVENT_ACQUIRE) {
-        record_acquire_parts(w, e);
+    for (unsigned m = 0; m <= LATENCY_INFORM; m++) {
+        for (unsigned c = 0; c < LATENCY_CLOCK_COUNT; c++) {
+            uint64_t us = 0;
+            if (window_latency_us(e, (enum latency_metric)m, (enum latency_clock)c, &us)) {
+                record(w, e->stage, (enum latency_metric)m, (enum latency_clock)c, us);
+            }
+        }
     }
 }
 
@@ -65,14 +70,20 @@ void window_add(const struct window *w, uint32_t stage, enum latency_metric metr
     }
 }
 
+void window_forget(struct window *w, uint32_t stage)
+{
+    for (unsigned m = 0; m < LATENCY_METRIC_COUNT; m++) {
+        for (unsigned c = 0; c < LATENCY_CLOCK_COUNT; c++) {
+            free(w->of[stage][m][c]);
+            w->of[stage][m][c] = NULL;
+        }
+    }
+}
+
 void window_fini(struct window *w)
 {
     for (unsigned s = 0; s < PLAN_STAGES_MAX; s++) {
-        for (unsigned m = 0; m < LATENCY_METRIC_COUNT; m++) {
-            for (unsigned c = 0; c < LATENCY_CLOCK_COUNT; c++) {
-                free(w->of[s][m][c]);
-            }
-        }
+        window_forget(w, s);
     }
     *w = (struct window){0};
 }

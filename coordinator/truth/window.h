@@ -22,9 +22,15 @@ struct window {
     bool is_out_of_memory;
 };
 
+/* False: the event has no such latency (other metric, no ACK). */
+bool window_latency_us(const struct event *e, enum latency_metric metric, enum latency_clock clock,
+                       uint64_t *out_us);
+
 /* An answered exchange of the event's stage that was due inside the measured window. */
 void window_event(struct window *w, const struct event *e);
 /* Adds to `into`; nothing where nothing was recorded. */
 void window_add(const struct window *w, uint32_t stage, enum latency_metric metric,
                 enum latency_clock clock, struct histogram *into);
+/* What was recorded of a stage was not in its window after all. */
+void window_forget(struct window *w, uint32_t stage);
 void window_fini(struct window *w);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* What the readers of lease_book.h share; nobody else includes it. Pure. */
+#pragma once
+
+#include "coordinator/truth/lease_book.h"
+
+/* The state an address is in from here on; later calls win. */
+void lease_book_put(struct lease_book *book, struct ipv4 addr, struct mac mac,
+                    enum book_state state);
+/* "02:00:5e:10:00:01", not terminated. */
+NODISCARD bool lease_book_mac(const char *text, size_t bytes, struct mac *out);
