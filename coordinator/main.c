@@ -12,8 +12,11 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"run", cmd_run, "play a scenario with a fleet of agents, judge and report"},
+    {"stop", cmd_stop, "end a run from another terminal, in order or at once"},
     {"check", cmd_check, "show what a scenario would do; sends nothing"},
     {"report", cmd_report, "print the report of a run again"},
+    {"compare", cmd_compare, "is one run worse than another?"},
+    {"cleanup", cmd_cleanup, "give back the leases that a run has left at the servers"},
     {"export", cmd_export, "the results of a run as CSV"},
     {"testbed", cmd_testbed, "what the test bed scripts need to know of a scenario"},
     {"keys", cmd_keys, "make, list and revoke the keys of coordinator and agents"},

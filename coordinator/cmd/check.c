@@ -8,46 +8,67 @@
 #include <string.h>
 
 #include "coordinator/cmd/options.h"
+#include "coordinator/plan/change_request.h"
 #include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_wave.h"
+#include "coordinator/truth/judge.h"
 #include "proto/plan.h"
 
-enum { ROW_REFERENCE, ROW_EFFECTIVE, ROW_COUNT };
-enum { COMPRESSION_BYTES = 4096, COLUMNS = 98 };
+enum { ROW_REFERENCE, ROW_EFFECTIVE, ROW_METRICS, ROW_CHANGE, ROW_COUNT };
+enum { SENTENCES_BYTES = 8192, COLUMNS = 98 };
 
 static const struct option_row flags[ROW_COUNT] = {
     [ROW_REFERENCE] = {.name = "--reference", .help = "describe every key of the scenario file"},
     [ROW_EFFECTIVE] = {.name = "--effective", .help = "print the scenario with all defaults"},
+    [ROW_METRICS] = {.name = "--metrics", .help = "list what judgements can be about"},
+    [ROW_CHANGE] = {.name = "--change-request",
+                    .help = "print one page for those who must agree to the test"},
 };
 
 static void print_help(void)
 {
     (void)puts(
-        "usage: leaseherd check SCENARIO [--effective]\n"
-        "       leaseherd check --reference\n"
+        "usage: leaseherd check SCENARIO [--effective | --change-request]\n"
+        "       leaseherd check --reference | --metrics\n"
         "\n"
         "Reads the scenario and shows the plan: which address carries which relay, clients,\n"
-        "packet rates, memory, and what the load equals at the production lease time. Sends\n"
-        "nothing. With errors: all of them, each with its line, and exit code 2.\n");
+        "packet rates, memory, the waves of renewals to come, the commands of events, and what\n"
+        "the load equals at the production lease time. Sends nothing and runs nothing. With\n"
+        "errors: all of them, each with its line, and exit code 2.\n");
     options_print(stdout, flags, ROW_COUNT);
+}
+
+static void print_server(const struct scenario_server *server)
+{
+    static const char *const sources[] = {
+        [LEASES_UNKNOWN] = "its leases cannot be looked at (`leases` is not given)",
+        [LEASES_DHCPD_FILE] = "leases from dhcpd's file ",
+        [LEASES_KEA_FILE] = "leases from Kea's file ",
+        [LEASES_KEA_SOCKET] = "leases from Kea's socket ",
+        [LEASES_QUERY] = "leases by DHCPLEASEQUERY",
+    };
+    char address[IPV4_TEXT_BYTES];
+    (void)printf("  %-20s %-15s %s%s\n", server->name, inet_text(server->address, address),
+                 sources[server->lease_source], server->lease_path);
 }
 
 static void print_heading(const struct scenario *s, const struct forecast *f)
 {
     static const char *const paths[] = {"auto", "routed", "egress", "relayed", "dnat"};
+    static const char *const identities[] = {"fresh", "fixed", "returning "};
     char text[IPV4_NET_TEXT_BYTES];
     (void)printf("scenario %s: %" PRIu64 " clients, %zu relay%s, %zu server%s\n", s->name,
                  f->clients, s->relays.count, s->relays.count == 1 ? "" : "s", s->servers.count,
                  s->servers.count == 1 ? "" : "s");
     (void)printf("  block %s (an offer outside is never requested), client path %s\n",
                  inet_net_text(s->block, text), paths[s->client_path]);
-    (void)printf("  seed %" PRIu64 ", identity %s\n\n", s->seed,
-                 s->identity == IDENTITY_FIXED ? "fixed" : "fresh");
+    (void)printf("  seed %" PRIu64 ", identity %s%s\n\n", s->seed, identities[s->identity],
+                 s->returning);
 
     const struct scenario_server *servers = s->servers.items;
     (void)printf("servers\n");
     for (size_t i = 0; i < s->servers.count; i++) {
-        char address[IPV4_TEXT_BYTES];
-        (void)printf("  %-20s %s\n", servers[i].name, inet_text(servers[i].address, address));
+        print_server(&servers[i]);
     }
 }
 
@@ -86,6 +107,14 @@ static void print_rate(double per_s, bool is_upper_bound, char *out, size_t size
     }
 }
 
+static const char *kind_text(const struct scenario_stage *stage)
+{
+    if (stage->is_until_steady) {
+        return "steady";
+    }
+    return stage->kind == PLAN_LOAD ? "search" : plan_stage_kind_name(stage->kind);
+}
+
 static void print_stages(const struct scenario *s, const struct forecast *f)
 {
     const struct scenario_stage *stages = s->stages.items;
@@ -105,8 +134,8 @@ static void print_stages(const struct scenario *s, const struct forecast *f)
         print_rate(made->exchanges_per_s, made->is_upper_bound, rate, sizeof(rate));
         print_rate(made->packets_sent_per_s, made->is_upper_bound, packets, sizeof(packets));
         (void)printf("  %-20s %-8s %-16s %12" PRIu64 " %12s %14s %10" PRIu64 " s %8" PRIu64 " s\n",
-                     stages[i].name, plan_stage_kind_name(stages[i].kind), pace, made->exchanges,
-                     rate, packets, made->at_least_ns / NS_PER_S, stages[i].timeout_ns / NS_PER_S);
+                     stages[i].name, kind_text(&stages[i]), pace, made->exchanges, rate, packets,
+                     made->at_least_ns / NS_PER_S, stages[i].timeout_ns / NS_PER_S);
     }
     (void)printf("  A batch has no rate of its own: its figures are bounds, from limits.packets. A "
                  "hold renews at\n  T1 (half the lease), a packet out and one back each; what was "
@@ -116,8 +145,8 @@ static void print_stages(const struct scenario *s, const struct forecast *f)
 static void print_totals(const struct scenario *s, const struct forecast *f)
 {
     (void)printf("\nforecast (without retransmissions)\n");
-    (void)printf("  packets   %" PRIu64 " sent at least, at most %" PRIu64 "/s over the fleet\n",
-                 f->packets_sent, s->packets_milli_per_s / 1000);
+    (void)printf("  packets   %" PRIu64 " sent at %s, at most %" PRIu64 "/s over the fleet\n",
+                 f->packets_sent, s->has_search ? "most" : "least", s->packets_milli_per_s / 1000);
     (void)printf("  time      at least %" PRIu64 " s, the run ends after %" PRIu64 " s\n",
                  f->at_least_ns / NS_PER_S, s->time_ns / NS_PER_S);
     (void)printf("  addresses %" PRIu64 " of %" PRIu64 " in the subnets\n", f->clients,
@@ -165,13 +194,41 @@ static void print_wrapped(const char *text)
     (void)printf("  %s\n", text);
 }
 
-static void print_compression(const struct scenario *s)
+/* Sentences of a forecast, one a line, under their heading; nothing when there are none. */
+static void print_sentences(const char *heading, const struct scenario *s,
+                            void (*make)(const struct scenario *, char *, size_t))
 {
-    char text[COMPRESSION_BYTES];
-    forecast_compression(s, text, sizeof(text));
-    (void)printf("\ncompression\n");
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+    char text[SENTENCES_BYTES], *rest = NULL;
+    make(s, text, sizeof(text));
+    if (text[0] != '\0') {
+        (void)printf("\n%s\n", heading);
+    }
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         print_wrapped(line);
+    }
+}
+
+static void print_events(const struct scenario *s)
+{
+    const struct scenario_event *events = s->events.items;
+    bool has_reset = s->has_search && s->search.reset[0] != '\0';
+    if (s->events.count > 0 || has_reset) {
+        (void)printf("\nevents\n");
+    }
+    for (size_t i = 0; i < s->events.count; i++) {
+        (void)printf("  %g s after the begin of %s: \"%s\"\n",
+                     (double)events[i].at_ns / (double)NS_PER_S,
+                     events[i].stage[0] != '\0' ? events[i].stage : "the run", events[i].name);
+        if (events[i].run[0] != '\0') {
+            (void)printf("    would run on this machine, with --allow-actions: %s\n",
+                         events[i].run);
+        }
+    }
+    if (has_reset) {
+        (void)printf("  between two searches: reset\n"
+                     "    would run on this machine, with --allow-actions: %s\n",
+                     s->search.reset);
     }
 }
 
@@ -191,8 +248,12 @@ static int print_plan(const char *path, const struct scenario *s)
     print_relays(s, plan);
     print_stages(s, f);
     print_totals(s, f);
+    print_events(s);
     print_judgements(s);
-    print_compression(s);
+    print_sentences("search", s, forecast_search_text);
+    print_sentences("waves of renewals", s, forecast_waves_text);
+    print_sentences("compression", s, forecast_compression);
+    print_sentences("housekeeping of the servers", s, forecast_housekeeping);
     if (f->warning_count > 0) {
         (void)printf("\nwarnings\n");
     }
@@ -218,10 +279,52 @@ static int print_made(char *text)
     return CMD_PASS;
 }
 
+static int print_metrics(void)
+{
+    (void)printf("%-34s %-5s %-5s %-5s %s\n", "METRIC", "UNIT", "IN", "OVER", "MEANS");
+    for (size_t i = 0; i < judge_metric_count(); i++) {
+        struct judge_metric_info info;
+        judge_metric_get(i, &info);
+        (void)printf("%-34s %-5s %-5s %-5s %s\n", info.name, info.unit[0] != '\0' ? info.unit : "-",
+                     info.takes_stage ? "yes" : "-", info.takes_window ? "yes" : "-", info.help);
+    }
+    (void)printf("\nA judgement is METRIC COMPARISON VALUE [over WINDOW] [in STAGE] [after|except "
+                 "DURATION after\n\"EVENT\"]; COMPARISON is one of == != < <= > >=, VALUE has the "
+                 "unit: 500ms, 600/s, 99.9%%.\nIN: also `after` and `except`.\n");
+    return CMD_PASS;
+}
+
+static int print_change_request(const char *path, const struct scenario *s)
+{
+    struct forecast *f = malloc(sizeof(*f));
+    char *text = NULL;
+    if (f != NULL) {
+        forecast_make(s, f);
+        text = change_request(s, f, path);
+    }
+    free(f);
+    return print_made(text);
+}
+
+/* What needs no scenario. */
+static int print_without_scenario(const struct option_row *rows, size_t arg_count, const char *arg)
+{
+    bool is_reference = rows[ROW_REFERENCE].is_given;
+    if (arg_count > 0) {
+        return cmd_usage_error("check", "%s takes no scenario; leave out %s",
+                               is_reference ? "--reference" : "--metrics", arg);
+    }
+    if (is_reference && rows[ROW_METRICS].is_given) {
+        return cmd_usage_error("check",
+                               "--reference and --metrics are two lists; give one of them");
+    }
+    return is_reference ? print_made(scenario_reference()) : print_metrics();
+}
+
 int cmd_check(int argc, char **argv)
 {
     struct option_row rows[ROW_COUNT];
-    const char *args[1];
+    const char *args[1] = {""};
     size_t count = 0;
     char why[OPTIONS_WHY_BYTES];
 
@@ -233,10 +336,12 @@ int cmd_check(int argc, char **argv)
     if (!options_parse(argc, argv, rows, ROW_COUNT, args, ARRAY_LEN(args), &count, why)) {
         return cmd_usage_error("check", "%s", why);
     }
-    if (rows[ROW_REFERENCE].is_given) {
-        return count == 0 ? print_made(scenario_reference())
-                          : cmd_usage_error("check", "--reference takes no scenario; leave out %s",
-                                            args[0]);
+    if (rows[ROW_REFERENCE].is_given || rows[ROW_METRICS].is_given) {
+        return print_without_scenario(rows, count, args[0]);
+    }
+    if (rows[ROW_EFFECTIVE].is_given && rows[ROW_CHANGE].is_given) {
+        return cmd_usage_error("check",
+                               "--effective and --change-request are two texts; give one of them");
     }
     if (count == 0) {
         return cmd_usage_error("check", "which scenario? write leaseherd check SCENARIO.yaml");
@@ -246,7 +351,13 @@ int cmd_check(int argc, char **argv)
     if (code != CMD_PASS) {
         return code;
     }
-    code = rows[ROW_EFFECTIVE].is_given ? print_made(scenario_print(&s)) : print_plan(args[0], &s);
+    if (rows[ROW_EFFECTIVE].is_given) {
+        code = print_made(scenario_print(&s));
+    } else if (rows[ROW_CHANGE].is_given) {
+        code = print_change_request(args[0], &s);
+    } else {
+        code = print_plan(args[0], &s);
+    }
     scenario_free(&s);
     return code;
 }

@@ -26,8 +26,11 @@ enum cmd_exit {
 };
 
 int cmd_run(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_cleanup(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_testbed(int argc, char **argv);
 int cmd_keys(int argc, char **argv);

@@ -10,7 +10,7 @@
 #include "coordinator/run/roster.h"
 #include "coordinator/run/run.h"
 
-enum { OPT_LOCAL, OPT_AGENTS, OPT_LISTEN, OPT_KEYS, OPT_RUN_DIR, OPT_WAIT, OPT_COUNT };
+enum { OPT_LOCAL, OPT_AGENTS, OPT_LISTEN, OPT_KEYS, OPT_RUN_DIR, OPT_WAIT, OPT_ACTIONS, OPT_COUNT };
 enum { DEFAULT_PORT = 6767, HOST_BYTES = 256 };
 #define DEFAULT_WAIT_NS (120 * NS_PER_S)
 
@@ -23,7 +23,8 @@ static void help(const struct option_row *rows)
     options_print(stdout, rows, OPT_COUNT);
     printf("\nExit code: 0 PASS, 1 FAIL, 2 usage or scenario, 3 INVALID, 4 ABORTED, 5 preflight "
            "refused,\n"
-           "6 internal or resource. Ctrl-C once: stop in order, with a report; twice: at once.\n");
+           "6 internal or resource. Ctrl-C once: stop in order, with a report; twice: at once;\n"
+           "leaseherd stop does the same from another terminal.\n");
 }
 
 /* "ADDR[:PORT]" */
@@ -98,6 +99,8 @@ int cmd_run(int argc, char **argv)
         [OPT_WAIT] = {.name = "--wait",
                       .value = "DURATION",
                       .help = "for the agents to join; default 2m"},
+        [OPT_ACTIONS] = {.name = "--allow-actions",
+                         .help = "run the scenario's own commands (events, reset) on this host"},
     };
     char why[OPTIONS_WHY_BYTES], host[HOST_BYTES];
     const char *path = NULL;
@@ -129,6 +132,7 @@ int cmd_run(int argc, char **argv)
     options.scenario = &scenario;
     options.scenario_path = path;
     options.run_dir = rows[OPT_RUN_DIR].text;
+    options.allows_actions = rows[OPT_ACTIONS].is_given;
     code = run_execute(&options);
     scenario_free(&scenario);
     return code;

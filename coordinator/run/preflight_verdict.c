@@ -38,9 +38,35 @@ static void refuse(struct preflight_verdict *v, const char *finding)
     v->finding = finding;
 }
 
-/* Everything that must hold before paths are compared; false when the relay already fails. */
+/* No server sent this relay an OFFER; `unusable`: packets that came all the same. */
+static void explain_no_offer(const struct plan_relay *relay,
+                             const struct control_preflight_relay *r, uint64_t unusable,
+                             struct preflight_verdict *v)
+{
+    char giaddr[IPV4_TEXT_BYTES];
+    inet_text(relay->giaddr, giaddr);
+    if (unusable > 0) {
+        refuse(v, "no-usable-answer");
+        snprintf(v->reason, sizeof(v->reason),
+                 "relay %s (giaddr %s): %llu packets came back, none of them an answer that a DHCP "
+                 "client may accept; capture udp port 67 there and see who sends them",
+                 relay->name, giaddr, (unsigned long long)unusable);
+        return;
+    }
+    refuse(v, "server-silent");
+    snprintf(v->reason, sizeof(v->reason),
+             "relay %s (giaddr %s): no server answered %u DISCOVERs and their repetitions; check "
+             "that a server is up, knows a subnet for this giaddr and has free addresses, and that "
+             "port 67 can be reached both ways",
+             relay->name, giaddr, (unsigned)r->clients);
+}
+
+/*
+ * Everything that must hold before paths are compared; false when the relay already fails.
+ * `unusable`: packets that came although no relay of the fleet was answered.
+ */
 static bool relay_acquires(const struct plan *plan, const struct control_preflight_relay *r,
-                           struct preflight_verdict *v)
+                           uint64_t unusable, struct preflight_verdict *v)
 {
     const struct plan_relay *relay = &plan->relays[r->relay];
     char giaddr[IPV4_TEXT_BYTES];
@@ -66,13 +92,7 @@ static bool relay_acquires(const struct plan *plan, const struct control_preflig
             "agent",
             relay->name, giaddr, strerror((int)r->send_errno));
     } else if (r->offered == 0 && r->naks == 0) {
-        refuse(v, "server-silent");
-        snprintf(
-            v->reason, sizeof(v->reason),
-            "relay %s (giaddr %s): no server answered %u DISCOVERs and their repetitions; check "
-            "that a server is up, knows a subnet for this giaddr and has free addresses, and that "
-            "port 67 can be reached both ways",
-            relay->name, giaddr, (unsigned)r->clients);
+        explain_no_offer(relay, r, unusable, v);
     } else if (r->naks > 0) {
         refuse(v, "server-naks");
         snprintf(
@@ -136,16 +156,27 @@ static void explain_no_path(const struct plan *plan, const struct control_prefli
     }
 }
 
+static bool is_any_answered(const struct control_preflight_relay *reports, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (reports[i].offered > 0 || reports[i].naks > 0 || reports[i].foreign_offers > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void preflight_judge(const struct plan *plan, const struct control_preflight_relay *reports,
-                     size_t report_count, struct preflight_verdict *out)
+                     size_t report_count, uint64_t received, struct preflight_verdict *out)
 {
     static const enum plan_path preference[] = {PLAN_PATH_ROUTED, PLAN_PATH_EGRESS,
                                                 PLAN_PATH_RELAYED};
     memset(out, 0, sizeof(*out));
+    uint64_t unusable = is_any_answered(reports, report_count) ? 0 : received;
     /* A foreign offer anywhere outweighs every other complaint. */
     for (size_t i = 0; i < report_count; i++) {
         struct preflight_verdict v = {0};
-        if (!relay_acquires(plan, &reports[i], &v) &&
+        if (!relay_acquires(plan, &reports[i], unusable, &v) &&
             (out->finding == NULL || v.result == PREFLIGHT_FOREIGN_OFFER)) {
             *out = v;
         }

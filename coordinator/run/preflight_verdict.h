@@ -27,6 +27,9 @@ struct preflight_verdict {
     char reason[400];    /* refused: one sentence; what, where, what to do */
 };
 
-/* `reports` of all relays of the plan, in any order. */
+/*
+ * `reports` of all relays of the plan, in any order; `received`: packets of any kind that the
+ * fleet has got so far, so that silence and answers of no use are told apart.
+ */
 void preflight_judge(const struct plan *plan, const struct control_preflight_relay *reports,
-                     size_t report_count, struct preflight_verdict *out);
+                     size_t report_count, uint64_t received, struct preflight_verdict *out);

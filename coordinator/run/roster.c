@@ -209,12 +209,21 @@ bool roster_has_session_route(const struct roster_agent *a)
     return a->data.size > 0;
 }
 
-bool roster_step_is_done(const struct roster *r, uint32_t stage, uint32_t step)
+void roster_ask(struct roster_agent *a, const struct control_go *go)
+{
+    a->asked.round = go->round;
+    a->asked.stage = go->stage;
+    a->asked.step = go->step;
+}
+
+bool roster_step_is_done(const struct roster *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct roster_agent *a = &r->agents[i];
-        if (!a->is_lost &&
-            !(a->progress.stage == stage && a->progress.step == step && a->progress.is_step_done)) {
+        const struct control_progress *p = &a->progress;
+        bool is_of_it =
+            p->round == a->asked.round && p->stage == a->asked.stage && p->step == a->asked.step;
+        if (!a->is_lost && !(is_of_it && p->is_step_done)) {
             return false;
         }
     }

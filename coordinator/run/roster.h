@@ -47,6 +47,10 @@ struct roster_agent {
     uint64_t final_batch_seq;             /* from the final snapshot */
     uint64_t acked_seq;                   /* last ACK sent */
     struct control_progress progress;
+    struct {
+        uint64_t round;
+        uint32_t stage, step;
+    } asked; /* by the latest GO; PROGRESS of anything else says nothing about it */
     uint64_t received_at_stage_start;
     uint64_t last_event_us; /* agent's clock: newest event received */
 };
@@ -106,8 +110,9 @@ bool roster_is_done(const struct roster_agent *a);
 bool roster_has_clock(const struct roster_agent *a);
 bool roster_has_session_route(const struct roster_agent *a);
 
-/* Every live agent has finished this step of this stage. */
-bool roster_step_is_done(const struct roster *r, uint32_t stage, uint32_t step);
+/* Notes what a GO asks for, and whether every live agent has done what it was last asked. */
+void roster_ask(struct roster_agent *a, const struct control_go *go);
+bool roster_step_is_done(const struct roster *r);
 /* Sums of the latest PROGRESS of all agents. */
 struct control_progress roster_sum(const struct roster *r);
 /*

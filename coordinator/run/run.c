@@ -15,8 +15,11 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/report/problems.h"
+#include "coordinator/report/junit.h"
 #include "coordinator/report/report.h"
+#include "coordinator/run/returning.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_lock.h"
 
 enum { TURN_MS = 5, EXIT_INTERNAL = 6, EXIT_USAGE = 2, EXIT_ABORTED = 4 };
 
@@ -35,7 +38,7 @@ void run_say(struct run *run, const char *text)
 }
 
 /* The run's name: UTC second and four random bytes, so that two runs never share one. */
-static bool make_plan(struct run *run)
+static int make_plan(struct run *run)
 {
     uint8_t id[PLAN_RUN_ID_BYTES];
     char name[64], stamp[32];
@@ -46,16 +49,21 @@ static bool make_plan(struct run *run)
     strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &utc);
     snprintf(name, sizeof(name), "%s-%02x%02x%02x%02x", stamp, id[0], id[1], id[2], id[3]);
     if (!scenario_to_plan(run->scenario, id, name, &run->plan)) {
-        return false;
+        return fail("out of memory", EXIT_INTERNAL);
+    }
+    char why[RETURNING_WHY_BYTES];
+    if (run->scenario->identity == IDENTITY_RETURNING &&
+        !returning_apply(run->scenario->returning, &run->plan, why)) {
+        return fail(why, EXIT_USAGE);
     }
     run->plan_size = plan_encode(&run->plan, NULL, 0);
     run->plan_bytes = malloc(run->plan_size);
     if (run->plan_bytes == NULL) {
-        return false;
+        return fail("out of memory", EXIT_INTERNAL);
     }
     plan_encode(&run->plan, run->plan_bytes, run->plan_size);
     plan_hash(run->plan_bytes, run->plan_size, run->plan_hash);
-    return true;
+    return 0;
 }
 
 static int open_dir(struct run *run)
@@ -65,6 +73,10 @@ static int open_dir(struct run *run)
                             run->dir, why);
     if (rc < 0) {
         return fail(why, rc == -EEXIST || rc == -ENAMETOOLONG ? EXIT_USAGE : EXIT_INTERNAL);
+    }
+    run->lock_fd = run_lock_take(run->dir, run->started_wall_s, why);
+    if (run->lock_fd < 0) {
+        return fail(why, EXIT_INTERNAL);
     }
     int log_fd = open(run_dir_path(run->dir, "coordinator.log", path),
                       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -83,6 +95,9 @@ static int open_dir(struct run *run)
     if (run->problems == NULL) {
         return fail(rc == 0 ? "cannot create problems.log in the run directory" : why,
                     EXIT_INTERNAL);
+    }
+    if (run_events_open(run) < 0) {
+        return fail("cannot create actions.log in the run directory", EXIT_INTERNAL);
     }
     return 0;
 }
@@ -132,25 +147,51 @@ static int block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGQUIT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+static void stop_in_order(struct run *run)
+{
+    if (run->truth == NULL) {
+        run_refuse(run, EXIT_ABORTED, "stopped by the operator before the run began");
+        return;
+    }
+    run_say(run, "stopping in order; once more to stop at once");
+    run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_STOP, "stopped by the operator");
+}
+
+static void stop_at_once(struct run *run)
+{
+    if (run->truth == NULL) {
+        stop_in_order(run);
+        return;
+    }
+    truth_outcome(run->truth, OUTCOME_ABORTED,
+                  "stopped at once by the operator; leases were left behind");
+    run->is_stopping = true;
+    run_event_happened(run, RUN_HARD_STOP);
+}
+
+/*
+ * Ctrl-C: in order, the second one at once. SIGTERM and SIGQUIT say which they mean, however
+ * often: `leaseherd stop` twice must not leave leases behind.
+ */
 static void take_signals(struct run *run, int signal_fd)
 {
     struct signalfd_siginfo info;
-    while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (++run->signals == 1 && run->truth != NULL) {
-            run_say(run, "stopping in order; once more to stop at once");
-            run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_STOP, "stopped by the operator");
-        } else if (run->truth == NULL) {
-            run_refuse(run, EXIT_ABORTED, "stopped by the operator before the run began");
-        } else {
-            truth_outcome(run->truth, OUTCOME_ABORTED,
-                          "stopped at once by the operator; leases were left behind");
-            run_event_happened(run, RUN_HARD_STOP);
+    while (run->phase != RUN_OVER &&
+           read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        bool is_at_once =
+            info.ssi_signo == SIGQUIT || (info.ssi_signo == SIGINT && run->was_told_to_stop);
+        if (is_at_once) {
+            stop_at_once(run);
+        } else if (!run->was_told_to_stop) {
+            stop_in_order(run);
         }
+        run->was_told_to_stop = true;
     }
 }
 
@@ -167,7 +208,9 @@ static const char *agent_word(const struct run *run, const struct roster_agent *
 
 static void name_phase(const struct run *run, char *out, size_t size)
 {
-    if (run->phase == RUN_STAGE) {
+    if (run->phase == RUN_STAGE && run_search_is_stage(run, run->stage)) {
+        run_search_describe(run, out, size);
+    } else if (run->phase == RUN_STAGE) {
         snprintf(out, size, "stage %s", run->plan.stages[run->stage].name);
     } else if (run->phase == RUN_GATHER) {
         snprintf(out, size, "gather (%zu of %zu agents)", run->roster.count, run->roster.wanted);
@@ -244,6 +287,7 @@ static void loop(struct run *run, int signal_fd)
         run_commit(run, run->phase == RUN_RECONCILE);
         run_control_tick(run);
         watch_children(run);
+        run_events_tick(run);
         run_phase_tick(run);
         if (run->exit_code < 0) {
             show(run);
@@ -262,6 +306,11 @@ static int print_text(const void *what, FILE *to)
 static int print_json(const void *what, FILE *to)
 {
     return report_write_json(what, to);
+}
+
+static int print_junit(const void *what, FILE *to)
+{
+    return report_write_junit(what, to);
 }
 
 static uint64_t missing_batches(const struct run *run)
@@ -317,6 +366,7 @@ static int report(struct run *run)
     if (!close_problems(run)) {
         truth_outcome(run->truth, OUTCOME_INTERNAL, "problems.log could not be written completely");
     }
+    run_events_finish(run);
     struct truth_closing closing = closing_of(run);
     struct result *result = calloc(1, sizeof(*result));
     char why[RUN_DIR_WHY_BYTES];
@@ -327,16 +377,19 @@ static int report(struct run *run)
     int code = verdict_exit_code(result->verdict.result);
     terminal_done(run->terminal);
     run->terminal = NULL;
-    int shown = report_write_text(result, stdout);
+    int shown = run->options->is_quiet ? 0 : report_write_text(result, stdout);
     if (shown < 0) {
         log_warn("what=report_not_shown errno=%d", -shown); /* it is on disk as well */
     }
     fflush(stdout);
     if (run_dir_print(run->dir, "report.txt", print_text, result, why) < 0 ||
-        run_dir_print(run->dir, "report.json", print_json, result, why) < 0) {
+        run_dir_print(run->dir, "report.json", print_json, result, why) < 0 ||
+        run_dir_print(run->dir, "report.junit.xml", print_junit, result, why) < 0) {
         code = fail(why, EXIT_INTERNAL);
     }
-    printf("\nRun directory: %s\n", run->dir);
+    if (!run->options->is_quiet) {
+        printf("\nRun directory: %s\n", run->dir);
+    }
     result_free(result);
     free(result);
     return code;
@@ -355,6 +408,7 @@ static void close_run(struct run *run)
     if (run->problems != NULL) {
         fclose(run->problems);
     }
+    actions_close(run->actions);
     hub_close(run->hub);
     local_agents_stop(&run->local);
     ledger_close(run->ledger);
@@ -364,14 +418,20 @@ static void close_run(struct run *run)
     free(run->plan_bytes);
     free(run->deferred);
     free(run->preflight);
+    if (run->lock_fd >= 0) {
+        close(run->lock_fd); /* last: `leaseherd stop` takes it for the end of the run */
+    }
 }
 
 static int prepare_world(struct run *run)
 {
-    if (sodium_init() < 0 || !roster_init(&run->roster, run->options->agents) || !make_plan(run)) {
+    if (sodium_init() < 0 || !roster_init(&run->roster, run->options->agents)) {
         return fail("out of memory", EXIT_INTERNAL);
     }
-    int code = open_dir(run);
+    int code = make_plan(run);
+    if (code == 0) {
+        code = open_dir(run);
+    }
     if (code == 0) {
         code = open_hub(run);
     }
@@ -384,6 +444,9 @@ static int prepare_world(struct run *run)
 
 int run_execute(const struct run_options *options)
 {
+    if (run_events_refuse(options)) {
+        return EXIT_USAGE;
+    }
     struct run *run = calloc(1, sizeof(*run));
     int signal_fd = block_signals();
     if (run == NULL || signal_fd < 0) {
@@ -393,6 +456,7 @@ int run_execute(const struct run_options *options)
     run->options = options;
     run->scenario = options->scenario;
     run->exit_code = -1;
+    run->lock_fd = -1;
     run->started_wall_s = clock_realtime_ns() / NS_PER_S;
     int code = prepare_world(run);
     if (code == 0) {

@@ -8,6 +8,13 @@
 #include <stdint.h>
 
 #include "coordinator/plan/scenario.h"
+#include "proto/control.h"
+
+/* Leases of an earlier run that this run's clients take over, see struct control_adopted. */
+struct run_adoption {
+    const struct control_adopted *leases; /* ascending by client */
+    size_t count;
+};
 
 struct run_options {
     const struct scenario *scenario;
@@ -17,8 +24,11 @@ struct run_options {
     const char *listen_host;
     uint16_t listen_port;
     size_t agents;
-    bool is_local;      /* agents are children of this process */
-    uint64_t gather_ns; /* how long to wait for the agents */
+    bool is_local;                       /* agents are children of this process */
+    bool allows_actions;                 /* the scenario's commands may be run on this host */
+    const struct run_adoption *adoption; /* NULL: none; else there is no preflight */
+    bool is_quiet;                       /* the report goes to the run directory only */
+    uint64_t gather_ns;                  /* how long to wait for the agents */
 };
 
 /* Runs it, prints and writes the report, and returns the exit code (DESIGN section 7). */

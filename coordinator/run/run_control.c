@@ -10,11 +10,12 @@
 
 enum { MESSAGES_PER_TURN = 1024 };
 
-/* Until the clock is known samples come fast, then once a second. */
+/* Until the clock is known samples come fast; then often, as two clocks part by up to 1 us a ms. */
 #define CLOCK_FAST_NS   (10 * NS_PER_MS)
-#define CLOCK_SLOW_NS   NS_PER_S
+#define CLOCK_SLOW_NS   (250 * NS_PER_MS)
+#define CLOCK_SHARE_NS  (2500 * NS_PER_US) /* a fleet asks at most 400 times a second */
 #define CLOCK_ANSWER_NS NS_PER_S
-#define CLOCK_ROW_EVERY 5 /* samples between two rows of the ledger's clock table */
+#define CLOCK_ROW_EVERY 4 /* samples between two rows of the ledger's clock table */
 
 static void fill_peer(const struct roster_agent *a, const struct roster_route *route,
                       struct link_peer *out)
@@ -157,9 +158,12 @@ static void handle_clock_reply(struct run *run, struct roster_agent *a,
         return;
     }
     size_t index = roster_index(&run->roster, a);
-    int64_t offset_us = clock_map_offset_ns(&a->clock) / (int64_t)NS_PER_US;
-    uint64_t uncertainty_us = clock_map_uncertainty_ns(&a->clock) / NS_PER_US;
-    truth_agent_clock(run->truth, index, offset_us, uncertainty_us);
+    struct clock_reading clock = clock_map_latest(&a->clock);
+    int64_t offset_us = clock.offset_ns / (int64_t)NS_PER_US;
+    uint64_t uncertainty_us = clock.uncertainty_ns / NS_PER_US + 1;
+    const struct truth_clock known = {offset_us, uncertainty_us, clock_map_rate_ppm(&a->clock),
+                                      a->clock.breaks};
+    truth_agent_clock(run->truth, index, &known);
     if (run->start_ns != 0 && a->clock.count % CLOCK_ROW_EVERY == 0) {
         int64_t to_run_us = -offset_us - (int64_t)(run->start_ns / NS_PER_US);
         if (ledger_add_clock(run->ledger, (uint32_t)index, reply->t2_ns / NS_PER_US, to_run_us,
@@ -292,7 +296,9 @@ void run_receive_control(struct run *run)
 
 static void ask_clock(struct run *run, struct roster_agent *a)
 {
-    uint64_t every_ns = clock_map_is_usable(&a->clock) ? CLOCK_SLOW_NS : CLOCK_FAST_NS;
+    uint64_t share_ns = run->roster.count * CLOCK_SHARE_NS;
+    uint64_t slow_ns = share_ns > CLOCK_SLOW_NS ? share_ns : CLOCK_SLOW_NS;
+    uint64_t every_ns = clock_map_is_usable(&a->clock) ? slow_ns : CLOCK_FAST_NS;
     uint64_t wait_ns = a->clock_id != 0 ? CLOCK_ANSWER_NS : every_ns;
     if (run->now_ns - a->clock_asked_ns < wait_ns) {
         return;

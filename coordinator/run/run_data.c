@@ -59,7 +59,8 @@ static void tell_truth(struct run *run, size_t index, const struct event *e)
 {
     const struct roster_agent *a = &run->roster.agents[index];
     int64_t run_us = agent_run_us(run, a, e->t_us);
-    truth_event(run->truth, index, e, run_us, clock_map_uncertainty_ns(&a->clock) / NS_PER_US);
+    struct clock_reading clock = clock_map_at(&a->clock, e->t_us * NS_PER_US);
+    truth_event(run->truth, index, e, run_us, clock.uncertainty_ns / NS_PER_US + 1);
     log_problem(run, a, e, run_us);
 }
 

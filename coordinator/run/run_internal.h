@@ -1,80 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of one run, shared by run.c (loop), run_phase.c (what each phase
- * does), run_outcome.c (how it ends), run_control.c (CTRL messages) and run_data.c (DATA messages,
- * ledger). Nothing outside coordinator/run includes it.
+ * What the files of a run ask of each other: run.c (loop), run_phase.c (the table's
+ * actions), run_prepare.c (PREPARE to ARM), run_stage.c (stages and steps), run_search.c (the
+ * capacity search), run_events.c (what the scenario has planned for the operator's machine),
+ * run_outcome.c (how it ends), run_control.c (CTRL messages), run_data.c (DATA messages, ledger).
+ * Nothing outside coordinator/run includes it.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "coordinator/plan/scenario.h"
-#include "coordinator/report/terminal.h"
-#include "coordinator/run/hub.h"
-#include "coordinator/run/local_agents.h"
-#include "coordinator/run/roster.h"
-#include "coordinator/run/run.h"
-#include "coordinator/run/run_dir.h"
-#include "coordinator/run/run_fsm.h"
-#include "coordinator/truth/ledger.h"
-#include "coordinator/truth/truth.h"
-
-struct deferred_event {
-    size_t agent;
-    struct event event;
-};
-
-struct run {
-    const struct run_options *options;
-    const struct scenario *scenario;
-    char dir[RUN_DIR_PATH_BYTES];
-
-    struct hub *hub;
-    struct local_agents local;
-    struct roster roster;
-    struct plan plan;
-    uint8_t *plan_bytes;
-    size_t plan_size;
-    uint8_t plan_hash[PLAN_HASH_BYTES];
-
-    struct ledger *ledger;
-    struct truth *truth;
-    struct terminal *terminal;
-    FILE *problems;
-    uint64_t problem_lines, problems_unwritten;
-
-    enum run_phase phase;
-    uint64_t phase_until_ns; /* deadline of the phase or stage; 0: none */
-    uint64_t now_ns;         /* of this turn of the loop */
-    uint64_t ticked_ns;      /* previous turn: a gap is a stall of our own */
-    uint64_t started_wall_s;
-
-    uint64_t start_ns; /* run time 0: the start instant of the first stage; 0: not set yet */
-    struct deferred_event *deferred; /* events that came before it was set */
-    size_t deferred_count, deferred_room;
-
-    uint64_t arm_generation;
-    bool path_is_known;
-    enum plan_path path;
-    struct control_preflight_relay *preflight; /* one per relay share reported */
-    size_t preflight_count;
-
-    uint32_t stage, step;
-    uint64_t step_begun_ns, step_until_ns; /* canaries: deadline */
-    uint64_t step_started_base, step_received_base;
-    bool stage_is_open;
-
-    uint64_t commit_due_ns; /* 0: nothing pending */
-    int exit_code;          /* of a run that ends before there is a report; -1: none */
-    bool is_stopping;       /* an outcome was decided; load is ending */
-    bool releases_leases;   /* in DRAIN */
-    unsigned signals;       /* Ctrl-C count */
-};
+#include "coordinator/run/run_state.h"
 
 /* One message of several lines at most to the operator, beside the live block. */
 void run_say(struct run *run, const char *text);
+
+/* --- run_prepare.c --- */
+
+void run_prepare(struct run *run);
+void run_preflight(struct run *run);
+void run_judge_preflight(struct run *run);
+void run_arm(struct run *run);
+/* A fleet-wide number, exactly, over the agents that are not lost; out[ROSTER_AGENTS_MAX]. */
+void run_split_by_clients(const struct run *run, uint64_t total, uint64_t *out);
+
+/* --- run_stage.c --- */
+
+void run_next_step(struct run *run);
+void run_stage_tick(struct run *run);
+void run_end_stage(struct run *run, bool timed_out); /* does nothing when none is open */
+
+/* Ends the last stage, and with it the load; the outcome is told before. */
+void run_end_last_stage(struct run *run, bool timed_out);
+/* Sends a GO, which is what the agent's PROGRESS is compared with from now on. */
+void run_send_go(struct run *run, struct roster_agent *agent, struct control_message *go);
+
+/* --- run_search.c --- */
+
+bool run_search_is_stage(const struct run *run, uint32_t stage);
+void run_search_begin(struct run *run, uint64_t start_ns);
+void run_search_tick(struct run *run);
+/* "limit: 400/s" for the operator. */
+void run_search_describe(const struct run *run, char *out, size_t size);
+
+/* --- run_events.c --- */
+
+/* True: the scenario has commands that the operator has not allowed; said on stderr. */
+bool run_events_refuse(const struct run_options *options);
+NODISCARD int run_events_open(struct run *run); /* 0 or -errno */
+void run_events_run_begins(struct run *run, uint64_t at_ns);
+void run_events_tick(struct run *run);
+/* Starts the search's reset; run->reset tells what becomes of it. */
+void run_events_reset(struct run *run, uint64_t repeat);
+void run_events_kill_reset(struct run *run, const char *why);
+/* Before the report: what still runs is ended; what failed becomes a finding. */
+void run_events_finish(struct run *run);
 
 /* --- run_phase.c --- */
 

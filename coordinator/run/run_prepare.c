@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* PREPARE, PREFLIGHT and ARM: the plan goes out, the bed is tried, all agents are armed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/plan/deal.h"
+#include "coordinator/run/preflight_verdict.h"
+#include "coordinator/run/run_internal.h"
+
+#define PREPARE_NS   (30 * NS_PER_S)
+#define PREFLIGHT_NS (60 * NS_PER_S)
+#define ARM_NS       (10 * NS_PER_S)
+
+static bool deal_the_plan(struct run *run)
+{
+    size_t count = run->roster.count;
+    struct deal_agent *agents = calloc(count, sizeof(*agents));
+    struct deal_hand *hands = calloc(count, sizeof(*hands));
+    struct diag *why = calloc(1, sizeof(*why));
+    bool ok = agents != NULL && hands != NULL && why != NULL;
+    if (!ok) {
+        run_refuse(run, 6, "out of memory");
+    }
+    for (size_t i = 0; ok && i < count; i++) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        snprintf(agents[i].name, sizeof(agents[i].name), "%s", a->name);
+        agents[i].cores = a->cores;
+        agents[i].addresses = a->addresses;
+        agents[i].address_count = a->address_count;
+    }
+    if (ok) {
+        diag_init(why, run->options->scenario_path);
+        ok = deal_relays(run->scenario, &run->plan, agents, count, hands, why);
+        for (size_t i = 0; i < count; i++) {
+            run->roster.agents[i].hand = hands[i];
+        }
+    }
+    if (!ok && why != NULL && run->exit_code < 0) {
+        char text[DIAG_ITEMS_MAX * (DIAG_TEXT_BYTES + DIAG_FILE_BYTES)];
+        size_t size = diag_print(why, text, sizeof(text) - 1);
+        text[size] = '\0';
+        run_say(run, text);
+        run_refuse(run, 2, "the relays cannot be dealt to these agents, for the reasons above");
+    }
+    free(agents);
+    free(hands);
+    free(why);
+    return ok;
+}
+
+static bool open_books(struct run *run)
+{
+    size_t count = run->roster.count;
+    struct truth_agent *agents = calloc(count, sizeof(*agents));
+    for (size_t i = 0; agents != NULL && i < count; i++) {
+        snprintf(agents[i].name, sizeof(agents[i].name), "%s", run->roster.agents[i].name);
+        agents[i].clients = run->roster.agents[i].hand.clients;
+    }
+    struct truth *truth =
+        agents == NULL ? NULL : truth_new(run->scenario, &run->plan, agents, count);
+    free(agents);
+    if (truth == NULL) {
+        run_refuse(run, 6, "out of memory");
+        return false;
+    }
+    char path[RUN_DIR_PATH_BYTES];
+    int rc =
+        ledger_create(run_dir_path(run->dir, "ledger.db", path), run->plan.run_name, &run->ledger);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = ledger_add_agent(run->ledger, (uint32_t)i, run->roster.agents[i].name,
+                              run->roster.agents[i].epoch);
+    }
+    if (rc < 0) {
+        truth_free(truth);
+        run_refuse(run, 6, "cannot create %s: %s", path,
+                   run->ledger != NULL ? ledger_why(run->ledger) : strerror(-rc));
+        return false;
+    }
+    run->truth = truth;
+    return true;
+}
+
+void run_split_by_clients(const struct run *run, uint64_t total, uint64_t *out)
+{
+    uint64_t weights[ROSTER_AGENTS_MAX];
+    for (size_t i = 0; i < run->roster.count; i++) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        weights[i] = a->is_lost ? 0 : a->hand.clients;
+    }
+    deal_split(total, weights, run->roster.count, out);
+}
+
+void run_prepare(struct run *run)
+{
+    roster_seal(&run->roster);
+    if (!deal_the_plan(run) || !open_books(run)) {
+        return;
+    }
+    uint64_t packets[ROSTER_AGENTS_MAX];
+    run_split_by_clients(run, run->plan.packets_per_s_max, packets);
+    for (size_t i = 0; i < run->roster.count; i++) {
+        struct roster_agent *a = &run->roster.agents[i];
+        struct control_message m = {.kind = CONTROL_PREPARE};
+        m.u.prepare.plan = run->plan_bytes;
+        m.u.prepare.plan_bytes = run->plan_size;
+        memcpy(m.u.prepare.plan_hash, run->plan_hash, PLAN_HASH_BYTES);
+        m.u.prepare.assignment_epoch = 1;
+        m.u.prepare.shares = a->hand.shares;
+        m.u.prepare.share_count = a->hand.share_count;
+        m.u.prepare.packets_per_s_max = packets[i] > 0 ? packets[i] : 1;
+        run_send(run, a, &m);
+    }
+    run->phase_until_ns = run->now_ns + PREPARE_NS;
+}
+
+/* --- PREFLIGHT, ARM --- */
+
+/* Asked before anything is sent: such a plan cannot work with this fleet. */
+static bool subnets_fit_the_path(struct run *run, bool are_whole)
+{
+    enum scenario_path path = run->scenario->client_path;
+    if (are_whole || (path != SCENARIO_PATH_ROUTED && path != SCENARIO_PATH_DNAT)) {
+        return true;
+    }
+    run_refuse(run, 2,
+               "client_path routed and dnat need every subnet at one agent; pin the relays of a "
+               "subnet to one agent, or use client_path: egress");
+    return false;
+}
+
+void run_preflight(struct run *run)
+{
+    if (run->options->adoption != NULL) {
+        /* No lease is made, so none comes back: which way ACKs would take does not matter. */
+        run->path = PLAN_PATH_RELAYED;
+        run_event_happened(run, RUN_PREFLIGHT_PASSED);
+        return;
+    }
+    struct deal_hand hands[ROSTER_AGENTS_MAX];
+    for (size_t i = 0; i < run->roster.count; i++) {
+        hands[i] = run->roster.agents[i].hand;
+    }
+    bool are_whole = deal_subnets_are_whole(&run->plan, hands, run->roster.count);
+    if (!subnets_fit_the_path(run, are_whole)) {
+        return;
+    }
+    struct control_message m = {.kind = CONTROL_PREFLIGHT};
+    m.u.preflight.path_count = preflight_candidates(run->scenario, are_whole, m.u.preflight.path);
+    run_send_all(run, &m);
+    run->phase_until_ns = run->now_ns + PREFLIGHT_NS;
+}
+
+void run_judge_preflight(struct run *run)
+{
+    struct preflight_verdict v;
+    preflight_judge(&run->plan, run->preflight, run->preflight_count,
+                    roster_sum(&run->roster).received, &v);
+    if (v.result == PREFLIGHT_PASSED) {
+        run->path = v.path;
+        run->path_is_known = true;
+        run_event_happened(run, RUN_PREFLIGHT_PASSED);
+        return;
+    }
+    bool is_foreign = v.result == PREFLIGHT_FOREIGN_OFFER;
+    truth_finding(run->truth, v.finding, "error", v.reason, "seen in preflight, before any load",
+                  is_foreign
+                      ? "correct network.block and servers, or keep production pools away from "
+                        "the test relays"
+                      : "mend this and run again; no load was sent");
+    run_stop(run, is_foreign ? OUTCOME_ABORTED : OUTCOME_PREFLIGHT, CLEANUP_ON_FAIL, "%s: %s",
+             v.finding, v.reason);
+}
+
+/* Each agent the leases of its own clients, in messages of a bounded size. */
+static void send_adoption(struct run *run, struct roster_agent *a)
+{
+    enum { ROWS = 4096 };
+    static struct control_adopted rows[ROWS];
+    const struct run_adoption *adoption = run->options->adoption;
+    struct control_message m = {.kind = CONTROL_ADOPT, .u.adopt.leases = rows};
+    for (size_t i = 0; i < adoption->count; i++) {
+        if (roster_plays(a, adoption->leases[i].client)) {
+            rows[m.u.adopt.lease_count++] = adoption->leases[i];
+        }
+        if (m.u.adopt.lease_count == ROWS) {
+            run_send(run, a, &m);
+            m.u.adopt.lease_count = 0;
+        }
+    }
+    if (m.u.adopt.lease_count > 0) {
+        run_send(run, a, &m);
+    }
+}
+
+void run_arm(struct run *run)
+{
+    for (size_t i = 0; i < run->roster.count && run->options->adoption != NULL; i++) {
+        if (!run->roster.agents[i].is_lost) {
+            send_adoption(run, &run->roster.agents[i]);
+        }
+    }
+    struct control_message m = {.kind = CONTROL_ARM};
+    m.u.arm.generation = ++run->arm_generation;
+    m.u.arm.path = (uint32_t)run->path;
+    run_send_all(run, &m);
+    run->phase_until_ns = run->now_ns + ARM_NS;
+}
