@@ -11,6 +11,7 @@ dhcpd_conf() {
 	local host=$1 pool=$2 denied=$3 subnet
 	subnet=$(host_address "$host")
 	printf 'authoritative;\nping-check false;\nlog-facility local7;\n'
+	[[ ${opt[leasequery]} == yes ]] && printf 'allow leasequery;\n'
 	[[ ${opt[dont_use_fsync]} == yes ]] && printf 'dont-use-fsync true;\n'
 	printf 'default-lease-time %d;\nmin-lease-time %d;\nmax-lease-time %d;\n' \
 		"${opt[lease]}" "${opt[lease]}" "${opt[lease]}"

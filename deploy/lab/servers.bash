@@ -43,6 +43,7 @@ server_spawn() {
 	local -a server_command
 	dir=$(state_dir "$lab")/$host
 	if [[ ${opt[servers]} == kea ]]; then kea_command "$dir"; else dhcpd_command "$dir"; fi
+	rm -f "$dir"/*.kea-dhcp4.pid # one that was killed leaves it, and its number may still be a zombie's
 	touch "$dir/log"
 	stat -c %s "$dir/log" >"$dir/log.start" # what an earlier life has logged must not pass for this one's
 	spawn "$lab" "$host" "$dir" "$dir/log" "${server_command[@]}"
@@ -112,6 +113,29 @@ server_kill() {
 	pidfile=$(state_dir "$1")/$2/pid
 	server_signal "$1" "$2" KILL
 	wait_until 5 server_is_dead "$pidfile" || die "the server on $2 of lab '$1' does not die"
+}
+
+# In order, as an init system would: what does not end in five seconds does not end in order.
+server_shutdown() {
+	server_signal "$1" "$2" TERM
+	wait_until 5 server_is_dead "$(state_dir "$1")/$2/pid" || die "the server on $2 of lab '$1' does not end in order"
+}
+
+# The router's end of the cable: the server's own interface stays as it is, as behind a switch.
+server_link() { ip -n "$(netns_name "$1" rtr)" link set "$2" "$3"; }
+
+servers_reset() {
+	local lab=$1 host
+	for host in $(server_hosts); do
+		if ! server_is_dead "$(state_dir "$lab")/$host/pid"; then server_kill "$lab" "$host"; fi
+	done
+	for host in $(server_hosts); do
+		server_configure "$lab" "$host" "${opt[pool]}" ''
+		: >"$(state_dir "$lab")/$host/log"
+		server_spawn "$lab" "$host"
+	done
+	for host in $(server_hosts); do server_await "$lab" "$host"; done
+	[[ ${opt[failover]} == no ]] || pair_await "$lab"
 }
 
 server_start() {
