@@ -284,6 +284,7 @@ json_t *json_agents(const struct result *r, bool *ok)
             {"received", a->received},
             {"send_errors", a->send_errors},
             {"rx_drops", a->rx_drops},
+            {"rx_stamps_replaced", a->rx_stamps_replaced},
         };
         put_counts(one, rows, ARRAY_LEN(rows), a->has_snapshot, ok);
         json_put(one, "send_lag_us", json_count(a->send_lag_us), ok);

@@ -38,6 +38,7 @@ static json_t *json_search_step(const struct result_search_step *s, bool *ok)
     json_put(one, "renew_us", json_search_latency(&s->renew, ok), ok);
     json_put(one, "send_lag_p99_us", json_count(s->send_lag_p99_us), ok);
     json_put(one, "rx_drops", json_count(s->rx_drops), ok);
+    json_put(one, "cached_renewals", json_count(s->cached_renewals), ok);
     json_put(one, "natural_renewals", json_count(s->natural_renewals), ok);
     json_put(one, "flag", json_string(search_flag_name(s->flag)), ok);
     json_put(one, "reason", json_string(s->reason), ok);

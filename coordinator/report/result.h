@@ -92,8 +92,9 @@ struct result_agent {
     char name[PLAN_NAME_BYTES];
     bool is_lost, has_snapshot, has_clock;
     uint64_t clients, sent, received, send_errors, rx_drops;
-    uint64_t send_lag_us;       /* p99 over the run; RESULT_UNKNOWN */
-    uint64_t start_lateness_us; /* largest over the stages; RESULT_UNKNOWN */
+    uint64_t rx_stamps_replaced; /* receive stamps that could not be true: dated when looked at */
+    uint64_t send_lag_us;        /* p99 over the run; RESULT_UNKNOWN */
+    uint64_t start_lateness_us;  /* largest over the stages; RESULT_UNKNOWN */
     int64_t clock_offset_us;
     uint64_t clock_uncertainty_us; /* the largest with which one of its events was dated */
     double clock_rate_ppm;         /* faster than the coordinator's; NAN */

@@ -57,6 +57,7 @@ struct result_search_step {
     struct result_search_latency acquire, renew;
     uint64_t send_lag_p99_us;  /* RESULT_UNKNOWN */
     uint64_t rx_drops;         /* at the agents' own sockets, during the step */
+    uint64_t cached_renewals;  /* of those answered: with the rest of a lease, not a new one */
     uint64_t natural_renewals; /* of clients whose T1 came, in the whole step */
     enum search_flag flag;
     char reason[RESULT_SEARCH_TEXT_BYTES]; /* one sentence; empty for a good step */

@@ -33,13 +33,19 @@ static void write_step(const struct result_search_step *s, FILE *out)
     }
 }
 
+/* An end of a bracket that was not found is open. */
+static const char *end_text(double value, char cell[TEXT_CELL_BYTES])
+{
+    return isfinite(value) ? text_number(value, cell) : "open";
+}
+
 static void write_repeat(const struct result_search *s, size_t index, FILE *out)
 {
     const struct result_search_repeat *r = &s->repeats[index];
     char low[TEXT_CELL_BYTES], high[TEXT_CELL_BYTES];
     (void)fprintf(out, "  repeat %zu of %" PRIu64 ": %s - %s exchanges/s, limit: %s\n", index + 1,
-                  s->repeats_planned, text_number(r->low_per_s, low),
-                  text_number(r->high_per_s, high), search_limit_name(r->limit));
+                  s->repeats_planned, end_text(r->low_per_s, low), end_text(r->high_per_s, high),
+                  search_limit_name(r->limit));
     for (size_t i = 0; i < r->step_count; i++) {
         write_step(&r->steps[i], out);
     }
@@ -49,7 +55,7 @@ static void write_unit(const char *name, double low, double high, FILE *out)
 {
     char a[TEXT_CELL_BYTES], b[TEXT_CELL_BYTES];
     if (isfinite(low) || isfinite(high)) {
-        (void)fprintf(out, "  %-14s %12s - %s\n", name, text_number(low, a), text_number(high, b));
+        (void)fprintf(out, "  %-14s %12s - %s\n", name, end_text(low, a), end_text(high, b));
     }
 }
 
@@ -65,7 +71,7 @@ void text_search(const struct result *r, FILE *out)
     write_unit("exchanges/s", s->low.exchanges_per_s, s->high.exchanges_per_s, out);
     write_unit("DORA/s", s->low.dora_per_s, s->high.dora_per_s, out);
     write_unit("renewals/s", s->low.renewals_per_s, s->high.renewals_per_s, out);
-    write_unit("clients", s->low.clients, s->high.clients, out);
+    write_unit("clients", floor(s->low.clients), floor(s->high.clients), out);
     (void)fputc('\n', out);
     write_terms(s, out);
     (void)fprintf(out, "\n  %9s %9s %9s %9s %7s %7s %9s %9s %9s\n", "planned/s", "planned", "sent",

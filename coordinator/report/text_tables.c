@@ -254,7 +254,10 @@ void text_relays(const struct result *r, FILE *out)
 
 void text_agents(const struct result *r, FILE *out)
 {
-    text_heading(out, "Agents (lag: p99 of how late packets left; lateness: of stage starts)");
+    text_heading(out,
+                 "Agents (lag: p99 of how late packets left; lateness: of stage starts;\n"
+                 "clock: how wrong the times of its events can be; ppm: how much faster its "
+                 "clock runs\nthan the coordinator's, and so much higher are the rates it offers)");
     (void)fprintf(out, "  %-10s %8s %10s %10s %6s %6s %6s %7s %9s %6s %5s\n", "name", "clients",
                   "sent", "received", "errors", "drops", "lag ms", "late ms", "clock+-ms", "ppm",
                   "cpu %");

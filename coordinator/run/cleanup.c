@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "coordinator/run/cleanup_books.h"
+#include "coordinator/run/lease_books.h"
 #include "coordinator/run/cleanup_report.h"
 #include "coordinator/run/returning.h"
 #include "coordinator/run/run_dir.h"
@@ -70,10 +70,10 @@ static int read_ledger(struct cleanup *c)
 
 static int look(struct cleanup *c)
 {
-    struct cleanup_books books;
-    cleanup_books_read(&books, c->options->scenario, stderr);
+    struct lease_books books;
+    lease_books_read(&books, c->options->scenario, stderr);
     bool is_good = leases_left_check(&c->left, &c->plan, books.view, books.count);
-    cleanup_books_free(&books);
+    lease_books_free(&books);
     return is_good ? 0 : fail("out of memory", EXIT_INTERNAL);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/plan/deal.h"
+#include "coordinator/run/lease_books.h"
 #include "coordinator/run/preflight_verdict.h"
 #include "coordinator/run/run_internal.h"
 
@@ -77,6 +78,10 @@ static bool open_books(struct run *run)
         return false;
     }
     run->truth = truth;
+    struct lease_books books;
+    lease_books_read(&books, run->scenario, stderr);
+    lease_books_tell(&books, run->scenario, truth);
+    lease_books_free(&books);
     return true;
 }
 

@@ -19,7 +19,8 @@
 #include "coordinator/truth/table.h"
 
 enum book_state {
-    BOOK_FREE,    /* free, released, expired, handed to the partner */
+    BOOK_FREE,    /* free, released, handed to the partner */
+    BOOK_EXPIRED, /* its time is over, and nobody has had it since */
     BOOK_ACTIVE,  /* leased, and its time is not over */
     BOOK_DECLINED /* abandoned after a DECLINE or an answered ping */
 };
@@ -36,7 +37,7 @@ struct book_lease {
     enum book_state state;
 };
 
-/* `now_s`: UTC seconds; what ended before is BOOK_FREE. Adds to the book. */
+/* `now_s`: UTC seconds; what ended before is BOOK_EXPIRED. Adds to the book. */
 void lease_book_dhcpd(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s);
 void lease_book_kea_csv(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s);
 /* False: not an answer of lease4-get-all, or one that reports an error; `why`: one sentence. */

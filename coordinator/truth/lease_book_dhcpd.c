@@ -12,7 +12,7 @@ enum { LINE_BYTES = 512 };
 struct entry {
     struct ipv4 addr;
     struct mac mac;
-    bool is_active, is_abandoned, has_end;
+    bool is_active, is_expired, is_abandoned, has_end;
     uint64_t end_s;
 };
 
@@ -97,6 +97,7 @@ static bool take_statement(char **words, size_t count, struct entry *e)
 {
     if (count >= 3 && strcmp(words[0], "binding") == 0 && strcmp(words[1], "state") == 0) {
         e->is_active = strcmp(words[2], "active") == 0;
+        e->is_expired = strcmp(words[2], "expired") == 0;
         e->is_abandoned = strcmp(words[2], "abandoned") == 0;
     } else if (count >= 3 && strcmp(words[0], "hardware") == 0) {
         return strcmp(words[1], "ethernet") != 0 ||
@@ -110,9 +111,10 @@ static bool take_statement(char **words, size_t count, struct entry *e)
 static void put(struct lease_book *book, const struct entry *e, uint64_t now_s)
 {
     bool is_over = e->has_end && e->end_s <= now_s;
-    enum book_state state = e->is_abandoned            ? BOOK_DECLINED
-                            : e->is_active && !is_over ? BOOK_ACTIVE
-                                                       : BOOK_FREE;
+    enum book_state state = e->is_abandoned                              ? BOOK_DECLINED
+                            : e->is_active && !is_over                   ? BOOK_ACTIVE
+                            : e->is_expired || (e->is_active && is_over) ? BOOK_EXPIRED
+                                                                         : BOOK_FREE;
     lease_book_put(book, e->addr, e->mac, state);
 }
 

@@ -10,7 +10,7 @@
 #include "coordinator/truth/lease_book_put.h"
 
 /* Lease4 states of Kea: 0 default, 1 declined, 2 expired and reclaimed. */
-enum { KEA_LEASED = 0, KEA_DECLINED = 1, LINE_BYTES = 2048 };
+enum { KEA_LEASED = 0, KEA_DECLINED = 1, KEA_RECLAIMED = 2, LINE_BYTES = 2048 };
 
 enum column {
     COLUMN_ADDRESS,
@@ -30,7 +30,10 @@ static enum book_state state_of(uint64_t state, uint64_t lifetime_s, uint64_t ex
         return BOOK_DECLINED;
     }
     /* A row without a lifetime says that the lease was deleted: released. */
-    return state == KEA_LEASED && lifetime_s > 0 && expire_s > now_s ? BOOK_ACTIVE : BOOK_FREE;
+    if (lifetime_s == 0 || (state != KEA_LEASED && state != KEA_RECLAIMED)) {
+        return BOOK_FREE;
+    }
+    return state == KEA_LEASED && expire_s > now_s ? BOOK_ACTIVE : BOOK_EXPIRED;
 }
 
 /* Cuts a line at its commas in place; Kea writes a comma inside a field as "&#x2c". */

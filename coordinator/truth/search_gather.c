@@ -18,6 +18,8 @@ void search_gather_begin(struct search_gather *g, const struct search_gather_pla
         .slack_us = plan->slack_us,
         .within_us = plan->within_us,
         .rate_per_s = plan->rate_per_s,
+        .lease_s = plan->lease_s,
+        .mclt_s = plan->mclt_s,
     };
     /* From then on as many answers are on their way as at the end; half the step must remain. */
     uint64_t settle_us = plan->within_us < plan->step_us / 2 ? plan->within_us : plan->step_us / 2;
@@ -35,6 +37,16 @@ static void note_pace(struct search_gather *g, int64_t run_us)
     g->pace[at * SEARCH_PACE_SLOTS / span]++;
 }
 
+/*
+ * A server that caches leases (dhcpd: dhcp-cache-threshold, Kea: cache-threshold) answers an early
+ * renewal with the rest of the lease and writes nothing. Servers in failover give the MCLT.
+ */
+static bool is_cached(const struct search_gather *g, const struct event *e)
+{
+    bool is_mclt = g->mclt_s > 0 && e->lease_s + 1 >= g->mclt_s && e->lease_s <= g->mclt_s + 1;
+    return e->kind == EVENT_RENEW && e->lease_s + 1 < g->lease_s && !is_mclt;
+}
+
 static void note_measured(struct search_gather *g, const struct event *e)
 {
     struct search_gather_kind *kind = e->kind == EVENT_RENEW ? &g->renew : &g->acquire;
@@ -50,6 +62,7 @@ static void note_measured(struct search_gather *g, const struct event *e)
     if (!is_answered) {
         return;
     }
+    g->cached += is_cached(g, e);
     g->in_time += e->wait_us <= g->within_us;
     g->late += e->wait_us > g->within_us;
     histogram_record(&kind->intended, (uint64_t)e->wait_us * NS_IN_US);
@@ -158,6 +171,7 @@ void search_gather_close(const struct search_gather *g, uint64_t planned, uint64
         .late = g->late,
         .nak = g->nak,
         .natural_renewals = g->natural_renewals,
+        .cached_renewals = g->cached,
         .send_lag_p99_us = percentile_us(&g->send_lag, 99, g->send_lag.count),
     };
     pace_of(g, out);

@@ -25,6 +25,8 @@ struct search_gather {
 
     uint64_t all, natural_renewals; /* of the whole step */
     uint64_t measured, in_time, late, nak, lost;
+    uint64_t cached; /* renewals answered with less than a whole lease */
+    uint32_t lease_s, mclt_s;
     int64_t pace_from_us; /* answers are counted from here to the end, for their pace */
     uint64_t pace[SEARCH_PACE_SLOTS];
     struct search_gather_kind {
@@ -39,6 +41,7 @@ struct search_gather_plan {
     uint64_t step_us, warmup_us, within_us; /* warm-up < step */
     int64_t slack_us;
     double rate_per_s;
+    uint32_t lease_s, mclt_s; /* expected of an ACK; 0: not known */
 };
 void search_gather_begin(struct search_gather *g, const struct search_gather_plan *plan);
 

@@ -177,6 +177,32 @@ static void put_repeats(struct writer *w, const struct result_search *s)
     }
 }
 
+/* Share of the renewals in good steps that cost the servers no write; 0: none, or not known. */
+static double cached_percent(const struct result_search *s)
+{
+    uint64_t cached = 0, renewed = 0;
+    for (size_t i = 0; i < s->repeat_count; i++) {
+        for (size_t k = 0; k < s->repeats[i].step_count; k++) {
+            const struct result_search_step *step = &s->repeats[i].steps[k];
+            bool is_good = step->flag == SEARCH_GOOD;
+            cached += is_good ? step->cached_renewals : 0;
+            renewed += is_good ? step->renew.answered : 0;
+        }
+    }
+    return renewed == 0 ? 0 : 100 * (double)cached / (double)renewed;
+}
+
+static void put_cache(struct writer *w, const struct result_search *s)
+{
+    double percent = cached_percent(s);
+    if (percent >= 1) {
+        put(w,
+            "; %.0f %% of the renewals got the rest of their lease out of the servers' lease "
+            "cache: renewals at T1 may cost them more",
+            percent);
+    }
+}
+
 static void put_sentence(struct result_search *s)
 {
     struct writer w = {.text = s->sentence, .size = sizeof(s->sentence)};
@@ -194,6 +220,7 @@ static void put_sentence(struct result_search *s)
     if (is_any) {
         put_capacity(&w, s);
         put_repeats(&w, s);
+        put_cache(&w, s);
     }
     if (s->limit == SEARCH_LIMIT_ABOVE_HIGH) {
         put(&w, "; the highest rate asked for was still good: ask for more");

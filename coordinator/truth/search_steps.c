@@ -111,6 +111,8 @@ bool truth_search_step_begin(struct truth *t, const struct truth_search_start *s
         .within_us = c->within_ns / NS_PER_US,
         .slack_us = TRUTH_SEARCH_SLACK_US,
         .rate_per_s = (double)start->rate_milli_per_s / 1000,
+        .lease_s = t->plan->expect_lease_s,
+        .mclt_s = t->plan->expect_mclt_s,
     };
     search_gather_begin(&s->gather, &plan);
     s->is_open = true;

@@ -347,6 +347,7 @@ static void fill_agent(const struct truth *t, size_t i, struct result_agent *out
     }
     out->send_errors = s->counter[COUNTER_send_errors];
     out->rx_drops = s->counter[COUNTER_rx_drops];
+    out->rx_stamps_replaced = s->counter[COUNTER_rx_stamp_replaced];
     if (s->counter[COUNTER_elapsed_ns] > 0) {
         out->cpu_percent =
             100 * (double)s->counter[COUNTER_cpu_ns] / (double)s->counter[COUNTER_elapsed_ns];

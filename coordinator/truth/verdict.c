@@ -93,14 +93,16 @@ static bool reasons_of_judgements(struct result *out, enum judgement_result resu
 }
 
 /* A search that came to an end of its own says what it found; else the tester was the limit. */
-static bool reasons_of_search(struct result *out)
+static bool reasons_of_search(const struct truth *t, struct result *out)
 {
     const struct result_search *s = &out->search;
     if (!s->was_run) {
         return false;
     }
     because(out, "search: %s", s->sentence);
-    return s->limit == SEARCH_LIMIT_TESTER || s->limit == SEARCH_LIMIT_CUT_OFF;
+    /* Servers that fell silent cut it off, too: that is their failure. */
+    bool is_cut_off = s->limit == SEARCH_LIMIT_CUT_OFF && t->outcome != OUTCOME_FAILED;
+    return s->limit == SEARCH_LIMIT_TESTER || is_cut_off;
 }
 
 static enum verdict of_completed(const struct truth *t, struct result *out)
@@ -109,7 +111,7 @@ static enum verdict of_completed(const struct truth *t, struct result *out)
     is_invalid |= reasons_of_findings(out, "tester");
     is_invalid |= reasons_of_findings(out, "bed");
     is_invalid |= reasons_of_accounting(out);
-    is_invalid |= reasons_of_search(out);
+    is_invalid |= reasons_of_search(t, out);
     bool is_failed = t->outcome == OUTCOME_FAILED;
     is_failed |= reasons_of_findings(out, "server");
     is_failed |= reasons_of_judgements(out, JUDGEMENT_MISS);

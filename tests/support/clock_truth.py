@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 DISCOVER, ACK = "1", "5"
+STAMPING_US = 100  # a capture's stamp and a socket's
 
 
 class Axis:
@@ -90,6 +91,9 @@ def main():
         latencies += waits
         print(f"{agent}.events {len(errors)}")
         print(f"{agent}.error_us {max(map(abs, errors), default=float('nan')):.0f}")
+        allowed_us = said["clock_uncertainty_us"] + STAMPING_US
+        print(f"{agent}.outside {sum(abs(e) > allowed_us for e in errors)}")
+        print(f"{agent}.replaced {said['rx_stamps_replaced']}")
         print(f"{agent}.error_begin_us {median(errors[:200]):.0f}")
         print(f"{agent}.error_end_us {median(errors[-200:]):.0f}")
         print(f"{agent}.uncertainty_us {said['clock_uncertainty_us']}")

@@ -121,7 +121,7 @@ enrol() { # I: makes the pair where the agent lives
 	mkdir -m 0700 "$work/a$1" "$work/a$1/state"
 	public=$("$lab" exec "$name/a$1" "$bin/leaseherd-agent" keygen "$work/a$1/key")
 	"$bin/leaseherd" keys agent "a$1" --public "$public" --keys "$work/keys" >/dev/null
-	printf 'servers: [192.168.1.12, 192.168.2.12]\nprefixes: [172.16.0.0/16, 10.0.0.0/8]\n' >"$work/a$1/policy.yaml"
+	printf 'servers: [192.168.1.12, 192.168.2.12]\nprefixes: [172.16.0.0/16, 10.0.0.0/8]\n%s' "${policy_extra:-}" >"$work/a$1/policy.yaml"
 	chmod 0600 "$work/a$1/policy.yaml"
 }
 

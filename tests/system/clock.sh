@@ -10,7 +10,7 @@ source "$(dirname "$0")/../support/fleet.bash"
 
 hold=25s
 if [[ $tier == all ]]; then hold=120s; fi
-stamping_us=100 # a capture's stamp and a socket's, and the tracing of both
+stamping_us=100 # a capture's stamp and a socket's
 
 drift=$bin/leaseherd-drift.so
 faketime=$(dpkg -L libfaketime 2>/dev/null | grep -m1 'libfaketimeMT\.so\.1$' || true)
@@ -122,8 +122,11 @@ judge_clocks() { # NAME
 	expect "$1: PASS" "$code" == 0
 	for i in a1 a2; do
 		expect "$1: $i: its events were found on the wire" "$(truth $i.events)" '>=' 1000
-		expect "$1: $i: run times are inside the printed uncertainty ($(truth $i.uncertainty_us) us)" \
-			"$(truth $i.error_us)" '<=' "$(add "$(truth $i.uncertainty_us) + $stamping_us")"
+		# But for packets whose receive stamp was not believed: those are dated when they were looked at, and counted.
+		expect "$1: $i: run times are inside the printed uncertainty ($(truth $i.uncertainty_us) us), but for $(truth $i.outside)" \
+			"$(truth $i.outside)" '<=' "$(truth $i.replaced)"
+		expect "$1: $i: half of them much closer" "$(add "$(truth $i.error_end_us) | fabs")" '<' 300
+		expect "$1: $i: stamps that were replaced" "$(truth $i.replaced)" '<' "${replaced_most:-30}"
 		expect "$1: $i: which is a useful one" "$(truth $i.uncertainty_us)" '<' "${useful_us:-2000}"
 		expect "$1: $i: no later start than printed" "$(truth $i.first_us)" '<=' \
 			"$(add "$(truth $i.lateness_us) + $(truth $i.uncertainty_us) + $stamping_us")"
@@ -161,7 +164,7 @@ echo +0 >"$work/wall-op"
 measured walls 0 0 0 set_walls
 # faketime leaves the kernel's stamps as they are: on a1 none can be believed any more, and each becomes the instant at
 # which it was looked at. That is the worst a step can do, and it lasts for the rest of the run here.
-stamping_us=20000 judge_clocks walls
-expect "walls: a1: but half of them within a millisecond" "$(add "$(truth a1.error_end_us) | fabs")" '<' 1000
+replaced_most=100000 judge_clocks walls
+expect "walls: a1: its stamps were replaced from then on" "$(truth a1.replaced)" '>' 300
 for i in 0 1; do ask "walls: no clock of agent $i broke" ".agents[$i].clock_breaks" == 0; done
 fleet_end

@@ -93,14 +93,14 @@ static void the_latest_block_of_dhcpd_counts(void **unused)
     lease_book_fini(&book);
 }
 
-static void an_active_lease_whose_time_is_over_is_free(void **unused)
+static void an_active_lease_whose_time_is_over_is_expired(void **unused)
 {
     (void)unused;
     struct lease_book book = {0};
     dhcpd(&book, "lease 10.0.0.1 {\n  ends 0 2024/01/07 00:00:00;\n  binding state active;\n}\n"
                  "lease 10.0.0.2 {\n  ends 0 2024/01/07 00:00:01;\n  binding state active;\n}\n"
                  "lease 10.0.0.3 {\n  ends 4 2024/02/29 00:00:00;\n  binding state active;\n}\n");
-    assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_FREE);
+    assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_EXPIRED);
     assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_ACTIVE);
     assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_ACTIVE);
     lease_book_fini(&book);
@@ -125,8 +125,8 @@ static void the_latest_row_of_kea_counts(void **unused)
     assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_ACTIVE);
     assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_FREE);
     assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_DECLINED);
-    assert_int_equal(state_of(&book, "10.0.0.4"), BOOK_FREE);
-    assert_int_equal(state_of(&book, "10.0.0.5"), BOOK_FREE);
+    assert_int_equal(state_of(&book, "10.0.0.4"), BOOK_EXPIRED);
+    assert_int_equal(state_of(&book, "10.0.0.5"), BOOK_EXPIRED);
     assert_int_equal(state_of(&book, "10.0.0.6"), -1);
     assert_int_equal(state_of(&book, "10.0.0.7"), -1);
     assert_int_equal(book.strange, 2);
@@ -173,7 +173,7 @@ static void leases_are_read_from_keas_answer(void **unused)
     assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_ACTIVE);
     assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_DECLINED);
     assert_int_equal(state_of(&book, "10.0.0.3"), -1);
-    assert_int_equal(state_of(&book, "10.0.0.4"), BOOK_FREE);
+    assert_int_equal(state_of(&book, "10.0.0.4"), BOOK_EXPIRED);
     assert_int_equal(book.strange, 1);
     static const char empty[] = "{\"result\": 3, \"text\": \"0 IPv4 lease(s) found.\"}";
     assert_true(lease_book_kea_json(&book, empty, strlen(empty), NOW_S, why));
@@ -186,7 +186,7 @@ int main(void)
         cmocka_unit_test(garbage_is_counted_and_nothing_else),
         cmocka_unit_test(a_cut_file_loses_only_its_last_entry),
         cmocka_unit_test(the_latest_block_of_dhcpd_counts),
-        cmocka_unit_test(an_active_lease_whose_time_is_over_is_free),
+        cmocka_unit_test(an_active_lease_whose_time_is_over_is_expired),
         cmocka_unit_test(the_latest_row_of_kea_counts),
         cmocka_unit_test(an_answer_of_kea_that_is_none_says_why),
         cmocka_unit_test(leases_are_read_from_keas_answer),

@@ -398,6 +398,30 @@ static void an_answer_in_time_is_no_later_than_asked_for(void **state)
     assert_int_equal(g.acquire.measured, 0);
 }
 
+static void the_rest_of_a_lease_is_an_answer_out_of_a_cache(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t lease_s;
+        bool is_cached;
+    } rows[] = {{600, false}, {599, false}, {598, true}, {60, false}, {61, false}, {30, true}};
+    static struct search_gather g;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        g = gather_of(0);
+        struct event e = early_renewal(1000);
+        e.lease_s = rows[i].lease_s;
+        assert_true(search_gather_event(&g, &e, 5000000));
+        assert_int_equal(g.cached, 0); /* no lease is expected */
+        g.lease_s = 600;
+        g.mclt_s = 60;
+        assert_true(search_gather_event(&g, &e, 5000000));
+        assert_int_equal(g.cached, rows[i].is_cached);
+        e.kind = EVENT_ACQUIRE;
+        assert_true(search_gather_event(&g, &e, 5000000));
+        assert_int_equal(g.cached, rows[i].is_cached);
+    }
+}
+
 static void what_nobody_asked_for_is_not_counted_as_load(void **state)
 {
     (void)state;
@@ -468,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_tester_that_sends_too_little_is_never_the_servers_fault),
         cmocka_unit_test(an_exchange_belongs_to_the_step_it_was_intended_in),
         cmocka_unit_test(an_answer_in_time_is_no_later_than_asked_for),
+        cmocka_unit_test(the_rest_of_a_lease_is_an_answer_out_of_a_cache),
         cmocka_unit_test(what_nobody_asked_for_is_not_counted_as_load),
         cmocka_unit_test(shares_in_whole_exchanges_are_no_shortfall),
     };

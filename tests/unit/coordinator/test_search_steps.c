@@ -23,13 +23,14 @@ struct bed {
     struct truth_fixture f;
     double now_s;
     uint64_t round;
+    uint32_t lease_s; /* of every ACK */
 };
 
 static void bed_init(struct bed *b, const char *run)
 {
     static char text[4096];
     (void)snprintf(text, sizeof(text), "%s%s", TRUTH_FIXTURE_HEAD, run);
-    *b = (struct bed){.now_s = 10};
+    *b = (struct bed){.now_s = 10, .lease_s = 60};
     truth_fixture_init(&b->f, text);
 }
 
@@ -63,7 +64,7 @@ static void play(struct bed *b, size_t agent, unsigned answered_percent, double 
                           .client = (uint32_t)(agent * 100 + i % 100),
                           .stage = 1,
                           .tries = 1,
-                          .lease_s = is_answered ? 60 : 0,
+                          .lease_s = is_answered ? b->lease_s : 0,
                           .offer_us = EVENT_SPAN_NONE,
                           .took_us = (uint32_t)(end_s * 1e6),
                           .wait_us = (uint32_t)(end_s * 1e6)};
@@ -263,6 +264,7 @@ static void a_bracket_is_told_in_all_units(void **state)
     assert_true(isnan(r.search.median_per_s));
     assert_non_null(strstr(r.search.sentence, "sustains between 29"));
     assert_non_null(strstr(r.search.sentence, "one repeat"));
+    assert_null(strstr(r.search.sentence, "cache"));
     char *text = text_of(&r);
     assert_non_null(strstr(text, "Capacity search"));
     for (char *line = strtok(strstr(text, "Capacity search"), "\n"); line != NULL;
@@ -335,6 +337,21 @@ static void three_repeats_have_a_median_and_an_interval(void **state)
     truth_fixture_fini(&b.f);
 }
 
+static void an_answer_out_of_a_lease_cache_is_said_to_be_one(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct result r;
+    bed_init(&b, SEARCH_RUN("1"));
+    b.lease_s = 55;
+    (void)whole_step(&b, 100);
+    close_run(&b, &r);
+    assert_int_equal(r.search.repeats[0].steps[0].cached_renewals, 400);
+    assert_non_null(strstr(r.search.sentence, "100 % of the renewals got the rest of their lease"));
+    result_free(&r);
+    truth_fixture_fini(&b.f);
+}
+
 static void a_search_that_is_cut_off_keeps_what_it_has(void **state)
 {
     (void)state;
@@ -390,6 +407,7 @@ int main(void)
         cmocka_unit_test(a_bracket_is_told_in_all_units),
         cmocka_unit_test(a_search_the_tester_ended_is_invalid),
         cmocka_unit_test(three_repeats_have_a_median_and_an_interval),
+        cmocka_unit_test(an_answer_out_of_a_lease_cache_is_said_to_be_one),
         cmocka_unit_test(a_search_that_is_cut_off_keeps_what_it_has),
         cmocka_unit_test(a_run_without_a_search_says_nothing_of_one),
         cmocka_unit_test(rates_read_like_numbers),
