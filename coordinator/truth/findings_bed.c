@@ -62,16 +62,22 @@ static void rule_wrong_port(const struct truth *t, struct result *out)
 static void rule_no_reply_path(const struct truth *t, struct result *out)
 {
     enum { CERTAIN = 10 };
-    if (out->leases.renewed > 0 || out->leases.rebound < CERTAIN ||
-        t->evidence.renew_gave_up < CERTAIN) {
+    uint64_t ignored = 0; /* a server that is down answers nobody: that is no missing path */
+    for (size_t i = 0; i < t->plan->server_count; i++) {
+        ignored += t->servers[i].renew_ignored;
+    }
+    if (out->leases.renewed > 0 || out->leases.rebound < CERTAIN || ignored < CERTAIN) {
         return;
     }
     struct result_finding *f = findings_add(out, "no-reply-path", "error", "bed");
     if (f != NULL) {
         SUMMARY(f, "no renewal was answered, but rebinding through the relay was: replies to the "
                    "clients' own addresses do not come back");
-        EVIDENCE(f, "%" PRIu64 " renewals reached T2, %" PRIu64 " rebinds were acknowledged",
-                 t->evidence.renew_gave_up, out->leases.rebound);
+        EVIDENCE(f,
+                 "%" PRIu64 " renewals reached T2, %" PRIu64
+                 " of them while the server they asked acknowledged other requests; %" PRIu64
+                 " rebinds were acknowledged",
+                 t->evidence.renew_gave_up, ignored, out->leases.rebound);
         REMEDY(f, "bring replies for the block to the agents (`leaseherd testbed S.yaml show`), or "
                   "use client_path: relayed");
     }

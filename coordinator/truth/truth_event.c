@@ -155,6 +155,7 @@ static void note_server(struct truth *t, const struct event *e, int64_t run_us)
     }
     s->renewed += e->kind == EVENT_RENEW && has_lease(e);
     s->renew_gave_up += is_given_up_at_t2(e);
+    s->renew_ignored += is_given_up_at_t2(e) && s->last_ack_us > begin_us(e, run_us);
 }
 
 static void note_evidence(struct truth *t, const struct event *e, int64_t run_us)

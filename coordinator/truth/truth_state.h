@@ -71,6 +71,7 @@ struct truth_evidence {
 struct truth_server {
     uint64_t acks;                   /* answered exchanges */
     uint64_t renewed, renew_gave_up; /* RENEWs to it */
+    uint64_t renew_ignored;          /* given up although it acknowledged others meanwhile */
     int64_t last_ack_us;             /* INT64_MIN: none */
 };
 

@@ -18,19 +18,16 @@ def ranks(n, p):
     """Largest low with P(B < low) <= 2.5 %, smallest high with P(B >= high) <= 2.5 %, B binomial (n, p)."""
     up, down, scale = p.numerator, p.denominator - p.numerator, p.denominator**n
     limit = TAIL * scale
-    weights = [down**n]  # of 0, 1, 2 ...: comb(n, k) p^k (1-p)^(n-k) times scale; the division leaves no rest
-    for k in range(n):
-        weights.append(weights[k] * (n - k) * up // ((k + 1) * down))
-    assert sum(weights) == scale and weights[n // 2] == math.comb(n, n // 2) * up ** (n // 2) * down ** (n - n // 2)
-    low, below = 0, 0
-    while below + weights[low] <= limit:
-        below += weights[low]
-        low += 1
-    high, above = n + 1, 0
-    while above + weights[high - 1] <= limit:
-        above += weights[high - 1]
-        high -= 1
-    return low, high
+    # weight: comb(n, k) p^k (1-p)^(n-k) times scale. From n downwards, as the percentiles are in the upper half.
+    k, weight, above, high = n, up**n, up**n, n + 1
+    while scale - above > limit:  # above: P(B >= k) times scale
+        if above <= limit:
+            high = k
+        weight = weight * k * down // ((n - k + 1) * up)  # the division leaves no rest
+        k -= 1
+        above += weight
+    assert weight == math.comb(n, k) * up**k * down ** (n - k)
+    return k, high
 
 
 def main():

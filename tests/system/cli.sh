@@ -87,7 +87,7 @@ expect 'misspelt flag of the program' 2 "did you mean '--version'?" -- "$lh" --v
 expect 'misspelt flag of a command' 2 'unknown flag --refrence; did you mean --reference?' -- "$lh" check --refrence
 expect 'flag without value' 2 '--keys needs a value; write --keys DIR' -- "$lh" keys list --keys
 expect 'too many arguments' 2 "'b.yaml' is one argument too many" -- "$lh" check good.yaml b.yaml
-for command in check run report export testbed keys; do
+for command in check run stop report export testbed keys; do
     expect "help of $command" 0 'sage: leaseherd' -- "$lh" $command --help
 done
 

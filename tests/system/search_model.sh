@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR source=../support/fleet.bash
 source "$(dirname "$0")/../support/fleet.bash"
 
-seeds='1 2'
+seeds='1 5'
 if [[ $tier == all ]]; then seeds=$(seq 1 20); fi
 
 reflector=''

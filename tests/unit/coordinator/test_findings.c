@@ -456,6 +456,25 @@ static void a_lost_agent_takes_exactly_its_clients(void **state)
     result_free(&r);
 }
 
+static void a_clock_that_jumped_or_is_hardly_known_is_named(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    const struct truth_clock jumped = {-12345, 900, -200.25, 3}, vague = {77, 150000, 0, 0};
+    truth_stage_begin(f->truth, 0, 0);
+    truth_agent_clock(f->truth, 0, &jumped);
+    truth_agent_clock(f->truth, 1, &vague);
+    truth_fixture_acquire_all(f);
+    f->snapshot[1].counter[COUNTER_rx_stamp_replaced] = 5;
+    expect(f, VERDICT_PASS, "judgements are met", "clock-jumped", &r);
+    assert_non_null(strstr(findings_get(&r, "clock-jumped")->summary, "3 times"));
+    assert_non_null(strstr(findings_get(&r, "clock-uncertain")->summary, "a2"));
+    assert_true(fabs(r.agents[0].clock_rate_ppm + 200.25) < 1e-9);
+    assert_int_equal(r.agents[0].clock_breaks, 3);
+    assert_int_equal(r.agents[1].rx_stamps_replaced, 5);
+    result_free(&r);
+}
+
 static void events_of_clients_the_plan_does_not_have_are_no_crash(void **state)
 {
     struct truth_fixture *f = *state;
@@ -498,6 +517,7 @@ int main(void)
         TEST(failed_sends_are_told_with_their_errno),
         TEST(failed_sends_of_a_path_that_was_only_tried_are_its_answer),
         TEST(a_lost_agent_takes_exactly_its_clients),
+        TEST(a_clock_that_jumped_or_is_hardly_known_is_named),
         TEST(events_of_clients_the_plan_does_not_have_are_no_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -284,6 +284,50 @@ static void a_failover_is_told_as_one(void **state)
     result_free(&r);
 }
 
+/* All renewals are asked of s1 in vain, and all rebinds are answered: by whom tells why. */
+static void rebind_all(struct truth_fixture *f, size_t by_server, struct result *r)
+{
+    truth_fixture_acquire_all(f);
+    truth_stage_begin(f->truth, 1, 2000000);
+    for (uint32_t client = 0; client < 200; client++) {
+        struct event e = truth_fixture_ack(f, EVENT_RENEW, client);
+        double t2_s = 53 + 0.01 * client;
+        e.server = f->plan.servers[0].address;
+        e.result = EVENT_GAVE_UP;
+        e.lease_s = 0;
+        e.took_us = 22000000;
+        truth_fixture_event(f, e, t2_s);
+        e = truth_fixture_ack(f, EVENT_REBIND, client);
+        e.server = f->plan.servers[by_server].address;
+        e.offer_us = 22000000;
+        truth_fixture_event(f, e, t2_s + 0.1);
+    }
+    truth_stage_end(f->truth, 1, 60000000, false);
+    assert_true(truth_fixture_finish(f, 70, r));
+}
+
+static void a_server_that_answers_rebinds_only_lacks_a_path_for_renewals(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    rebind_all(f, 0, &r);
+    assert_non_null(findings_get(&r, "no-reply-path"));
+    assert_int_equal(r.verdict.result, VERDICT_INVALID);
+    result_free(&r);
+}
+
+/* Hot standby: every client was the primary's. */
+static void a_pair_whose_primary_died_lacks_no_path(void **state)
+{
+    struct truth_fixture *f = *state;
+    struct result r;
+    rebind_all(f, 1, &r);
+    assert_null(findings_get(&r, "no-reply-path"));
+    assert_non_null(findings_get(&r, "unanswered-renewals"));
+    assert_int_equal(r.verdict.result, VERDICT_PASS);
+    result_free(&r);
+}
+
 static void an_open_models_rates_are_those_of_its_schedule(void **state)
 {
     (void)state;
@@ -535,6 +579,8 @@ int main(void)
         TEST(a_disk_that_is_full_is_told),
         TEST(a_warm_up_is_drawn_but_not_judged),
         TEST(a_failover_is_told_as_one),
+        TEST(a_server_that_answers_rebinds_only_lacks_a_path_for_renewals),
+        TEST(a_pair_whose_primary_died_lacks_no_path),
         TEST(an_open_models_rates_are_those_of_its_schedule),
         TEST(packets_of_preflight_are_not_drawn_at_the_start),
         TEST(a_lost_agents_clients_are_bound_no_more),
