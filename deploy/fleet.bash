@@ -84,6 +84,44 @@ of() { # KEY: the setting of the host at hand, $name
 	printf '%s' "${setting["$name $1"]:-}"
 }
 
+# ---- what a far side may do here ----
+
+# A host may be somebody else's by now. What it prints is shown and kept here, and some of it decides what comes next:
+# it runs nothing, steers no terminal, fills no disk and holds nobody up for ever.
+readonly ANSWER_BYTES_MAX=65536 ERRORS_KIB_MAX=16384 SENTENCE_MAX=600
+readonly LOG_BYTES_MAX=${LEASEHERD_FLEET_LOG_BYTES:-268435456} # the newest of a log
+readonly PATIENCE_S=${LEASEHERD_FLEET_PATIENCE_S:-180} COPY_PATIENCE_S=1800
+
+visible() { # stdin to stdout: lines of characters one can see
+	LC_ALL=C tr -c '\11\12\40-\176' '?'
+}
+
+sentence() { # TEXT: one line of a bounded length
+	printf '%s' "${1:0:SENTENCE_MAX}" | LC_ALL=C tr -c '\40-\176' '?'
+}
+
+last_error() { tail -c 4096 "$errors" | visible | grep -v '^ *$' | tail -n 1; }
+
+# What the worker computes with, or says to a shell over there, has one form only.
+fact_is_sound() { # KEY VALUE
+	[[ $1 =~ ^[a-z_]+$ ]] || return 1
+	case $1 in
+	uid | gid | free_kib | running | pid | already | for) [[ $2 =~ ^(0|[1-9][0-9]{0,17})?$ ]] ;;
+	effective) [[ $2 =~ ^[0-9a-f]{0,16}$ ]] ;;
+	become) [[ $2 == 'sudo -n' || $2 == 'doas -n' ]] ;;
+	runs_as) [[ $2 == user || $2 == root ]] ;;
+	root) [[ $2 == yes || $2 == no || $2 == sudo || $2 == doas ]] ;;
+	public) [[ $2 =~ ^[!-~]{40}$ ]] ;;
+	esac
+}
+
+must_have() { # KEY...: what the answer to the last question cannot lack
+	local key
+	for key in "$@"; do
+		[[ -n ${fact[$key]:-} ]] || give_up "that host's answer says nothing about '$key': no fleet-host.sh runs there as it was sent"
+	done
+}
+
 # ---- ssh ----
 
 # Each host's worker is a subshell with its own $name, $target, $ssh_options, $become and $fact.
@@ -98,22 +136,28 @@ ssh_begin() {
 	[[ -z $identity ]] || ssh_options+=(-i "$(local_path "$identity")")
 	[[ -z $port ]] || ssh_options+=(-p "$port")
 	# One connection that the later ones share. Where it cannot be shared, ssh makes others by itself.
-	ssh "${ssh_options[@]}" -o ControlMaster=yes -o ControlPersist=60 -- "$target" true \
-		</dev/null >/dev/null 2>"$errors" 3>&- || give_up "$(ssh_sentence)"
+	(
+		ulimit -c 0 -f "$ERRORS_KIB_MAX"
+		exec timeout --foreground -k 5 "$PATIENCE_S" ssh "${ssh_options[@]}" -o ControlMaster=yes -o ControlPersist=60 -- \
+			"$target" true </dev/null >/dev/null 2>"$errors" 3>&-
+	) || give_up "$(ssh_sentence)"
 }
 
 ssh_end() {
 	[[ ! -S $scratch/$index.s ]] || ssh "${ssh_options[@]}" -O exit -- "$target" >/dev/null 2>&1 || true
 }
 
-far() { # COMMAND: with our stdin
-	ssh "${ssh_options[@]}" -- "$target" "$1" 2>"$errors"
+far() { # SECONDS COMMAND: with our stdin
+	(
+		ulimit -c 0 -f "$ERRORS_KIB_MAX"
+		exec timeout --foreground -k 5 "$1" ssh "${ssh_options[@]}" -- "$target" "$2" 2>"$errors"
+	)
 }
 
 ssh_sentence() {
 	local host=${target#*@} port said
 	port=$(of port)
-	said=$(tr -d '\r' <"$errors")
+	said=$(tail -c 65536 "$errors" | visible)
 	case $said in
 	*"IDENTIFICATION HAS CHANGED"*)
 		printf 'the ssh host key of %s is not the one known here: somebody is in between, or the host is new (then: ssh-keygen -R %s)' \
@@ -126,7 +170,7 @@ ssh_sentence() {
 	*"Permission denied"*) printf '%s does not let %s in: no key of yours is in its authorized_keys' "$host" "$target" ;;
 	*"Connection refused"*) printf 'nobody listens for ssh at %s, port %s' "$host" "${port:-22}" ;;
 	*"timed out"*) printf '%s does not answer at port %s: it is off, or a firewall is in between' "$host" "${port:-22}" ;;
-	*) printf 'ssh to %s failed: %s' "$target" "$(tail -n 1 <<<"$said")" ;;
+	*) printf 'ssh to %s failed: %s' "$target" "$(last_error)" ;;
 	esac
 }
 
@@ -139,20 +183,30 @@ ask() {
 	as-root) prefix=$become ;;
 	as-agent) [[ ${fact[runs_as]:-root} == user ]] || prefix=$become ;;
 	esac
-	far "${prefix:+$prefix }sh -s -- $*" <"$here/fleet-host.sh" >"$scratch/$name.out" || got=$?
+	far "$PATIENCE_S" "${prefix:+$prefix }sh -s -- $*" <"$here/fleet-host.sh" 2>/dev/null |
+		head -c "$ANSWER_BYTES_MAX" | visible >"$scratch/$name.out" || got=${PIPESTATUS[0]}
+	[[ $(stat -c %s "$scratch/$name.out") -lt $ANSWER_BYTES_MAX ]] ||
+		give_up "that host's answer to '$1' does not end: no fleet-host.sh runs there as it was sent"
 	while IFS= read -r line; do
-		fact[${line%%=*}]=${line#*=}
-		if [[ $line == sum=*\ * ]]; then
-			line=${line#sum=}
-			fact["sum ${line#* }"]=${line%% *}
-		fi
+		take_fact "$line"
 	done <"$scratch/$name.out"
 	[[ -z ${fact[bad]:-} ]] || give_up "${fact[bad]}"
 	case $got in
 	0) ;;
+	124 | 137) give_up "$1 did not end there within $PATIENCE_S s" ;;
 	255) give_up "$(ssh_sentence)" ;;
-	*) give_up "$1 failed there: $(tail -n 1 "$errors")" ;;
+	*) give_up "$1 failed there: $(last_error)" ;;
 	esac
+}
+
+take_fact() { # LINE
+	local key=${1%%=*} value=${1#*=}
+	[[ $1 == *=* && -n $key ]] || return 0
+	fact_is_sound "$key" "$value" || give_up "that host's answer makes no sense: $1"
+	fact[$key]=$value
+	if [[ $key == sum && $value == *\ * ]]; then
+		fact["sum ${value#* }"]=${value%% *}
+	fi
 }
 
 # ---- what a worker says ----
@@ -160,14 +214,14 @@ ask() {
 good() {
 	ssh_end
 	told=yes
-	printf '%-12s ok    %s\n' "$name" "$*"
+	printf '%-12s ok    %s\n' "$name" "$(sentence "$*")"
 	exit 0
 }
 
 give_up() {
 	ssh_end
 	told=yes
-	printf '%-12s FAIL  %s\n' "$name" "$*"
+	printf '%-12s FAIL  %s\n' "$name" "$(sentence "$*")"
 	exit 1
 }
 

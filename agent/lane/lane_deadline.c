@@ -250,7 +250,12 @@ void lane_abandon(struct lane *lane, uint32_t local)
 {
     struct client *c = lane_client(lane, local);
     timer_wheel_cancel(lane->wheel, local);
+    /* Its deadline will not come any more, and neither will its lease. */
+    bool has_failed = deadline_ns(lane, c) != UINT64_MAX;
     if (!client_has(c, CLIENT_WAITING)) {
+        if (has_failed) {
+            count_failed(lane, local);
+        }
         return;
     }
     enum client_class before = lane_class_of(c);
@@ -261,4 +266,7 @@ void lane_abandon(struct lane *lane, uint32_t local)
         lane_give_up(lane, local);
     }
     lane_recount(lane, before, true, c);
+    if (has_failed) {
+        count_failed(lane, local);
+    }
 }

@@ -236,6 +236,12 @@ static void warn_of_stage(const struct scenario *s, size_t index, struct forecas
              "question down with it; judge latency with `rate` instead of `batch`",
              stage->name);
     }
+    if (stage->kind == PLAN_LOAD && judge_smallest_latency_ns(s, (uint8_t)index) > 0) {
+        warn(f,
+             "stage %s is a search and its latency is judged: the steps that are too fast for the "
+             "servers count too; judge another stage (`in NAME`), or search.low.exchanges_per_s",
+             stage->name);
+    }
     if (stage->kind == PLAN_LOAD) {
         warn_of_search(s, stage, f);
     }

@@ -30,15 +30,14 @@ static double seconds(uint64_t ns)
     return (double)ns / (double)NS_PER_S;
 }
 
-/* Exchanges of one step of the highest rate. */
-static double exchanges_of_step(const struct scenario *s)
+double forecast_search_exchanges(const struct scenario *s)
 {
     return (double)forecast_search_highest(s) / 1000 * seconds(s->search.step_ns);
 }
 
 uint64_t forecast_search_clients(const struct scenario *s)
 {
-    double acquires = forecast_search_acquire_share(s) * exchanges_of_step(s);
+    double acquires = forecast_search_acquire_share(s) * forecast_search_exchanges(s);
     return s->search.bound + (uint64_t)ceil(acquires);
 }
 
@@ -108,6 +107,6 @@ uint64_t forecast_search_packets_max(const struct scenario *s)
         double bisections = ceil(log2(100 / search->resolution_percent)) + 1;
         steps = 1 + 2 + 2 * bisections;
     }
-    double packets = steps * exchanges_of_step(s) * per_exchange * (double)search->repeat;
+    double packets = steps * forecast_search_exchanges(s) * per_exchange * (double)search->repeat;
     return packets > 0 && packets < 1e18 ? (uint64_t)packets : 0;
 }

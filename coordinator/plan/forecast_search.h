@@ -24,6 +24,8 @@ uint64_t forecast_search_highest(const struct scenario *s);
 
 /* Of all exchanges, those that are acquisitions: 0..1. */
 double forecast_search_acquire_share(const struct scenario *s);
+/* Of one step of the highest rate. */
+double forecast_search_exchanges(const struct scenario *s);
 /* Clients one step of the highest rate needs: bound, and one per acquisition. */
 uint64_t forecast_search_clients(const struct scenario *s);
 

@@ -205,6 +205,12 @@ static void check_population(const struct raw_stage *stage, const struct scenari
                  "stage %s: bound is %" PRIu64 " and there are %" PRIu64
                  " clients; lower it or take more clients",
                  stage->name, s->search.bound, clients);
+    } else if (forecast_search_exchanges(s) > PLAN_CLIENTS_MAX) {
+        diag_add(why, stage->kind_line[PLAN_LOAD],
+                 "stage %s: a step of %" PRIu64 " s at %" PRIu64
+                 "/s has more than %d exchanges; take shorter steps or a lower rate",
+                 stage->name, s->search.step_ns / NS_PER_S, forecast_search_highest(s) / 1000,
+                 PLAN_CLIENTS_MAX);
     } else if (needed > clients) {
         diag_add(why, stage->kind_line[PLAN_LOAD],
                  "stage %s: a step of %" PRIu64 " s at %" PRIu64 "/s needs %" PRIu64

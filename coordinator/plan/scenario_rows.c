@@ -202,7 +202,7 @@ static const struct schema_row search_rows[] = {
     { .key = "resolution", .type = SCHEMA_PERCENT, AT(raw_search, resolution_percent), RANGE(1, 100),
       .preset = "5%", .help = "First bad rate and last good rate differ by at most this in the end." },
     { .key = "repeat", .type = SCHEMA_UINT, AT(raw_search, repeat), RANGE(1, 100), .preset = "1",
-      LINE(raw_search, repeat_line), .help = "Whole searches; an interval needs at least 5." },
+      LINE(raw_search, repeat_line), .help = "Whole searches; an interval needs at least 3, and 6 to hold the median in 95 %." },
     { .key = "reset", .type = SCHEMA_TEXT, SIZED(raw_search, reset),
       .help = "Command between two searches, for /bin/sh on the operator's machine; only with "
               "--allow-actions." },

@@ -239,7 +239,8 @@ static void read_capacity(struct reader *r, const json_t *search, struct compare
     for (size_t i = 0; i < json_array_size(repeats); i++) {
         const json_t *repeat = json_array_get(repeats, i);
         double low = number_at(r, repeat, "low_per_s"), high = number_at(r, repeat, "high_per_s");
-        if (isfinite(low) && isfinite(high)) {
+        bool is_found = strcmp(text_at(r, repeat, "limit"), "server") == 0;
+        if (is_found && isfinite(low) && isfinite(high)) {
             out->capacity[out->capacity_count++] = sqrt(low * high);
         }
     }

@@ -27,8 +27,11 @@ static void say_half(const struct result_outage_half *h, char *text, size_t size
                  at == 0 ? "" : "; ", h->server, h->waited, h->in_time, h->unanswered);
     at = strlen(text);
     if (isfinite(h->first_answer_s)) {
-        findings_say(text + at, size - at, "; first answer after %.1f s, median %.1f s",
-                     h->first_answer_s, h->median_answer_s);
+        findings_say(text + at, size - at, "; first answer after %.1f s", h->first_answer_s);
+        at = strlen(text);
+    }
+    if (isfinite(h->median_answer_s)) {
+        findings_say(text + at, size - at, ", median %.1f s", h->median_answer_s);
     }
 }
 

@@ -66,8 +66,9 @@ void search_judge(const struct scenario_search *config, const char *invalid_why,
 
 double search_low_per_s(const struct result_search_step *step)
 {
-    return fmin(step->rate_per_s * (1 - SEARCH_LOW_PERCENT / 100),
-                step->answered_per_s - step->answered_error_per_s);
+    double low_per_s = fmin(step->rate_per_s * (1 - SEARCH_LOW_PERCENT / 100),
+                            step->answered_per_s - step->answered_error_per_s);
+    return fmax(low_per_s, 0);
 }
 
 /* --- the way from step to step --- */

@@ -78,15 +78,23 @@ static struct result_search_units units_of(const struct result_search *s, double
     return u;
 }
 
-/* The first repeat that ended in another way than with a bracket says how the search ended. */
+/*
+ * A tester that was too slow, and then a search that was cut off, say how all of it ended, because
+ * they make the run invalid; else the first repeat that found no bracket.
+ */
 static enum search_limit limit_of(const struct result_search *s)
 {
+    enum search_limit first = SEARCH_LIMIT_SERVER;
+    bool is_cut_off = s->repeat_count < s->repeats_planned;
     for (size_t i = 0; i < s->repeat_count; i++) {
-        if (s->repeats[i].limit != SEARCH_LIMIT_SERVER) {
-            return s->repeats[i].limit;
+        enum search_limit limit = s->repeats[i].limit;
+        if (limit == SEARCH_LIMIT_TESTER) {
+            return limit;
         }
+        is_cut_off = is_cut_off || limit == SEARCH_LIMIT_CUT_OFF;
+        first = first == SEARCH_LIMIT_SERVER ? limit : first;
     }
-    return s->repeat_count < s->repeats_planned ? SEARCH_LIMIT_CUT_OFF : SEARCH_LIMIT_SERVER;
+    return is_cut_off ? SEARCH_LIMIT_CUT_OFF : first;
 }
 
 static void take_interval(struct result_search *s, const struct ends *e, uint64_t seed)

@@ -9,7 +9,7 @@
 
 #include "coordinator/truth/statistics.h"
 
-enum { THIRDS = 3, RATE_PERCENT = 5, TREND_PERCENT = 10, TREND_US = 100, CLIENTS_SLACK = 2 };
+enum { THIRDS = 3, RATE_PERCENT = 5, TREND_PERCENT = 10, TREND_US = 1000, CLIENTS_SLACK = 2 };
 
 bool steady_init(struct steady *s, int64_t lease_us)
 {

@@ -11,7 +11,7 @@
  * with the T1 before, third by third: the same thirds hold the same clients in the
  * same phase of the same burst, so a sawtooth cancels out where a slope over the
  * span would take its flank for a trend. A third has a trend when the medians
- * differ by more than 10 % (and 100 us, what an agent's wake-up can add) *and*
+ * differ by more than 10 % (and 1 ms, what a busy host of an agent can add) *and*
  * their 95 % order-statistic intervals do not meet: a rank test, indifferent to
  * the tails and to the distribution, that noise passes and a ramp of 10 % per T1
  * does not. An unanswered renewal counts as infinitely long.

@@ -59,7 +59,7 @@ static void fill_half(const struct truth *t, size_t server, struct result_outage
         .unanswered = h->unanswered,
         .untimed = h->untimed,
         .first_answer_s = NAN,
-        .median_answer_s = NAN,
+        .median_answer_s = percentile_s(h->answers, 50, 1e6),
         .last_answer_s = NAN,
         .retried = h->retried,
         .retried_longest_s = h->retried == 0 ? NAN : (double)h->retried_longest_us / 1e6,
@@ -68,7 +68,6 @@ static void fill_half(const struct truth *t, size_t server, struct result_outage
     if (h->answers != NULL) {
         out->first_answer_s = (double)h->answers->min_ns / 1e6;
         out->last_answer_s = (double)h->answers->max_ns / 1e6;
-        out->median_answer_s = (double)histogram_percentile_ns(h->answers, 50) / 1e6;
     }
     memcpy(out->answered_by, h->answered_by, sizeof(out->answered_by));
 }

@@ -4,7 +4,8 @@
 
 Standard library only, hence the subset of JSON Schema (draft 07) that
 deploy/report.schema.json uses; a keyword outside the subset is an error, so
-that nothing in the schema goes unchecked. Prints every violation with its path;
+that nothing in the schema goes unchecked. Stricter than JSON Schema in one
+point: a key that is not described is a violation, too. Prints every violation with its path;
 exit 0 when there is none, 1 otherwise, 2 for wrong usage.
 """
 import json
@@ -88,7 +89,7 @@ class Checker:
             if key not in value:
                 self.complain(path, f"lacks the key {key!r}")
         properties = schema.get("properties", {})
-        others = schema.get("additionalProperties", True)
+        others = schema.get("additionalProperties", "properties" not in schema)
         for key, item in value.items():
             if key in properties:
                 self.check(properties[key], item, f"{path}/{key}")

@@ -60,7 +60,7 @@ calmly() { # TEXT: one line, not long, of characters one can see
 
 # ---- numbers that are programs ----
 
-pwn="0+a[\$(touch $work/pwned)]"
+pwn="0+BASH_VERSINFO[\$(touch $work/pwned)0]"
 for verb_fact in status:effective status:for push:free_kib start:pid; do
 	verb=${verb_fact%:*} fact=${verb_fact#*:}
 	answer probe "$probe" "runs_as=user"
@@ -133,7 +133,7 @@ plays status 'yes "an endless complaint" >&2'
 fleet_of status
 calmly "an endless complaint"
 expect "an endless complaint: ends" "$took" '<' 20
-plays status 'sleep 50'
+plays status 'exec sleep 50'
 LEASEHERD_FLEET_PATIENCE_S=3 fleet_of status
 calmly "no answer"
 expect "no answer: is waited for so long" "$took" '<' 15

@@ -113,6 +113,28 @@ static void failed_is_counted_once_at_the_deadline_however_often_a_client_tries(
     assert_int_equal(counter(COUNTER_leases_late_bound), 0);
 }
 
+/* Or `leases.failed == 0` would hold although nobody had a lease. */
+static void who_has_no_lease_when_the_run_ends_before_its_deadline_has_failed(void **state)
+{
+    (void)state;
+    begin(50, 1);
+    world.plan.acquire_tries = 2;
+    world.servers[0].is_silent = true;
+    go();
+    lane_world_run(&world, 20 * NS_PER_S);
+    assert_int_equal(counter(COUNTER_clients_failed), 50);
+    assert_int_equal(counter(COUNTER_leases_failed), 0);
+    lane_world_drain(&world, DRAIN_GRACEFUL, 0);
+    assert_true(lane_world_run_drained(&world, 20 * NS_PER_S));
+    assert_int_equal(counter(COUNTER_leases_failed), 50);
+    assert_int_equal(counter(COUNTER_clients_failed), 50);
+    size_t counted = 0;
+    for (size_t i = 0; i < world.event_count; i++) {
+        counted += (world.events[i].flags & EVENT_DEADLINE) != 0;
+    }
+    assert_int_equal(counted, 50);
+}
+
 static void who_binds_after_the_deadline_is_failed_and_late_bound(void **state)
 {
     (void)state;
@@ -453,6 +475,7 @@ int main(void)
         TEST(a_silent_server_is_asked_four_times_with_doubling_waits_and_one_xid),
         TEST(a_request_nobody_answers_is_given_up_after_its_own_tries),
         TEST(failed_is_counted_once_at_the_deadline_however_often_a_client_tries),
+        TEST(who_has_no_lease_when_the_run_ends_before_its_deadline_has_failed),
         TEST(who_binds_after_the_deadline_is_failed_and_late_bound),
         TEST(a_client_that_gave_up_gets_another_turn_only_in_the_next_acquire_stage),
         TEST(one_reply_of_anybody_ends_the_silent_streak),

@@ -242,7 +242,7 @@ static const char *search_of(double low, double high)
     (void)snprintf(text, sizeof(text),
                    "\"search\": {\"terms\": {}, \"low\": {\"exchanges_per_s\": %g}, "
                    "\"high\": {\"exchanges_per_s\": %g}, \"repeats\": ["
-                   "{\"low_per_s\": %g, \"high_per_s\": %g}]}",
+                   "{\"limit\": \"server\", \"low_per_s\": %g, \"high_per_s\": %g}]}",
                    low, high, low, high);
     return text;
 }
@@ -272,6 +272,19 @@ static void repeats_are_compared_by_how_they_vary(void **state)
     compare_decide(a, 1, b, 1, 1, &r); /* single runs: the brackets do not touch */
     assert_int_equal(r.row[COMPARE_CAPACITY].outcome, COMPARE_WORSE);
     assert_false(r.row[COMPARE_CAPACITY].is_bootstrap);
+}
+
+static void a_search_that_found_no_bracket_has_no_capacity_to_compare(void **state)
+{
+    (void)state;
+    static const char *const search =
+        "\"search\": {\"terms\": {}, \"low\": {\"exchanges_per_s\": 1000},\n"
+        " \"high\": {\"exchanges_per_s\": 8000}, \"repeats\": [\n"
+        " {\"limit\": \"server\", \"low_per_s\": 1900, \"high_per_s\": 2000},\n"
+        " {\"limit\": \"cut-off\", \"low_per_s\": 1000, \"high_per_s\": 8000}]}";
+    struct compare_run run = read_good(report_with("\"search\": null", search));
+    assert_int_equal(run.capacity_count, 1);
+    assert_float_equal(run.capacity[0], sqrt(1900.0 * 2000), 1e-6);
 }
 
 static void what_is_seen_is_said_in_plain_words(void **state)
@@ -376,6 +389,7 @@ int main(void)
         cmocka_unit_test(clients_that_never_finish_are_worse_than_any_latency),
         cmocka_unit_test(counts_differ_when_chance_cannot_explain_it),
         cmocka_unit_test(repeats_are_compared_by_how_they_vary),
+        cmocka_unit_test(a_search_that_found_no_bracket_has_no_capacity_to_compare),
         cmocka_unit_test(what_is_seen_is_said_in_plain_words),
         cmocka_unit_test(the_exit_code_says_what_came_of_it),
     };

@@ -236,7 +236,7 @@ static void the_plan_of_a_search_is_an_upper_bound(void **unused)
         "acquisitions to renewals 1:3",
         "3 times:",
         "leases held at once: 20,000, of them 4,000 for renewals",
-        "`repeat: 5` or more",
+        "`repeat: 3` or more",
         "No `reset` is given",
     };
     check_words(&s, forecast_search_text, words, ARRAY_LEN(words));

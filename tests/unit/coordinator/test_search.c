@@ -102,6 +102,22 @@ static void one_bad_step_alone_proves_nothing(void **state)
     assert_int_equal(rate_now(&s), 1000);
 }
 
+static void an_answer_rate_that_is_all_error_is_no_lower_end_below_nothing(void **state)
+{
+    (void)state;
+    struct scenario_search config = between(10, 20);
+    struct search s;
+    search_init(&s, &config);
+    struct result_search_step step = {.flag = SEARCH_GOOD,
+                                      .rate_per_s = 10,
+                                      .answered_per_s = 10,
+                                      .answered_error_per_s = 12};
+    (void)search_step_done(&s, &step);
+    assert_float_equal(s.repeat.low_per_s, 0, 0);
+    assert_false(bad_twice(&s)); /* 0 to 20 is no bracket yet */
+    assert_int_equal(search_next(&s).kind, SEARCH_ORDER_STEP);
+}
+
 static void two_invalid_steps_end_the_search_at_the_tester(void **state)
 {
     (void)state;
@@ -479,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_first_rate_that_is_bad_leaves_the_lower_end_open),
         cmocka_unit_test(a_last_rate_that_is_good_leaves_the_upper_end_open),
         cmocka_unit_test(one_bad_step_alone_proves_nothing),
+        cmocka_unit_test(an_answer_rate_that_is_all_error_is_no_lower_end_below_nothing),
         cmocka_unit_test(two_invalid_steps_end_the_search_at_the_tester),
         cmocka_unit_test(a_list_of_rates_ends_at_the_first_bad_one),
         cmocka_unit_test(each_repeat_is_followed_by_a_reset_but_the_last),

@@ -307,6 +307,37 @@ static void a_search_the_tester_ended_is_invalid(void **state)
     truth_fixture_fini(&b.f);
 }
 
+static void a_repeat_that_was_not_finished_weighs_more_than_one_that_found_no_end(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_tester;
+        enum search_limit limit;
+    } rows[] = {{true, SEARCH_LIMIT_TESTER}, {false, SEARCH_LIMIT_CUT_OFF}};
+    for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        struct bed b;
+        struct result r;
+        bed_init(&b, SEARCH_RUN("2"));
+        for (unsigned i = 0; i < 3; i++) {
+            (void)whole_step(&b, 100); /* the highest rate, too: its upper end stays open */
+        }
+        truth_search_reset_done(b.f.truth);
+        for (unsigned i = 0; i < 2 && rows[row].is_tester; i++) {
+            begin(&b);
+            play(&b, 0, 100, 0.01, 100);
+            play(&b, 1, 100, 0.01, 80);
+            snapshots(&b, b.now_s + STEP_S + 5);
+            assert_int_equal(close_step(&b).flag, SEARCH_INVALID);
+        }
+        close_run(&b, &r);
+        assert_int_equal(r.search.repeats[0].limit, SEARCH_LIMIT_ABOVE_HIGH);
+        assert_int_equal(r.search.limit, rows[row].limit);
+        assert_int_equal(r.verdict.result, VERDICT_INVALID);
+        result_free(&r);
+        truth_fixture_fini(&b.f);
+    }
+}
+
 static void three_repeats_have_a_median_and_an_interval(void **state)
 {
     (void)state;
@@ -406,6 +437,7 @@ int main(void)
         cmocka_unit_test(the_testers_own_faults_are_never_the_servers),
         cmocka_unit_test(a_bracket_is_told_in_all_units),
         cmocka_unit_test(a_search_the_tester_ended_is_invalid),
+        cmocka_unit_test(a_repeat_that_was_not_finished_weighs_more_than_one_that_found_no_end),
         cmocka_unit_test(three_repeats_have_a_median_and_an_interval),
         cmocka_unit_test(an_answer_out_of_a_lease_cache_is_said_to_be_one),
         cmocka_unit_test(a_search_that_is_cut_off_keeps_what_it_has),

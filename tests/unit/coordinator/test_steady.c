@@ -143,7 +143,7 @@ static void a_ramp_is_never_steady(void **state)
             char why[STEADY_WHY_BYTES];
             double at_s = first_steady(&(struct series){.clump = 1,
                                                         .fuzz = 0.05,
-                                                        .p50_us = 2000,
+                                                        .p50_us = 20000,
                                                         .noise = 0.3,
                                                         .per_t1 = per_t1[i],
                                                         .seed = seed},
