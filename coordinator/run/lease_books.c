@@ -37,7 +37,7 @@ void lease_books_tell(const struct lease_books *books, const struct scenario *sc
 {
     const struct scenario_server *servers = scenario->servers.items;
     for (size_t i = 0; i < books->count; i++) {
-        uint64_t count[BOOK_DECLINED + 1] = {0};
+        uint64_t count[BOOK_STATES] = {0};
         char how[LEASE_SOURCE_NAME_BYTES];
         struct book_lease lease;
         if (books->view[i].book == NULL) {

@@ -2,86 +2,86 @@
 #include "coordinator/run/lease_source.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "coordinator/run/kea_socket.h"
+
 /* A million leases of a pair are 200 MB; what is larger is no lease file of a test. */
-#define BOOK_BYTES_MAX (UINT64_C(1) << 30)
-enum { SOCKET_TIMEOUT_S = 30 };
+#define BOOK_BYTES_MAX  ((size_t)1 << 30)
+#define SOCKET_PATIENCE (60 * NS_PER_S)
 
 struct text {
     char *bytes;
-    size_t size, capacity;
+    size_t size;
 };
 
-static int read_all(int fd, struct text *out)
+static int read_open(int fd, struct text *out)
 {
-    for (;;) {
-        if (out->size == out->capacity) {
-            size_t capacity = out->capacity == 0 ? 1U << 20 : 2 * out->capacity;
-            char *grown = capacity > BOOK_BYTES_MAX ? NULL : realloc(out->bytes, capacity);
-            if (grown == NULL) {
-                return capacity > BOOK_BYTES_MAX ? -EFBIG : -ENOMEM;
-            }
-            out->bytes = grown;
-            out->capacity = capacity;
-        }
-        ssize_t got = read(fd, out->bytes + out->size, out->capacity - out->size);
-        if (got == 0) {
-            return 0;
-        }
+    struct stat about;
+    if (fstat(fd, &about) < 0) {
+        return -errno;
+    }
+    if (!S_ISREG(about.st_mode)) {
+        return S_ISDIR(about.st_mode) ? -EISDIR : -EINVAL;
+    }
+    if ((uint64_t)about.st_size > BOOK_BYTES_MAX) {
+        return -EFBIG;
+    }
+    size_t room = (size_t)about.st_size;
+    out->bytes = malloc(room + 1);
+    if (out->bytes == NULL) {
+        return -ENOMEM;
+    }
+    /* What the server appends meanwhile is for the next look. */
+    while (out->size < room) {
+        ssize_t got = read(fd, out->bytes + out->size, room - out->size);
         if (got < 0 && errno != EINTR) {
             return -errno;
         }
+        if (got == 0) {
+            break;
+        }
         out->size += got > 0 ? (size_t)got : 0;
     }
+    return 0;
 }
 
+/* The caller frees what is in `out`, also after an error. */
 static int read_file(const char *path, struct text *out)
 {
-    FILE *from = fopen(path, "re");
-    if (from == NULL) {
-        return -errno;
+    /* Not blocking: what is no regular file must not hold us up before it is refused. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int rc = fd < 0 ? -errno : read_open(fd, out);
+    if (fd >= 0) {
+        close(fd);
     }
-    int rc = read_all(fileno(from), out);
-    (void)fclose(from);
     return rc;
 }
 
-/* Kea closes the connection after its answer. */
-static int ask_socket(const char *path, const char *question, struct text *out)
+/* What reads well and is something else must not free what it does not know. */
+static int refuse_stranger(const struct scenario_server *server, const char *what,
+                           char why[LEASE_SOURCE_WHY_BYTES])
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        return -ENAMETOOLONG;
-    }
-    memcpy(address.sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    const struct timeval patience = {.tv_sec = SOCKET_TIMEOUT_S};
-    int rc = 0;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-        connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-        send(fd, question, strlen(question), MSG_NOSIGNAL) != (ssize_t)strlen(question)) {
-        rc = errno != 0 ? -errno : -EIO;
-    }
-    rc = rc == 0 ? read_all(fd, out) : rc;
-    (void)close(fd);
-    return rc;
+    (void)snprintf(why, LEASE_SOURCE_WHY_BYTES,
+                   "server %s: %s is no lease file of %s: nothing in it is what that writes; give "
+                   "the file the server has open",
+                   server->name, server->lease_path, what);
+    return -EBADMSG;
 }
 
 /*
  * Kea's clean-up moves the file aside while it works: what it finished is in
  * .completed, what it works on in .2 and .1; the newest rows are in the file itself.
  */
-static int read_kea_files(const char *path, uint64_t now_s, struct lease_book *out)
+static int read_kea_files(const struct scenario_server *server, uint64_t now_s,
+                          struct lease_book *out, char why[LEASE_SOURCE_WHY_BYTES])
 {
     static const char *const parts[] = {".completed", ".2", ".1", ""};
     bool has_completed = false, has_any = false;
@@ -92,10 +92,11 @@ static int read_kea_files(const char *path, uint64_t now_s, struct lease_book *o
         if (has_completed && strcmp(parts[i], ".2") == 0) {
             continue; /* it is what .completed was made from */
         }
-        (void)snprintf(name, sizeof(name), "%s%s", path, parts[i]);
+        (void)snprintf(name, sizeof(name), "%s%s", server->lease_path, parts[i]);
         rc = read_file(name, &text);
-        if (rc == 0) {
-            lease_book_kea_csv(out, text.bytes, text.size, now_s);
+        if (rc == 0 && !lease_book_kea_csv(out, text.bytes, text.size, now_s)) {
+            rc = refuse_stranger(server, "Kea", why);
+        } else if (rc == 0) {
             has_any = true;
             has_completed = has_completed || i == 0;
         } else if (rc == -ENOENT && (parts[i][0] != '\0' || has_any)) {
@@ -115,15 +116,16 @@ static int read_book(const struct scenario_server *server, uint64_t now_s, struc
     switch (server->lease_source) {
     case LEASES_DHCPD_FILE:
         rc = read_file(server->lease_path, &text);
-        if (rc == 0) {
-            lease_book_dhcpd(out, text.bytes, text.size, now_s);
+        if (rc == 0 && !lease_book_dhcpd(out, text.bytes, text.size, now_s)) {
+            rc = refuse_stranger(server, "dhcpd", why);
         }
         break;
     case LEASES_KEA_FILE:
-        rc = read_kea_files(server->lease_path, now_s, out);
+        rc = read_kea_files(server, now_s, out, why);
         break;
     case LEASES_KEA_SOCKET:
-        rc = ask_socket(server->lease_path, "{\"command\": \"lease4-get-all\"}", &text);
+        rc = kea_socket_ask(server->lease_path, "{\"command\": \"lease4-get-all\"}",
+                            SOCKET_PATIENCE, BOOK_BYTES_MAX, &text.bytes, &text.size);
         if (rc == 0 && !lease_book_kea_json(out, text.bytes, text.size, now_s, said)) {
             (void)snprintf(why, LEASE_SOURCE_WHY_BYTES, "server %s: %s", server->name, said);
             rc = -EPROTO;
@@ -145,6 +147,10 @@ int lease_source_read(const struct scenario_server *server, uint64_t now_s, stru
     int rc = read_book(server, now_s, out, why);
     if (rc == 0 && out->is_out_of_memory) {
         rc = -ENOMEM;
+    }
+    if (rc == -EINVAL || rc == -EISDIR) {
+        (void)snprintf(why, LEASE_SOURCE_WHY_BYTES, "server %s: %s is no file; give %s",
+                       server->name, server->lease_path, "the lease file the server has open");
     }
     if (rc < 0 && why[0] == '\0') {
         (void)snprintf(why, LEASE_SOURCE_WHY_BYTES,

@@ -140,7 +140,8 @@ int run_owner_find(const char *run_dir, struct run_owner *out, char why[RUN_LOCK
 {
     char path[RUN_DIR_PATH_BYTES];
     struct run_owner owner = {.pid_fd = -1};
-    owner.lock_fd = open(run_dir_path(run_dir, "run.lock", path), O_RDONLY | O_CLOEXEC);
+    owner.lock_fd =
+        open(run_dir_path(run_dir, "run.lock", path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int rc = owner.lock_fd < 0 ? -errno : holder_of(owner.lock_fd, &owner.pid);
     if (rc == 0) {
         owner.pid_fd = pidfd_open(owner.pid, 0);

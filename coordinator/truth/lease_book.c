@@ -22,6 +22,24 @@ void lease_book_put(struct lease_book *book, struct ipv4 addr, struct mac mac,
     }
 }
 
+bool lease_book_number(const char *text, uint64_t *out)
+{
+    uint64_t value = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (value > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    if (at == text || *at != '\0') {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
 static int digit_of(char c)
 {
     if (c >= '0' && c <= '9') {

@@ -19,10 +19,12 @@
 #include "coordinator/truth/table.h"
 
 enum book_state {
-    BOOK_FREE,    /* free, released, handed to the partner */
-    BOOK_EXPIRED, /* its time is over, and nobody has had it since */
-    BOOK_ACTIVE,  /* leased, and its time is not over */
-    BOOK_DECLINED /* abandoned after a DECLINE or an answered ping */
+    BOOK_FREE,     /* free, released, handed to the partner */
+    BOOK_EXPIRED,  /* its time is over, and nobody has had it since */
+    BOOK_ACTIVE,   /* leased, and its time is not over */
+    BOOK_DECLINED, /* abandoned after a DECLINE or an answered ping */
+    BOOK_UNCLEAR,  /* its latest entry was not understood: nothing is known */
+    BOOK_STATES
 };
 
 struct lease_book {
@@ -37,9 +39,15 @@ struct book_lease {
     enum book_state state;
 };
 
-/* `now_s`: UTC seconds; what ended before is BOOK_EXPIRED. Adds to the book. */
-void lease_book_dhcpd(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s);
-void lease_book_kea_csv(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s);
+/*
+ * `now_s`: UTC seconds; what ended before is BOOK_EXPIRED. Adds to the book. False:
+ * nothing in it is what that server writes into its file even before the first
+ * lease, so that an address that is not in it is not thereby free.
+ */
+NODISCARD bool lease_book_dhcpd(struct lease_book *book, const char *text, size_t bytes,
+                                uint64_t now_s);
+NODISCARD bool lease_book_kea_csv(struct lease_book *book, const char *text, size_t bytes,
+                                  uint64_t now_s);
 /* False: not an answer of lease4-get-all, or one that reports an error; `why`: one sentence. */
 enum { LEASE_BOOK_WHY_BYTES = 200 };
 NODISCARD bool lease_book_kea_json(struct lease_book *book, const char *text, size_t bytes,

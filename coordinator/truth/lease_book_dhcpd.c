@@ -12,7 +12,7 @@ enum { LINE_BYTES = 512 };
 struct entry {
     struct ipv4 addr;
     struct mac mac;
-    bool is_active, is_expired, is_abandoned, has_end;
+    bool is_active, is_expired, is_abandoned, has_end, is_unclear;
     uint64_t end_s;
 };
 
@@ -84,9 +84,8 @@ static bool take_end(char **words, size_t count, struct entry *e)
         return true;
     }
     if (count >= 3 && strcmp(words[1], "epoch") == 0) {
-        e->end_s = strtoull(words[2], NULL, 10);
-        e->has_end = true;
-        return true;
+        e->has_end = lease_book_number(words[2], &e->end_s);
+        return e->has_end;
     }
     e->has_end = count >= 4 && scan_date(words[2], words[3], &e->end_s);
     return e->has_end;
@@ -111,18 +110,26 @@ static bool take_statement(char **words, size_t count, struct entry *e)
 static void put(struct lease_book *book, const struct entry *e, uint64_t now_s)
 {
     bool is_over = e->has_end && e->end_s <= now_s;
-    enum book_state state = e->is_abandoned                              ? BOOK_DECLINED
+    enum book_state state = e->is_unclear                                ? BOOK_UNCLEAR
+                            : e->is_abandoned                            ? BOOK_DECLINED
                             : e->is_active && !is_over                   ? BOOK_ACTIVE
                             : e->is_expired || (e->is_active && is_over) ? BOOK_EXPIRED
                                                                          : BOOK_FREE;
     lease_book_put(book, e->addr, e->mac, state);
 }
 
-void lease_book_dhcpd(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s)
+/* What dhcpd writes at the head of every file, whether there are leases or not. */
+static bool is_heading(char **words, size_t count)
+{
+    return count == 2 &&
+           (strcmp(words[0], "authoring-byte-order") == 0 || strcmp(words[0], "server-duid") == 0);
+}
+
+bool lease_book_dhcpd(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s)
 {
     const char *at = text;
     char line[LINE_BYTES];
-    bool is_open = false;
+    bool is_open = false, is_dhcpds = false;
     struct entry e = {0};
     while (next_line(&at, text + bytes, line)) {
         char *words[6] = {0};
@@ -133,12 +140,15 @@ void lease_book_dhcpd(struct lease_book *book, const char *text, size_t bytes, u
                 is_open = inet_parse(words[1], &e.addr);
                 book->strange += !is_open;
             }
+            is_dhcpds = is_dhcpds || is_open || is_heading(words, count);
         } else if (count == 1 && strcmp(words[0], "}") == 0) {
             put(book, &e, now_s);
             is_open = false;
         } else if (count > 0 && !take_statement(words, count, &e)) {
             book->strange++;
+            e.is_unclear = true;
         }
     }
     book->strange += is_open; /* the file was cut, or is being written */
+    return is_dhcpds;
 }

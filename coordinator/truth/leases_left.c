@@ -115,6 +115,12 @@ static bool is_active_there(const struct lease_book *book, const struct left_lea
            memcmp(found.mac.byte, mac.byte, MAC_BYTES) == 0;
 }
 
+static bool is_unclear_there(const struct lease_book *book, const struct left_lease *lease)
+{
+    struct book_lease found;
+    return lease_book_find(book, lease->addr, &found) && found.state == BOOK_UNCLEAR;
+}
+
 static enum left_proof proof_of(const struct plan *plan, const struct left_lease *lease,
                                 const struct left_book *books, size_t book_count)
 {
@@ -130,7 +136,8 @@ static enum left_proof proof_of(const struct plan *plan, const struct left_lease
         if (is_active_there(books[i].book, lease, mac)) {
             return LEFT_ACTIVE;
         }
-        if (inet_equal(books[i].server, lease->server)) {
+        if (inet_equal(books[i].server, lease->server) &&
+            !is_unclear_there(books[i].book, lease)) {
             proof = LEFT_FREE;
         }
     }

@@ -160,6 +160,11 @@ static void watch_schedule(struct truth *t, size_t agent, const struct snapshot 
     struct truth_agent_state *a = &t->agents[agent];
     uint64_t planned = s->counter[COUNTER_planned_starts];
     uint64_t actual = s->counter[COUNTER_actual_starts];
+    if (t->is_any_stage_begun && t->plan->stages[t->stage].kind == PLAN_LOAD) {
+        return;
+    }
+    a->planned_starts = planned;
+    a->actual_starts = actual;
     bool is_open = t->is_any_stage_begun && t->plan->stages[t->stage].rate_milli_per_s > 0;
     bool is_behind = is_open && planned >= STARTS_MIN && actual * 100 < planned * 99;
     if (!is_behind) {

@@ -109,6 +109,20 @@ static void fill_messages(const struct truth *t, struct result *out)
     out->unanswered_at_end = t->unanswered.is_known ? t->unanswered.total : RESULT_UNKNOWN;
 }
 
+struct starts {
+    uint64_t planned, actual;
+};
+
+static struct starts starts_of(const struct truth *t)
+{
+    struct starts sum = {0, 0};
+    for (size_t i = 0; i < t->agent_count; i++) {
+        sum.planned += t->agents[i].planned_starts;
+        sum.actual += t->agents[i].actual_starts;
+    }
+    return sum;
+}
+
 uint64_t truth_unfinished(const struct truth *t, uint8_t stage)
 {
     if (stage != JUDGE_ALL_STAGES) {
@@ -123,9 +137,8 @@ uint64_t truth_unfinished(const struct truth *t, uint8_t stage)
     }
     /* Clients the end of the run cut off have no event of their own. */
     uint64_t unfinished = by_events > by_counters ? by_events : by_counters;
-    uint64_t planned = merge_total(t->merge, COUNTER_planned_starts);
-    uint64_t actual = merge_total(t->merge, COUNTER_actual_starts);
-    return unfinished + (planned > actual ? planned - actual : 0);
+    struct starts starts = starts_of(t);
+    return unfinished + (starts.planned > starts.actual ? starts.planned - starts.actual : 0);
 }
 
 uint64_t truth_gave_up(const struct truth *t, enum latency_metric metric, uint8_t stage)
@@ -177,7 +190,8 @@ static double planned_per_s(const struct truth *t)
     double starts = 0, seconds = 0;
     for (uint32_t i = 0; i < t->plan->stage_count; i++) {
         double per_s = (double)t->plan->stages[i].rate_milli_per_s / 1000;
-        if (t->stages[i].was_begun && per_s > 0) {
+        bool is_search = t->plan->stages[i].kind == PLAN_LOAD;
+        if (t->stages[i].was_begun && per_s > 0 && !is_search) {
             starts += t->plan->client_count;
             seconds += t->plan->client_count / per_s;
         }
@@ -209,15 +223,19 @@ static double sent_per_s(const struct truth *t, uint32_t paced_stages, double pa
     return (double)starts / paced_s;
 }
 
+/* Of the stages before a search: that one has a rate for each of its steps. */
 static void fill_rates(const struct truth *t, const struct truth_closing *closing,
                        struct result *out)
 {
     double acquire_s = 0, paced_s = 0, slot_s = 0;
     uint64_t acquired = 0;
     uint32_t paced_stages = 0;
-    out->rates.is_closed_model = true;
+    out->rates.is_closed_model = t->plan->stages[0].kind != PLAN_LOAD;
     for (uint32_t i = 0; i < t->plan->stage_count; i++) {
         const struct plan_stage *stage = &t->plan->stages[i];
+        if (stage->kind == PLAN_LOAD) {
+            break;
+        }
         double seconds = stage_seconds(&t->stages[i], closing);
         if (stage->kind == PLAN_ACQUIRE) {
             acquire_s += seconds;
@@ -231,8 +249,9 @@ static void fill_rates(const struct truth *t, const struct truth_closing *closin
         out->rates.is_closed_model = out->rates.is_closed_model && stage->rate_milli_per_s == 0;
     }
     uint64_t waited_ns = merge_total(t->merge, COUNTER_slot_wait_ns);
-    out->rates.planned_starts = total_or_unknown(t, COUNTER_planned_starts);
-    out->rates.actual_starts = total_or_unknown(t, COUNTER_actual_starts);
+    bool is_known = total_or_unknown(t, COUNTER_planned_starts) != RESULT_UNKNOWN;
+    out->rates.planned_starts = is_known ? starts_of(t).planned : RESULT_UNKNOWN;
+    out->rates.actual_starts = is_known ? starts_of(t).actual : RESULT_UNKNOWN;
     out->rates.planned_per_s = planned_per_s(t);
     out->rates.sent_per_s = sent_per_s(t, paced_stages, paced_s, out->rates.actual_starts);
     out->rates.acquired_per_s_mean = acquire_s > 0 ? (double)acquired / acquire_s : NAN;

@@ -39,6 +39,8 @@ struct truth_agent_state {
     uint64_t bound, open;   /* of the latest snapshot; 0 once lost */
     bool has_drain_figures; /* told how many exchanges stayed open to the end of the drain */
     uint64_t unanswered;
+    /* Without those of a search, whose steps are judged one by one. */
+    uint64_t planned_starts, actual_starts;
     uint32_t shortfall_streak; /* snapshots in a row in which starts were behind the plan */
 };
 

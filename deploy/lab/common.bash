@@ -82,7 +82,7 @@ lab_hosts() {
 
 require_host() {
 	[[ -e $(netns_path "$1" "$2") ]] ||
-		usage_error "lab '$1' has no host '$2', it has: $(lab_hosts | tr '\n' ' ')"
+		usage_error "lab '$1' has no host '$2', it has: $(lab_hosts | paste -sd ' ')"
 }
 
 # ---- options on disk ----

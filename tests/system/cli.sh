@@ -87,7 +87,7 @@ expect 'misspelt flag of the program' 2 "did you mean '--version'?" -- "$lh" --v
 expect 'misspelt flag of a command' 2 'unknown flag --refrence; did you mean --reference?' -- "$lh" check --refrence
 expect 'flag without value' 2 '--keys needs a value; write --keys DIR' -- "$lh" keys list --keys
 expect 'too many arguments' 2 "'b.yaml' is one argument too many" -- "$lh" check good.yaml b.yaml
-for command in check run stop report export testbed keys; do
+for command in check run stop report compare cleanup export testbed keys; do
     expect "help of $command" 0 'sage: leaseherd' -- "$lh" $command --help
 done
 
@@ -98,7 +98,7 @@ expect 'no scenario' 2 'which scenario?' -- "$lh" check
 expect 'missing file' 2 'nowhere.yaml: No such file' 'give the path' -- "$lh" check nowhere.yaml
 expect 'directory for a file' 2 'Is a directory' -- "$lh" check .
 expect 'all mistakes at once' 2 'bad.yaml:8: ' '127.0.0.300' 'bad.yaml:9: unknown key' 'did you mean `expect`?' \
-    'bad.yaml:12: ' 'until-steady` is not offered by this version; give a duration' 'bad.yaml:13: ' 'leases.failed' \
+    'bad.yaml:12: ' 'give `expect: {lease: ...}` or a duration' 'bad.yaml:13: ' 'leases.failed' \
     '4 problems, nothing was sent' -- "$lh" check bad.yaml
 expect 'run refuses it likewise' 2 'bad.yaml:8: ' 'bad.yaml:9: ' 'bad.yaml:12: ' 'bad.yaml:13: ' 'nothing was sent' -- "$lh" run bad.yaml --local 1 --run-dir run
 check 'no run directory is made for it' '[ ! -e run ]'
@@ -117,10 +117,27 @@ expect 'run without a fleet' 2 '--local N' -- "$lh" run good.yaml
 expect 'run with no agents' 2 '--local 0 is not a number' -- "$lh" run good.yaml --local 0
 expect 'run for agents without an address' 2 '--listen' -- "$lh" run good.yaml --agents 2
 
+# --- what others must know, commands, judgements
+expect 'metrics' 0 'p99(renew)' 'leases.failed' 'acquired_per_s' -- "$lh" check --metrics
+expect 'change request' 0 'CHANGE REQUEST' '127.0.0.2' '10.10.0.0/16' 'deploy/testbed/egress undo' 'leaseherd stop RUN' -- "$lh" check --change-request good.yaml
+sed 's/^judge.*/events: [{at: 1s, name: "b off", run: "touch did-run"}]/' good.yaml >event.yaml
+expect 'check names the command of an event' 0 'touch did-run' -- "$lh" check event.yaml
+expect 'run with a command that is not allowed' 2 '"b off"' 'allow-actions' -- "$lh" run event.yaml --local 1 --run-dir run
+check 'it was not run, and no directory was made' '[ ! -e did-run ] && [ ! -e run ]'
+sed 's/^judge.*/judge: [leases.failed == 0 after 3s after "c off"]/' good.yaml >after.yaml
+expect 'a judgement of an event that is not there' 2 'after.yaml:13' '"c off"' -- "$lh" check after.yaml
+sed 's/^judge.*/judge: [p99(renew) < 500]/' good.yaml >unit.yaml
+expect 'a limit without its unit' 2 'unit.yaml:13' '500ms' -- "$lh" check unit.yaml
+sed 's/- {name: keep, hold: 1m}/- {name: most, search: {between: [100\/s, 900\/s]}}/' good.yaml >search.yaml
+expect 'a search for which there are too few clients' 2 'search.yaml:12' clients -- "$lh" check search.yaml
+
 # --- results
 expect 'report of nothing' 2 'which run?' -- "$lh" report
 expect 'report of what is no run' 2 'nowhere' -- "$lh" report nowhere
 expect 'export of what is no run' 2 'nowhere' -- "$lh" export nowhere
+expect 'stop of what is no run' 2 'nowhere is no run' -- "$lh" stop nowhere
+expect 'cleanup of what is no run' 2 nowhere -- "$lh" cleanup nowhere --local 1
+expect 'compare of what are no runs' 2 nowhere -- "$lh" compare nowhere elsewhere
 expect 'report with a misspelt flag' 2 'did you mean --json?' -- "$lh" report nowhere --jsno
 
 # --- keys

@@ -281,6 +281,43 @@ static void a_bracket_is_told_in_all_units(void **state)
     truth_fixture_fini(&b.f);
 }
 
+/* Where servers are too slow all clients may be waiting for them: the step says so, not the run. */
+static void what_a_step_could_not_begin_is_no_fault_of_the_whole_run(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct result r;
+    bed_init(&b, SEARCH_RUN("1"));
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t *counter = b.f.snapshot[i].counter;
+        counter[COUNTER_planned_starts] = counter[COUNTER_actual_starts] = 1000;
+    }
+    snapshots(&b, 9);
+    truth_stage_begin(b.f.truth, 1, 10000000);
+    (void)whole_step(&b, 100);
+    for (size_t i = 0; i < 2; i++) {
+        b.f.snapshot[i].counter[COUNTER_planned_starts] += 3000;
+        b.f.snapshot[i].counter[COUNTER_actual_starts] += 2000;
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        snapshots(&b, b.now_s + i);
+    }
+    (void)whole_step(&b, 50);
+    (void)whole_step(&b, 50);
+    close_run(&b, &r);
+    assert_int_equal(r.search.limit, SEARCH_LIMIT_SERVER);
+    assert_int_equal(r.rates.planned_starts, 2000);
+    assert_int_equal(r.rates.actual_starts, 2000);
+    assert_true(r.rates.is_closed_model); /* of the stage before it */
+    /* 750 of the two bad steps' acquisitions had no answer; 2,000 more were never begun. */
+    assert_in_range(r.latency[LATENCY_INTENDED][LATENCY_ACQUIRE].unfinished, 1, 750);
+    for (size_t i = 0; i < r.finding_count; i++) {
+        assert_string_not_equal(r.findings[i].id, "rate-missed");
+    }
+    result_free(&r);
+    truth_fixture_fini(&b.f);
+}
+
 static void a_search_the_tester_ended_is_invalid(void **state)
 {
     (void)state;
@@ -436,6 +473,7 @@ int main(void)
         cmocka_unit_test(results_that_lag_behind_prove_nothing),
         cmocka_unit_test(the_testers_own_faults_are_never_the_servers),
         cmocka_unit_test(a_bracket_is_told_in_all_units),
+        cmocka_unit_test(what_a_step_could_not_begin_is_no_fault_of_the_whole_run),
         cmocka_unit_test(a_search_the_tester_ended_is_invalid),
         cmocka_unit_test(a_repeat_that_was_not_finished_weighs_more_than_one_that_found_no_end),
         cmocka_unit_test(three_repeats_have_a_median_and_an_interval),
