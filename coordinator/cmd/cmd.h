@@ -38,6 +38,9 @@ int cmd_keys(int argc, char **argv);
 /* Prints "leaseherd COMMAND: ..." to stderr and returns CMD_USAGE. */
 int cmd_usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* A whole file of at most `most` bytes; the caller frees *out. 0 or -errno (-EFBIG: longer). */
+NODISCARD int cmd_read_file(const char *path, size_t most, char **out, size_t *out_bytes);
+
 /*
  * Reads and parses a scenario. On success CMD_PASS: the caller releases `out`
  * with scenario_free(). Otherwise the exit code, after every problem was printed

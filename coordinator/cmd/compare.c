@@ -30,36 +30,6 @@ static void print_help(const struct option_row *rows, size_t count)
                  "            3 a run is INVALID, ABORTED or did not begin\n");
 }
 
-/* The whole file, malloc'd; NULL with errno. */
-static char *read_file(const char *path, size_t *out_bytes)
-{
-    FILE *from = fopen(path, "re");
-    struct stat st;
-    if (from == NULL) {
-        return NULL;
-    }
-    char *text = NULL;
-    errno = EINVAL;
-    if (fstat(fileno(from), &st) == 0 && S_ISREG(st.st_mode)) {
-        errno = EFBIG;
-        if (st.st_size >= 0 && st.st_size <= COMPARE_JSON_BYTES_MAX) {
-            text = malloc((size_t)st.st_size + 1);
-        }
-    }
-    if (text != NULL) {
-        *out_bytes = fread(text, 1, (size_t)st.st_size, from);
-        if (ferror(from)) {
-            errno = EIO;
-            free(text);
-            text = NULL;
-        }
-    }
-    int error = errno;
-    (void)fclose(from);
-    errno = error;
-    return text;
-}
-
 /* One run directory; CMD_PASS, or the exit code after a message. */
 static int add_run(struct compare_side *side, const char *dir)
 {
@@ -72,10 +42,11 @@ static int add_run(struct compare_side *side, const char *dir)
         return cmd_usage_error("compare", "%s holds more than %d runs; name a smaller directory",
                                side->name, COMPARE_RUNS_MAX);
     }
+    char *text = NULL;
     size_t bytes = 0;
-    char *text = read_file(path, &bytes);
-    if (text == NULL) {
-        return cmd_usage_error("compare", "cannot read %s: %s", path, strerror(errno));
+    int error = cmd_read_file(path, COMPARE_JSON_BYTES_MAX, &text, &bytes);
+    if (error < 0) {
+        return cmd_usage_error("compare", "cannot read %s: %s", path, strerror(-error));
     }
     struct compare_run *run = &side->runs[side->count];
     bool is_good = compare_read(text, bytes, run, why);

@@ -88,39 +88,20 @@ static bool put_event(void *context, const char *agent, const struct event *e, i
     return true;
 }
 
-/* Whole file, malloc'd; NULL and errno on failure. */
-static uint8_t *read_file(const char *path, size_t *out_size)
-{
-    FILE *from = fopen(path, "re");
-    if (from == NULL) {
-        return NULL;
-    }
-    uint8_t *bytes = malloc(PLAN_BYTES_MAX + 1);
-    size_t size = bytes == NULL ? 0 : fread(bytes, 1, PLAN_BYTES_MAX + 1, from);
-    int error = bytes == NULL ? ENOMEM : ferror(from) ? EIO : size > PLAN_BYTES_MAX ? EFBIG : 0;
-    (void)fclose(from);
-    if (error != 0) {
-        free(bytes);
-        errno = error;
-        return NULL;
-    }
-    *out_size = size;
-    return bytes;
-}
-
 static int load_plan(const char *run, struct plan *out)
 {
     char path[PATH_BYTES + 16], why[PLAN_WHY_BYTES];
+    char *bytes = NULL;
     size_t size = 0;
     (void)snprintf(path, sizeof(path), "%s/plan.bin", run);
-    uint8_t *bytes = read_file(path, &size);
-    if (bytes == NULL) {
+    int error = cmd_read_file(path, PLAN_BYTES_MAX, &bytes, &size);
+    if (error < 0) {
         return cmd_usage_error("export",
                                "cannot read %s: %s; give the directory that `leaseherd "
                                "run` named",
-                               path, strerror(errno));
+                               path, strerror(-error));
     }
-    bool is_good = plan_decode(bytes, size, out, why);
+    bool is_good = plan_decode((const uint8_t *)bytes, size, out, why);
     free(bytes);
     return is_good ? CMD_PASS : cmd_usage_error("export", "%s is damaged: %s", path, why);
 }

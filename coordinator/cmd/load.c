@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all subcommands share: complaints, and reading a scenario. */
+/* What all subcommands share: complaints, reading files and scenarios. */
 #include "coordinator/cmd/cmd.h"
 
 #include <errno.h>
@@ -24,8 +24,7 @@ int cmd_usage_error(const char *command, const char *format, ...)
     return CMD_USAGE;
 }
 
-/* 0 or -errno; the caller frees *out. */
-static int read_all(const char *path, char **out, size_t *out_bytes)
+int cmd_read_file(const char *path, size_t most, char **out, size_t *out_bytes)
 {
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
@@ -48,7 +47,7 @@ static int read_all(const char *path, char **out, size_t *out_bytes)
         bytes += fread(text + bytes, 1, room - bytes, file);
         if (ferror(file) != 0) {
             error = errno != 0 ? -errno : -EIO;
-        } else if (bytes > SCENARIO_BYTES_MAX) {
+        } else if (bytes > most) {
             error = -EFBIG;
         }
     }
@@ -81,7 +80,7 @@ int cmd_load_scenario(const char *command, const char *path, struct scenario *ou
 {
     char *text = NULL;
     size_t bytes = 0;
-    int error = read_all(path, &text, &bytes);
+    int error = cmd_read_file(path, SCENARIO_BYTES_MAX, &text, &bytes);
     if (error == -ENOMEM) {
         (void)fprintf(stderr, "leaseherd %s: out of memory while reading %s\n", command, path);
         return CMD_INTERNAL;

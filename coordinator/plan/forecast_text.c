@@ -112,7 +112,8 @@ void forecast_search_text(const struct scenario *s, char *out, size_t size)
                   plan_count_text((double)forecast_search_clients(s), leases),
                   plan_count_text((double)search->bound, bound));
     if (search->repeat < 6) {
-        plan_text_say(&t, "An interval of the result needs `repeat: 3` or more, one of 95 %% six.\n");
+        plan_text_say(&t,
+                      "An interval of the result needs `repeat: 3` or more, one of 95 %% six.\n");
     }
     if (search->repeat > 1 && search->reset[0] == '\0') {
         plan_text_say(&t, "No `reset` is given: each search begins with what the one before it "

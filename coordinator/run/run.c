@@ -429,10 +429,14 @@ static int prepare_world(struct run *run)
         return fail("out of memory", EXIT_INTERNAL);
     }
     int code = make_plan(run);
+    /* Keys and address first: a mistake in them must not use up the run directory. */
+    if (code == 0 && !run->options->is_local) {
+        code = open_hub(run);
+    }
     if (code == 0) {
         code = open_dir(run);
     }
-    if (code == 0) {
+    if (code == 0 && run->options->is_local) { /* the local agents live in the directory */
         code = open_hub(run);
     }
     if (code == 0) {

@@ -115,7 +115,8 @@ static bool take_lease(struct lease_book *book, const json_t *lease, uint64_t no
 static bool read_lease(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s)
 {
     json_error_t error;
-    json_t *lease = bytes <= LEASE_BYTES_MAX ? json_loadb(text, bytes, 0, &error) : NULL;
+    bool is_object = *text == '{' && bytes <= LEASE_BYTES_MAX;
+    json_t *lease = is_object ? json_loadb(text, bytes, 0, &error) : NULL;
     bool is_good = lease != NULL && take_lease(book, lease, now_s);
     json_decref(lease);
     return is_good;

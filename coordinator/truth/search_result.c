@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/truth/search_result.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "common/attrs.h"
+#include "coordinator/plan/plan_text.h"
 #include "coordinator/truth/bootstrap.h"
 #include "coordinator/truth/search_state.h"
 #include "coordinator/truth/search_steps.h"
@@ -25,18 +27,8 @@ const char *search_rate_text(double per_s, char cell[SEARCH_CELL_BYTES])
         (void)snprintf(cell, SEARCH_CELL_BYTES, "%.3g", per_s);
         return cell;
     }
-    char digits[24];
-    size_t length = (size_t)snprintf(digits, sizeof(digits), "%llu",
-                                     (unsigned long long)llround(fmin(per_s, 1e15)));
-    size_t at = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
-            cell[at++] = ',';
-        }
-        cell[at++] = digits[i];
-    }
-    cell[at] = '\0';
-    return cell;
+    static_assert((int)SEARCH_CELL_BYTES >= (int)COUNT_TEXT_BYTES, "a count fits into a cell");
+    return plan_count_text(fmin(per_s, 1e15), cell);
 }
 
 /* --- the bracket of all repeats --- */

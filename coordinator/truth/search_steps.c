@@ -226,12 +226,19 @@ static bool is_overloaded_already(const struct truth *t, const struct result_sea
            (double)step->in_time * 100 < (double)step->sent * t->scenario->search.answered_percent;
 }
 
+/* So many had no answer at all that no packet of ours, however late, can be the reason. */
+static bool is_lost_anyway(const struct truth *t, const struct result_search_step *step)
+{
+    return (double)(step->lost + step->nak) * 100 >
+           (double)step->planned * (100 - t->scenario->search.answered_percent);
+}
+
 static bool is_load_short(const struct truth *t, const struct result_search_step *step,
                           char why[RESULT_SEARCH_TEXT_BYTES])
 {
     uint64_t within_us = t->search->gather.within_us;
     if (step->send_lag_p99_us != RESULT_UNKNOWN &&
-        step->send_lag_p99_us * 100 > within_us * LATE_LAG_PERCENT) {
+        step->send_lag_p99_us * 100 > within_us * LATE_LAG_PERCENT && !is_lost_anyway(t, step)) {
         (void)snprintf(why, RESULT_SEARCH_TEXT_BYTES,
                        "packets left up to %.1f ms late (p99), more than a tenth of the %.0f ms "
                        "an answer may take",

@@ -71,7 +71,8 @@ static void what_will_go_wrong_is_warned_of(void **unused)
          "from T2 to expiry there are 7.5 s and a dead partner is noticed after 60.0 s"},
         {"run:\n  - {name: x, acquire: {batch: 1}}\ncleanup: {release: 4000/s}\n",
          "cleanup releases 4000 leases/s: RELEASE has no answer"},
-        {"run:\n  - {name: x, search: {rates: [100/s]}}\njudge:\n  - p99(acquire) < 500ms\n",
+        {"expect: {lease: 1h}\nrun:\n  - {name: x, search: {rates: [100/s]}}\njudge:\n  - "
+         "p99(acquire) < 500ms\n",
          "stage x is a search and its latency is judged"},
         {"run:\n  - {name: x, search: {rates: [100/s]}}\n",
          "stage x: whether leases come to their T1 during a step cannot be told"},

@@ -2,7 +2,10 @@
 #include "coordinator/truth/lease_book.h"
 #include "tests/support/testing.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define NOW_S UINT64_C(1704585600) /* 2024-01-07 00:00:00 UTC */
 
@@ -13,14 +16,14 @@ static struct ipv4 ip(const char *text)
     return a;
 }
 
-static void dhcpd(struct lease_book *book, const char *text)
+static bool dhcpd(struct lease_book *book, const char *text)
 {
-    lease_book_dhcpd(book, text, strlen(text), NOW_S);
+    return lease_book_dhcpd(book, text, strlen(text), NOW_S);
 }
 
-static void kea(struct lease_book *book, const char *text)
+static bool kea(struct lease_book *book, const char *text)
 {
-    lease_book_kea_csv(book, text, strlen(text), NOW_S);
+    return lease_book_kea_csv(book, text, strlen(text), NOW_S);
 }
 
 static int state_of(const struct lease_book *book, const char *addr)
@@ -46,8 +49,8 @@ static void garbage_is_counted_and_nothing_else(void **unused)
         struct lease_book book = {0};
         size_t cursor = 0;
         struct book_lease lease;
-        dhcpd(&book, texts[i]);
-        kea(&book, texts[i]);
+        (void)dhcpd(&book, texts[i]);
+        assert_false(kea(&book, texts[i]));
         assert_false(lease_book_next(&book, &cursor, &lease));
         lease_book_fini(&book);
     }
@@ -63,6 +66,51 @@ static void a_cut_file_loses_only_its_last_entry(void **unused)
     assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_ACTIVE);
     assert_int_equal(state_of(&book, "10.0.0.2"), -1);
     assert_int_equal(book.strange, 1);
+    lease_book_fini(&book);
+}
+
+/* A file that is not the server's knows no lease: that must not free any. */
+static void what_is_no_lease_file_is_told_from_an_empty_one(void **unused)
+{
+    (void)unused;
+    static const char *const others[] = {
+        "",     "root:x:0:0:root:/root:/bin/bash\n", "\0\0\0",
+        "{}\n", "lease 10.0.0.1 is active\n",        "subnet 10.0.0.0 netmask 255.0.0.0 {\n}\n"};
+    struct lease_book book = {0};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_false(dhcpd(&book, others[i]));
+        assert_false(kea(&book, others[i]));
+    }
+    assert_true(dhcpd(&book, "# a comment\n\nauthoring-byte-order little-endian;\n"));
+    assert_true(dhcpd(&book, "server-duid \"\\000\\001\";\n"));
+    assert_true(dhcpd(&book, "lease 10.0.0.1 {\n}\n"));
+    assert_true(kea(&book, "address,hwaddr,valid_lifetime,expire,state\n"));
+    assert_int_equal(book.leases.count, 1);
+    lease_book_fini(&book);
+}
+
+/* Nor must a line that was not understood. */
+static void an_address_whose_entry_is_not_understood_is_unclear(void **unused)
+{
+    (void)unused;
+    static const char *const statements[] = {"hardware ethernet 02:00",
+                                             "hardware ethernet 02:00:00:00:00:01:02",
+                                             "ends yesterday",
+                                             "ends epoch -5",
+                                             "ends epoch 99999999999999999999",
+                                             "ends 4 2024/13/01 0:0:0"};
+    struct lease_book book = {0};
+    for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof(text), "lease 10.0.0.%zu {\n binding state free;\n %s;\n}\n",
+                       i + 1, statements[i]);
+        assert_true(dhcpd(&book, text));
+        (void)snprintf(text, sizeof(text), "10.0.0.%zu", i + 1);
+        assert_int_equal(state_of(&book, text), BOOK_UNCLEAR);
+    }
+    assert_int_equal(book.strange, ARRAY_LEN(statements));
+    assert_true(dhcpd(&book, "lease 10.0.0.1 {\n binding state free;\n}\n"));
+    assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_FREE); /* later it was */
     lease_book_fini(&book);
 }
 
@@ -127,7 +175,7 @@ static void the_latest_row_of_kea_counts(void **unused)
     assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_DECLINED);
     assert_int_equal(state_of(&book, "10.0.0.4"), BOOK_EXPIRED);
     assert_int_equal(state_of(&book, "10.0.0.5"), BOOK_EXPIRED);
-    assert_int_equal(state_of(&book, "10.0.0.6"), -1);
+    assert_int_equal(state_of(&book, "10.0.0.6"), BOOK_UNCLEAR);
     assert_int_equal(state_of(&book, "10.0.0.7"), -1);
     assert_int_equal(book.strange, 2);
     lease_book_fini(&book);
@@ -172,7 +220,7 @@ static void leases_are_read_from_keas_answer(void **unused)
     assert_true(lease_book_kea_json(&book, text, strlen(text), NOW_S, why));
     assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_ACTIVE);
     assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_DECLINED);
-    assert_int_equal(state_of(&book, "10.0.0.3"), -1);
+    assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_UNCLEAR);
     assert_int_equal(state_of(&book, "10.0.0.4"), BOOK_EXPIRED);
     assert_int_equal(book.strange, 1);
     static const char empty[] = "{\"result\": 3, \"text\": \"0 IPv4 lease(s) found.\"}";
@@ -180,9 +228,108 @@ static void leases_are_read_from_keas_answer(void **unused)
     lease_book_fini(&book);
 }
 
+static bool answers(struct lease_book *book, const char *text, char why[LEASE_BOOK_WHY_BYTES])
+{
+    why[0] = '\0';
+    return lease_book_kea_json(book, text, strlen(text), NOW_S, why);
+}
+
+static void the_words_of_kea_steer_no_terminal(void **unused)
+{
+    (void)unused;
+    struct lease_book book = {0};
+    char why[LEASE_BOOK_WHY_BYTES];
+    assert_false(answers(
+        &book, "{\"result\": 1, \"text\": \"\\u001b[2J\\nok\\u009b2J\\u0007 all is well\"}", why));
+    for (const char *at = why; *at != '\0'; at++) {
+        assert_true(*at >= ' ' && *at <= '~');
+    }
+    assert_non_null(strstr(why, "all is well"));
+    lease_book_fini(&book);
+}
+
+#define LEASE(addr, more)                                                                          \
+    "{\"ip-address\": \"" addr "\", \"hw-address\": \"02:00:00:00:00:01\", \"cltt\": 1704585500,"  \
+    " \"valid-lft\": 600, \"state\": 0" more "}"
+
+/* What a client says ends up in the answer: names, identifiers, contexts. */
+static void what_clients_said_changes_no_other_lease(void **unused)
+{
+    (void)unused;
+    static const char text[] =
+        "{\"arguments\": {\"leases\": [ " LEASE("10.0.0.1", ", \"hostname\": \"]}]}, "
+                                                            "\\\"leases\\\": [\\\\\"") ", " LEASE(
+            "10.0.0.2",
+            ", \"user-context\": {\"leases\": [{\"ip-address\": \"10.0.0.9\"}, []]}") " ,,  7 "
+                                                                                      "\"x]\" [{}] "
+                                                                                      "{\"a\": "
+                                                                                      "1} " LEASE(
+                                                                                          "10.0.0."
+                                                                                          "3",
+                                                                                          "") " ]},"
+                                                                                              " \"r"
+                                                                                              "esul"
+                                                                                              "t\":"
+                                                                                              " 0, "
+                                                                                              "\"te"
+                                                                                              "xt\""
+                                                                                              ": "
+                                                                                              "\"3"
+                                                                                              "\"}";
+    struct lease_book book = {0};
+    char why[LEASE_BOOK_WHY_BYTES];
+    assert_true(answers(&book, text, why));
+    assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_ACTIVE);
+    assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_ACTIVE);
+    assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_ACTIVE);
+    assert_int_equal(state_of(&book, "10.0.0.9"), -1);
+    assert_int_equal(book.strange, 4);
+    for (size_t cut = 0; cut < sizeof(text) - 2; cut++) {
+        struct lease_book none = {0};
+        assert_false(lease_book_kea_json(&none, text, cut, NOW_S, why));
+        assert_int_equal(none.leases.count, 0);
+        lease_book_fini(&none);
+    }
+    lease_book_fini(&book);
+}
+
+/* A tree of this would take a gigabyte. */
+static void a_large_answer_takes_no_more_memory_than_it_has(void **unused)
+{
+    (void)unused;
+    static const char head[] = "{\"arguments\": {\"leases\": [", tail[] = "]}, \"result\": 0}";
+    enum { BODY = 32 << 20 };
+    size_t bytes = sizeof(head) - 1 + BODY + sizeof(tail) - 1;
+    char *text = malloc(bytes), why[LEASE_BOOK_WHY_BYTES];
+    assert_non_null(text);
+    memcpy(text, head, sizeof(head) - 1);
+    for (size_t i = 0; i < BODY; i++) {
+        text[sizeof(head) - 1 + i] = i % 2 == 0 ? '1' : ',';
+    }
+    memcpy(text + bytes - (sizeof(tail) - 1), tail, sizeof(tail) - 1);
+    struct lease_book book = {0};
+    struct rusage before, after;
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    assert_true(lease_book_kea_json(&book, text, bytes, NOW_S, why));
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 64 * 1024);
+    assert_int_equal(book.strange, BODY / 2);
+    memset(text + sizeof(head) - 1, '{', BODY);
+    assert_false(lease_book_kea_json(&book, text, bytes, NOW_S, why));
+    memset(text, ' ', bytes);
+    assert_false(lease_book_kea_json(&book, text, bytes, NOW_S, why));
+    lease_book_fini(&book);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_no_lease_file_is_told_from_an_empty_one),
+        cmocka_unit_test(an_address_whose_entry_is_not_understood_is_unclear),
+        cmocka_unit_test(the_words_of_kea_steer_no_terminal),
+        cmocka_unit_test(what_clients_said_changes_no_other_lease),
+        cmocka_unit_test(a_large_answer_takes_no_more_memory_than_it_has),
         cmocka_unit_test(garbage_is_counted_and_nothing_else),
         cmocka_unit_test(a_cut_file_loses_only_its_last_entry),
         cmocka_unit_test(the_latest_block_of_dhcpd_counts),

@@ -29,7 +29,7 @@ static void put(struct lease_book *book, const char *addr, struct mac mac, const
     (void)snprintf(text, sizeof(text),
                    "lease %s {\n  binding state %s;\n  hardware ethernet %s;\n}\n", addr, state,
                    mac_text(mac, mac_words));
-    lease_book_dhcpd(book, text, strlen(text), 0);
+    assert_true(lease_book_dhcpd(book, text, strlen(text), 0));
 }
 
 static void what_was_lost_or_never_had_is_not_left(void **unused)

@@ -108,10 +108,8 @@ static void an_answer_rate_that_is_all_error_is_no_lower_end_below_nothing(void 
     struct scenario_search config = between(10, 20);
     struct search s;
     search_init(&s, &config);
-    struct result_search_step step = {.flag = SEARCH_GOOD,
-                                      .rate_per_s = 10,
-                                      .answered_per_s = 10,
-                                      .answered_error_per_s = 12};
+    struct result_search_step step = {
+        .flag = SEARCH_GOOD, .rate_per_s = 10, .answered_per_s = 10, .answered_error_per_s = 12};
     (void)search_step_done(&s, &step);
     assert_float_equal(s.repeat.low_per_s, 0, 0);
     assert_false(bad_twice(&s)); /* 0 to 20 is no bracket yet */

@@ -47,6 +47,8 @@ static void begin(struct bed *b)
     assert_true(truth_search_step_begin(b->f.truth, &start));
 }
 
+static uint32_t sent_late_us; /* how long after their intended instants packets left */
+
 /* What an agent saw of its share: the first `answered_percent` of every hundred are answered. */
 static void play(struct bed *b, size_t agent, unsigned answered_percent, double took_s,
                  unsigned sent_percent)
@@ -57,7 +59,8 @@ static void play(struct bed *b, size_t agent, unsigned answered_percent, double 
             continue;
         }
         bool is_answered = i % 100 < answered_percent;
-        double end_s = is_answered ? took_s : 4.0, begin_s = b->now_s + (double)i / (double)rate;
+        double end_s = is_answered ? took_s : 4.0;
+        double begin_s = b->now_s + (double)i / (double)rate + (double)sent_late_us / 1e6;
         struct event e = {.kind = i % 2 == 0 ? EVENT_ACQUIRE : EVENT_RENEW,
                           .result = is_answered ? EVENT_ACK : EVENT_GAVE_UP,
                           .flags = i % 2 == 0 ? 0 : EVENT_EARLY,
@@ -67,7 +70,7 @@ static void play(struct bed *b, size_t agent, unsigned answered_percent, double 
                           .lease_s = is_answered ? b->lease_s : 0,
                           .offer_us = EVENT_SPAN_NONE,
                           .took_us = (uint32_t)(end_s * 1e6),
-                          .wait_us = (uint32_t)(end_s * 1e6)};
+                          .wait_us = (uint32_t)(end_s * 1e6) + sent_late_us};
         e.t_us = truth_fixture_t_us(agent, (int64_t)((begin_s + end_s) * 1e6));
         b->f.snapshot[agent].counter[COUNTER_events]++;
         b->f.ledger_events++;
@@ -161,6 +164,42 @@ static void an_agent_that_sent_too_little_makes_the_step_invalid(void **state)
     assert_non_null(strstr(step.reason, "950 of 1000"));
     assert_non_null(strstr(step.reason, "agent a2: 450 of 500"));
     truth_fixture_fini(&b.f);
+}
+
+/* Clients that wait for a server in vain cannot begin anew: that is the server's doing. */
+static void a_step_short_of_clients_that_wait_for_answers_is_bad(void **state)
+{
+    (void)state;
+    struct bed b;
+    bed_init(&b, SEARCH_RUN("1"));
+    begin(&b);
+    play(&b, 0, 40, 0.01, 80);
+    play(&b, 1, 40, 0.01, 80);
+    snapshots(&b, b.now_s + STEP_S + 5);
+    struct result_search_step step = close_step(&b);
+    assert_int_equal(step.sent_all, 800);
+    assert_int_equal(step.flag, SEARCH_BAD);
+    truth_fixture_fini(&b.f);
+}
+
+/* Late packets may make answers late, but they do not make them stay away. */
+static void packets_that_left_late_make_a_step_invalid_unless_answers_are_missing(void **state)
+{
+    (void)state;
+    for (unsigned is_lost = 0; is_lost < 2; is_lost++) {
+        struct bed b;
+        bed_init(&b, SEARCH_RUN("1"));
+        begin(&b);
+        sent_late_us = 100000;
+        play(&b, 0, is_lost ? 50 : 100, 0.01, 100);
+        play(&b, 1, is_lost ? 50 : 100, 0.01, 100);
+        sent_late_us = 0;
+        snapshots(&b, b.now_s + STEP_S + 5);
+        struct result_search_step step = close_step(&b);
+        assert_int_equal(step.flag, is_lost ? SEARCH_BAD : SEARCH_INVALID);
+        assert_true(is_lost || strstr(step.reason, "late (p99)") != NULL);
+        truth_fixture_fini(&b.f);
+    }
 }
 
 static void results_that_lag_behind_prove_nothing(void **state)
@@ -471,6 +510,8 @@ int main(void)
         cmocka_unit_test(a_step_is_settled_when_all_its_exchanges_have_ended),
         cmocka_unit_test(an_agent_that_sent_too_little_makes_the_step_invalid),
         cmocka_unit_test(results_that_lag_behind_prove_nothing),
+        cmocka_unit_test(a_step_short_of_clients_that_wait_for_answers_is_bad),
+        cmocka_unit_test(packets_that_left_late_make_a_step_invalid_unless_answers_are_missing),
         cmocka_unit_test(the_testers_own_faults_are_never_the_servers),
         cmocka_unit_test(a_bracket_is_told_in_all_units),
         cmocka_unit_test(what_a_step_could_not_begin_is_no_fault_of_the_whole_run),
