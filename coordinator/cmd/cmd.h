@@ -38,6 +38,8 @@ int cmd_keys(int argc, char **argv);
 /* Prints "leaseherd COMMAND: ..." to stderr and returns CMD_USAGE. */
 int cmd_usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* For reading; a FIFO that nobody writes is empty, not waited for. NULL with errno. */
+FILE *cmd_open_file(const char *path);
 /* A whole file of at most `most` bytes; the caller frees *out. 0 or -errno (-EFBIG: longer). */
 NODISCARD int cmd_read_file(const char *path, size_t most, char **out, size_t *out_bytes);
 

@@ -3,10 +3,12 @@
 #include "coordinator/cmd/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/diag.h"
 
@@ -24,9 +26,24 @@ int cmd_usage_error(const char *command, const char *format, ...)
     return CMD_USAGE;
 }
 
+FILE *cmd_open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+    /* Only the opening must not wait: what a pipe's other side still writes is read. */
+    FILE *file =
+        flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? NULL : fdopen(fd, "rb");
+    if (file == NULL && fd >= 0) {
+        int error = errno;
+        (void)close(fd);
+        errno = error;
+    }
+    return file;
+}
+
 int cmd_read_file(const char *path, size_t most, char **out, size_t *out_bytes)
 {
-    FILE *file = fopen(path, "rbe");
+    FILE *file = cmd_open_file(path);
     if (file == NULL) {
         return -errno;
     }

@@ -72,7 +72,7 @@ int cmd_report(int argc, char **argv)
     if (length < 0 || (size_t)length >= sizeof(path)) {
         return cmd_usage_error("report", "the path of the run directory is too long");
     }
-    FILE *from = fopen(path, "re");
+    FILE *from = cmd_open_file(path);
     if (from == NULL) {
         return explain_missing(args[0], path, errno);
     }

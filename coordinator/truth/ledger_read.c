@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "proto/plan.h"
 
@@ -66,14 +67,24 @@ static int read_streams(struct ledger *ledger)
     return sqlite3_finalize(s) == SQLITE_OK ? 0 : ledger_fail(ledger, "reading its streams");
 }
 
+/* SQLite would wait for ever for somebody to write a FIFO. */
+static int check_is_file(const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) < 0) {
+        return -errno;
+    }
+    return S_ISREG(about.st_mode) ? 0 : -EBADMSG;
+}
+
 int ledger_open(const char *path, struct ledger **out)
 {
     struct ledger *ledger = calloc(1, sizeof(*ledger));
     if (ledger == NULL) {
         return -ENOMEM;
     }
-    int error = 0;
-    if (sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
+    int error = check_is_file(path);
+    if (error == 0 && sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK) {
         error = ledger->db == NULL ? -ENOMEM : ledger_fail(ledger, "opening it");
     }

@@ -13,6 +13,7 @@ seeds='1' floods='3000'
 if [[ $tier == all ]]; then
 	seeds=$(seq 1 20) floods='500 3000 8000'
 fi
+(($# == 0)) || seeds=$* # search_model.sh [SEED...]
 
 reflector=''
 stop_reflector() {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,10 +144,37 @@ static void a_killed_owner_is_over_and_its_number_is_not_signalled(void **state)
     assert_int_equal(run_owner_find(dir, &owner, why), -ESRCH);
 }
 
+/* Not one that is waited for, nor another's text that is believed or obeyed. */
+static void a_lock_that_is_none_is_told_at_once(void **state)
+{
+    (void)state;
+    struct run_owner owner;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/run.lock", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_true(run_owner_find(dir, &owner, why) < 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/zero", path), 0);
+    assert_true(run_owner_find(dir, &owner, why) < 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("run.lock", path), 0);
+    assert_true(run_owner_find(dir, &owner, why) < 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(run_owner_find(dir, &owner, why) < 0);
+    assert_int_equal(rmdir(path), 0);
+    write_lock_text("host=x pid=1 \033[2J\r\033]0;owned\007\302\2332J");
+    assert_true(run_owner_find(dir, &owner, why) < 0);
+    for (const char *at = why; *at != '\0'; at++) {
+        assert_true(*at >= ' ' && *at <= '~');
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lock_that_is_none_is_told_at_once),
         CASE(what_is_no_run_is_said_to_be_none),
         CASE(the_lock_is_of_one_run_only),
         CASE(a_run_that_is_over_is_told_from_one_elsewhere),
