@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/utf8.h"
 
 enum { LINE_BYTES = 1024 };
 
@@ -52,11 +53,15 @@ static size_t put_head(char *line, enum log_level level)
 /* A value from outside must not forge a second line or steer a terminal. */
 static void make_harmless(char *text, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f) {
-            text[i] = '?';
+    for (size_t i = 0; i < size;) {
+        uint32_t code;
+        size_t length = utf8_decode(text + i, size - i, &code);
+        bool can_show = length > 0 && utf8_is_printable(code);
+        length = length > 0 ? length : 1;
+        if (!can_show) {
+            memset(text + i, '?', length);
         }
+        i += length;
     }
 }
 

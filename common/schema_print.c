@@ -145,6 +145,26 @@ char *schema_print(const struct schema_row *rows, const void *parsed)
     return take(&out);
 }
 
+/* Broken at spaces; every line begins with four of them. */
+static void add_help(const char *help, struct schema_text *out)
+{
+    enum { REFERENCE_COLUMNS = 100, HELP_INDENT = 4 };
+    size_t rest = strlen(help), room = REFERENCE_COLUMNS - HELP_INDENT;
+    while (rest > room) {
+        size_t cut = room;
+        while (cut > 0 && help[cut] != ' ') {
+            cut--;
+        }
+        if (cut == 0) {
+            break;
+        }
+        schema_text_add(out, "%*s%.*s\n", HELP_INDENT, "", (int)cut, help);
+        help += cut + 1;
+        rest -= cut + 1;
+    }
+    schema_text_add(out, "%*s%s\n", HELP_INDENT, "", help);
+}
+
 static void refer_to_row(const struct schema_row *row, const char *path, struct schema_text *out)
 {
     struct schema_text range = {0};
@@ -163,7 +183,10 @@ static void refer_to_row(const struct schema_row *row, const char *path, struct 
     } else {
         schema_text_add(out, " (optional)");
     }
-    schema_text_add(out, row->help == NULL ? "\n" : "\n    %s\n", row->help);
+    schema_text_add(out, "\n");
+    if (row->help != NULL) {
+        add_help(row->help, out);
+    }
     free(range.bytes);
 }
 

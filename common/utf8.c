@@ -44,5 +44,8 @@ bool utf8_is_printable(uint32_t code)
     bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
     bool is_break = code == 0x2028 || code == 0x2029;
     bool is_no_character = (code & 0xfffe) == 0xfffe;
-    return !is_control && !is_break && !is_no_character && code != 0xfeff;
+    /* Turns around what stands behind it, so that a line reads as another one. */
+    bool is_direction = code == 0x061c || code == 0x200e || code == 0x200f ||
+                        (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return !is_control && !is_break && !is_no_character && !is_direction && code != 0xfeff;
 }

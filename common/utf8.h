@@ -12,5 +12,8 @@
  */
 size_t utf8_decode(const char *text, size_t left, uint32_t *out_code);
 
-/* False for control characters, line and paragraph separators, U+FEFF and non-characters. */
+/*
+ * False for control characters, line and paragraph separators, what changes the direction
+ * of writing, U+FEFF and non-characters.
+ */
 bool utf8_is_printable(uint32_t code);

@@ -83,7 +83,7 @@ static void print_targets(const struct plan *plan, const struct plan_relay *r)
 static void print_relays(const struct scenario *s, const struct plan *plan)
 {
     const struct scenario_relay *relays = s->relays.items;
-    (void)printf("\nrelays\n  %-20s %-15s %-15s %-18s %-19s %4s %-12s %s\n", "NAME", "CARRIED BY",
+    (void)printf("\nrelays\n  %-14s %-15s %-15s %-18s %-13s %4s %-6s %s\n", "NAME", "CARRIED BY",
                  "GIADDR", "SUBNET", "CLIENTS", "SLOT", "AGENT", "TO");
     for (uint32_t i = 0; i < plan->relay_count; i++) {
         const struct plan_relay *r = &plan->relays[i];
@@ -91,7 +91,7 @@ static void print_relays(const struct scenario *s, const struct plan *plan)
         char range[32];
         (void)snprintf(range, sizeof(range), "%" PRIu32 "-%" PRIu32, r->first_client,
                        r->first_client + r->client_count - 1);
-        (void)printf("  %-20s %-15s %-15s %-18s %-19s %4u %-12s ", r->name, inet_text(r->via, via),
+        (void)printf("  %-14s %-15s %-15s %-18s %-13s %4u %-6s ", r->name, inet_text(r->via, via),
                      inet_text(r->giaddr, giaddr), inet_net_text(r->subnet, subnet), range,
                      (unsigned)r->xid_slot, relays[i].agent[0] != '\0' ? relays[i].agent : "any");
         print_targets(plan, r);
@@ -120,7 +120,7 @@ static void print_stages(const struct scenario *s, const struct forecast *f)
     const struct scenario_stage *stages = s->stages.items;
     (void)printf("\nstages (before them: preflight with 3 clients per relay; the first acquire "
                  "stage begins\nwith canaries of 3, 30 and 300 clients)\n");
-    (void)printf("  %-20s %-8s %-16s %12s %12s %14s %12s %10s\n", "NAME", "KIND", "PACE",
+    (void)printf("  %-16s %-7s %-13s %10s %10s %11s %10s %9s\n", "NAME", "KIND", "PACE",
                  "EXCHANGES", "PER S", "PACKETS/S", "AT LEAST", "TIMEOUT");
     for (size_t i = 0; i < f->stage_count; i++) {
         const struct forecast_stage *made = &f->stage[i];
@@ -133,7 +133,7 @@ static void print_stages(const struct scenario *s, const struct forecast *f)
         }
         print_rate(made->exchanges_per_s, made->is_upper_bound, rate, sizeof(rate));
         print_rate(made->packets_sent_per_s, made->is_upper_bound, packets, sizeof(packets));
-        (void)printf("  %-20s %-8s %-16s %12" PRIu64 " %12s %14s %10" PRIu64 " s %8" PRIu64 " s\n",
+        (void)printf("  %-16s %-7s %-13s %10" PRIu64 " %10s %11s %8" PRIu64 " s %7" PRIu64 " s\n",
                      stages[i].name, kind_text(&stages[i]), pace, made->exchanges, rate, packets,
                      made->at_least_ns / NS_PER_S, stages[i].timeout_ns / NS_PER_S);
     }
@@ -180,8 +180,9 @@ static void print_judgements(const struct scenario *s)
 /* One paragraph, indented, its later lines a little more. */
 static void print_wrapped(const char *text)
 {
-    while (strlen(text) > COLUMNS) {
-        int cut = COLUMNS;
+    int room = COLUMNS;
+    while (strlen(text) > (size_t)room) {
+        int cut = room;
         while (cut > 0 && text[cut] != ' ') {
             cut--;
         }
@@ -190,6 +191,7 @@ static void print_wrapped(const char *text)
         }
         (void)printf("  %.*s\n  ", cut, text);
         text += cut + 1;
+        room = COLUMNS - 2;
     }
     (void)printf("  %s\n", text);
 }
@@ -281,11 +283,11 @@ static int print_made(char *text)
 
 static int print_metrics(void)
 {
-    (void)printf("%-34s %-5s %-5s %-5s %s\n", "METRIC", "UNIT", "IN", "OVER", "MEANS");
+    (void)printf("%-33s %-4s %-3s %-4s %s\n", "METRIC", "UNIT", "IN", "OVER", "MEANS");
     for (size_t i = 0; i < judge_metric_count(); i++) {
         struct judge_metric_info info;
         judge_metric_get(i, &info);
-        (void)printf("%-34s %-5s %-5s %-5s %s\n", info.name, info.unit[0] != '\0' ? info.unit : "-",
+        (void)printf("%-33s %-4s %-3s %-4s %s\n", info.name, info.unit[0] != '\0' ? info.unit : "-",
                      info.takes_stage ? "yes" : "-", info.takes_window ? "yes" : "-", info.help);
     }
     (void)printf("\nA judgement is METRIC COMPARISON VALUE [over WINDOW] [in STAGE] [after|except "

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "common/attrs.h"
 #include "coordinator/plan/scenario.h"

@@ -31,8 +31,7 @@ FILE *cmd_open_file(const char *path)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
     /* Only the opening must not wait: what a pipe's other side still writes is read. */
-    FILE *file =
-        flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? NULL : fdopen(fd, "rb");
+    FILE *file = flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? NULL : fdopen(fd, "rb");
     if (file == NULL && fd >= 0) {
         int error = errno;
         (void)close(fd);

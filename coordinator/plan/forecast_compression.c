@@ -41,25 +41,26 @@ static void say_detection(const struct scenario *s, struct plan_text *t)
         plan_text_say(
             t,
             "- failover detection: not given (expect.detection). If the pair takes longer than "
-            "%s (from T2 to expiry) to notice a dead partner, leases expire before.\n",
+            "%s (from T2 to expiry) to notice a dead partner, leases expire before.",
             window);
     } else if (window_ns < s->detection_ns) {
         plan_text_say(
             t,
             "- failover detection: %s. WARNING: from T2 to expiry there are only %s, so leases "
             "of a dead server's clients expire before its partner takes over (Kea with "
-            "max-unacked-clients above 0 waits for that many clients to retry).\n",
+            "max-unacked-clients above 0 waits for that many clients to retry).",
             detection, window);
     } else {
         plan_text_say(
             t,
             "- failover detection: %s, and %s from T2 to expiry: the partner can take over in "
-            "time.\n",
+            "time.",
             detection, window);
     }
     if (s->production_lease_ns > 0) {
-        plan_text_say(t, "  With the production lease that window is %s.\n", production);
+        plan_text_say(t, " With the production lease that window is %s.", production);
     }
+    plan_text_say(t, "\n");
 }
 
 static void say_mclt(const struct scenario *s, struct plan_text *t)

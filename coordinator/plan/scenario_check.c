@@ -182,8 +182,10 @@ static void check_hold(const struct raw_stage *raw, const struct scenario_stage 
         return;
     }
     if (!schema_scan_duration(raw->hold, &ns)) {
-        diag_add(why, line, "stage %s: hold '%s' is no duration; write it as 90s, 10m or 2h",
-                 raw->name, raw->hold);
+        diag_add(
+            why, line,
+            "stage %s: hold '%s' is no duration; write it as 90s, 10m or 2h, or as until-steady",
+            raw->name, raw->hold);
         return;
     }
     if (ns < NS_PER_S || ns > HOLD_NS_MAX) {

@@ -21,11 +21,17 @@ static bool is_latency(enum compare_measure m)
     return strcmp(compare_measure_info(m)->unit, "us") == 0;
 }
 
+/* Between a figure and one beyond the give-up, a median of two runs lies in the middle. */
+static bool is_given_up(enum compare_measure m, double value)
+{
+    return is_latency(m) && value >= COMPARE_GIVE_UP_US / 2;
+}
+
 static const char *value_text(enum compare_measure m, double value, char cell[TEXT_CELL_BYTES])
 {
     if (!isfinite(value)) {
         (void)snprintf(cell, TEXT_CELL_BYTES, "-");
-    } else if (is_latency(m) && value >= COMPARE_GIVE_UP_US) {
+    } else if (is_given_up(m, value)) {
         (void)snprintf(cell, TEXT_CELL_BYTES, "> give-up");
     } else if (is_latency(m)) {
         char ms[TEXT_CELL_BYTES];
@@ -38,8 +44,7 @@ static const char *value_text(enum compare_measure m, double value, char cell[TE
 
 static bool is_beyond_give_up(enum compare_measure m, const struct compare_row *row)
 {
-    return is_latency(m) && (row->a >= COMPARE_GIVE_UP_US || row->b >= COMPARE_GIVE_UP_US ||
-                             row->smallest >= COMPARE_GIVE_UP_US / 2);
+    return is_given_up(m, row->a) || is_given_up(m, row->b) || is_given_up(m, row->smallest);
 }
 
 static void write_change(enum compare_measure m, const struct compare_row *row, FILE *out)
@@ -138,7 +143,7 @@ int compare_write_text(const struct compare_result *r, const char *a, const char
 
 static json_t *json_value(enum compare_measure m, double value)
 {
-    return is_latency(m) && value >= COMPARE_GIVE_UP_US / 2 ? json_null() : json_seconds(value);
+    return is_given_up(m, value) ? json_null() : json_seconds(value);
 }
 
 static json_t *json_row(enum compare_measure m, const struct compare_row *row, bool *ok)

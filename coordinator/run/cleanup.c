@@ -77,6 +77,24 @@ static int look(struct cleanup *c)
     return is_good ? 0 : fail("out of memory", EXIT_INTERNAL);
 }
 
+/* What a small run may touch is read from the scenario: it must be what the leases were made by. */
+static int check_is_one_run(const struct cleanup *c)
+{
+    const struct scenario *s = c->options->scenario;
+    const struct scenario_server *servers = s->servers.items;
+    bool is_one = inet_equal(s->block.base, c->plan.block.base) &&
+                  s->block.prefix_bits == c->plan.block.prefix_bits &&
+                  s->servers.count == c->plan.server_count;
+    for (size_t i = 0; is_one && i < s->servers.count; i++) {
+        is_one = inet_equal(servers[i].address, c->plan.servers[i].address);
+    }
+    return is_one ? 0
+                  : fail("scenario.yaml and plan.bin of this run name different servers or another "
+                         "block; put back the scenario.yaml that the run wrote (only `leases:` "
+                         "may be added to its servers)",
+                         EXIT_USAGE);
+}
+
 /* --- one small run --- */
 
 /* What a small run plays: one stage, nothing judged, nothing cleaned up afterwards. */
@@ -266,7 +284,8 @@ int cleanup_execute(const struct cleanup_options *options)
     if (!returning_read(options->run_dir, &c.plan, why)) {
         return fail(why, EXIT_USAGE);
     }
-    int code = read_ledger(&c);
+    int code = check_is_one_run(&c);
+    code = code == 0 ? read_ledger(&c) : code;
     code = code == 0 ? look(&c) : code;
     if (code == 0) {
         c.adopted = calloc(c.left.count + c.plan.client_count + 1, sizeof(*c.adopted));

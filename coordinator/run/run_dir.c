@@ -110,7 +110,11 @@ int run_dir_write(const char *dir, const char *name, const void *bytes, size_t s
 
 static int print_and_sync(const char *path, run_dir_printer *print, const void *what)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    /* A new file always: never through a link, nor into what somebody has put there to wait on. */
+    if (unlink(path) < 0 && errno != ENOENT) {
+        return -errno;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     if (fd < 0) {
         return -errno;
     }

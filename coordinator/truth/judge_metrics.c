@@ -63,7 +63,7 @@ static const struct metric_row metric_rows[] = {
     RESULT_DOUBLE(outage.p50_s, JUDGE_SECONDS, "half of the outages were shorter"),
     RESULT_DOUBLE(outage.p99_s, JUDGE_SECONDS, "99 % of the outages were shorter"),
     RESULT_DOUBLE(outage.first_answer_s, JUDGE_SECONDS,
-                  "first unanswered RENEW to the next ACK, smallest over clients"),
+                  "shortest time from an unanswered RENEW to an ACK"),
     SAME_U64(accounting.assigned, "clients given to agents"),
     SAME_U64(accounting.bound, "clients with a lease at the end"),
     SAME_U64(accounting.released, "clients that gave their lease back"),
@@ -140,7 +140,7 @@ static const struct {
     enum judge_source source;
     const char *help;
 } share_rows[] = {
-    {"first_try_percent", JUDGE_FROM_FIRST_TRY, "answered before the first retransmission"},
+    {"first_try_percent", JUDGE_FROM_FIRST_TRY, "answered at the first try"},
     {"answered_percent", JUDGE_FROM_ANSWERED, "answered at all"},
 };
 
@@ -180,10 +180,10 @@ static bool of_latency(size_t i, struct judge_term *out, char help[JUDGE_HELP_BY
     (void)snprintf(out->metric, sizeof(out->metric), "%s(%s%s)", figure_rows[figure].name,
                    latency_rows[latency].name, out->is_success_only ? ".success" : "");
     (void)snprintf(help, JUDGE_HELP_BYTES, "%s%s %s%s", figure_rows[figure].help,
-                   out->figure == JUDGE_PERCENTILE ? " were not longer:" : "",
+                   out->figure == JUDGE_PERCENTILE ? " not longer:" : "",
                    latency_rows[latency].help,
                    out->is_success_only ? ", of those answered"
-                   : is_exchange        ? "; unfinished are infinite"
+                   : is_exchange        ? "; unfinished infinite"
                                         : "");
     return is_exchange || !out->is_success_only;
 }

@@ -136,8 +136,7 @@ static enum left_proof proof_of(const struct plan *plan, const struct left_lease
         if (is_active_there(books[i].book, lease, mac)) {
             return LEFT_ACTIVE;
         }
-        if (inet_equal(books[i].server, lease->server) &&
-            !is_unclear_there(books[i].book, lease)) {
+        if (inet_equal(books[i].server, lease->server) && !is_unclear_there(books[i].book, lease)) {
             proof = LEFT_FREE;
         }
     }

@@ -84,8 +84,8 @@ int ledger_open(const char *path, struct ledger **out)
         return -ENOMEM;
     }
     int error = check_is_file(path);
-    if (error == 0 && sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK) {
+    if (error == 0 && sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+                                      NULL) != SQLITE_OK) {
         error = ledger->db == NULL ? -ENOMEM : ledger_fail(ledger, "opening it");
     }
     if (error == 0) {
@@ -136,6 +136,13 @@ static bool add_sample(struct clock_samples *clock, uint64_t agent_us, int64_t o
     return true;
 }
 
+/* Of any clock, and small enough that sums of a few stay numbers: 36,000 years. */
+static bool is_a_time(sqlite3_int64 us)
+{
+    enum { BITS = 60 };
+    return us < INT64_C(1) << BITS && us > -(INT64_C(1) << BITS);
+}
+
 static int load_clocks(struct walk *walk)
 {
     sqlite3_stmt *s = NULL;
@@ -148,6 +155,11 @@ static int load_clocks(struct walk *walk)
         sqlite3_int64 agent = sqlite3_column_int64(s, 0);
         if (agent < 0 || agent >= LEDGER_AGENTS_MAX) {
             continue;
+        }
+        if (sqlite3_column_int64(s, 1) < 0 || !is_a_time(sqlite3_column_int64(s, 1)) ||
+            !is_a_time(sqlite3_column_int64(s, 2))) {
+            error = -EBADMSG;
+            break;
         }
         if (!add_sample(&walk->clock[agent], (uint64_t)sqlite3_column_int64(s, 1),
                         sqlite3_column_int64(s, 2))) {
@@ -182,7 +194,7 @@ static int64_t run_us_of(const struct clock_samples *clock, uint64_t t_us)
                        (double)(clock->sample[low + 1].agent_us - clock->sample[low].agent_us);
         offset_us += (int64_t)(share * (double)(clock->sample[low + 1].offset_us - offset_us));
     }
-    return (int64_t)t_us + offset_us;
+    return (int64_t)(t_us + (uint64_t)offset_us);
 }
 
 static void read_event(sqlite3_stmt *s, struct event *out)
