@@ -75,8 +75,8 @@ read_rules() {
 		*) status=2 die "line $number of the rules: '${word[0]}' is neither block nor relay" ;;
 		esac
 	done < <(if [[ -n $file ]]; then cat -- "$file"; else cat; fi)
-	[[ -n $block ]] || status=2 die "the rules have no block"
-	((${#relay_name[@]})) || status=2 die "the rules have no relay"
+	[[ -n $block ]] || status=2 die "the rules have no block; give what 'leaseherd testbed SCENARIO show' prints"
+	((${#relay_name[@]})) || status=2 die "the rules have no relay; give what 'leaseherd testbed SCENARIO show' prints"
 }
 
 read_block() {
