@@ -28,7 +28,6 @@
 enum {
     MESSAGE_BYTES = 1024 * 1024,
     OVERSIZED_BYTES = LINK_CTRL_UP_BYTES + 4096,
-    OUTSIDERS = 500,
     TICK_MS = 10,
     PER_TICK = 20
 };
@@ -36,68 +35,6 @@ enum {
 static void pause_ms(uint64_t ms)
 {
     usleep((useconds_t)(ms * 1000));
-}
-
-/* --- outsider: TCP without a key --- */
-
-static int call_by_tcp(const struct hostile_options *o)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(o->port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || inet_pton(AF_INET, o->host, &to.sin_addr) != 1 ||
-        connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return -1;
-    }
-    return fd;
-}
-
-/* Nothing, noise, half a greeting, a greeting without CURVE, or a whole one and then noise. */
-static void speak_badly(int fd, uint64_t n)
-{
-    static const char null_greeting[64] = "\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL";
-    static const char curve_greeting[64] = "\xff\0\0\0\0\0\0\0\1\x7f\3\0CURVE";
-    char noise[512];
-    randombytes_buf(noise, sizeof(noise));
-    ssize_t ignored = 0;
-    if (n % 5 == 1) {
-        ignored = send(fd, noise, sizeof(noise), MSG_NOSIGNAL);
-    } else if (n % 5 == 2) {
-        ignored = send(fd, curve_greeting, 17, MSG_NOSIGNAL);
-    } else if (n % 5 == 3) {
-        ignored = send(fd, null_greeting, sizeof(null_greeting), MSG_NOSIGNAL);
-    } else if (n % 5 == 4) {
-        ignored = send(fd, curve_greeting, sizeof(curve_greeting), MSG_NOSIGNAL);
-        ignored += send(fd, noise, sizeof(noise), MSG_NOSIGNAL);
-    }
-    (void)ignored; /* whether it got through is the other side's affair */
-}
-
-int hostile_outsider(const struct hostile_options *o)
-{
-    int fd[OUTSIDERS];
-    uint64_t until_ns = clock_monotonic_ns() + o->seconds * NS_PER_S, calls = 0, refused = 0;
-    for (unsigned i = 0; i < OUTSIDERS; i++) {
-        fd[i] = call_by_tcp(o);
-        refused += fd[i] < 0;
-        calls++;
-    }
-    while (clock_monotonic_ns() < until_ns) {
-        unsigned i = (unsigned)(calls % OUTSIDERS);
-        if (fd[i] >= 0) {
-            speak_badly(fd[i], calls);
-            close(fd[i]);
-        }
-        fd[i] = call_by_tcp(o);
-        refused += fd[i] < 0;
-        calls++;
-        pause_ms(2);
-    }
-    printf("%s %llu calls without a key, %llu not taken\n", refused < calls ? "ok" : "FAIL",
-           (unsigned long long)calls, (unsigned long long)refused);
-    return 0;
 }
 
 /* --- those with a key --- */
@@ -347,18 +284,64 @@ static void report_preflight(struct peer *p, bool is_last, uint32_t relay)
     say(p, &m);
 }
 
+/* In a search: other rounds than the one that is played, no end, or counters that go anywhere. */
+static void lie_about_round(struct peer *p, struct control_progress *progress)
+{
+    if (has_mode(p, "search-rounds")) {
+        static const uint64_t wrong[] = {0, UINT64_MAX, 1};
+        uint64_t which = prng_below(&p->prng, 5);
+        progress->round = which < ARRAY_LEN(wrong) ? wrong[which] : p->go.round + 2 * which - 7;
+    } else if (has_mode(p, "search-endless")) {
+        progress->is_step_done = false;
+    } else if (has_mode(p, "search-counters")) {
+        progress->bound = (uint32_t)prng_next(&p->prng);
+        progress->started = (uint32_t)prng_next(&p->prng);
+        progress->finished = (uint32_t)prng_next(&p->prng);
+        progress->failed = (uint32_t)prng_next(&p->prng);
+        progress->received = prng_next(&p->prng);
+        progress->silent_streak = prng_next(&p->prng);
+    }
+}
+
+/* Answers that came before they were asked for, in an hour, or in another round than they claim. */
+static void report_search_event(struct peer *p)
+{
+    static const uint32_t spans[] = {0, 1, 500000, UINT32_MAX - 1, UINT32_MAX};
+    struct event e;
+    struct control_message m = {.kind = CONTROL_BATCH};
+    sample_event(&e, 0);
+    e.kind = EVENT_RENEW;
+    e.result = EVENT_ACK;
+    e.stage = (uint8_t)p->go.stage;
+    e.client = p->share.first_client + (uint32_t)prng_below(&p->prng, p->share.client_count);
+    e.took_us = spans[prng_below(&p->prng, ARRAY_LEN(spans))];
+    e.wait_us = spans[prng_below(&p->prng, ARRAY_LEN(spans))];
+    e.offer_us = EVENT_SPAN_NONE;
+    e.t_us = clock_monotonic_ns() / NS_PER_US + prng_below(&p->prng, 4000000) - 2000000;
+    char why[CONTROL_WHY_BYTES];
+    m.session = p->session;
+    m.u.batch = (struct control_batch){
+        .epoch = p->epoch, .seq = p->seq + 1, .events = &e, .event_count = 1};
+    p->seq += control_is_valid(&m, why); /* what is refused at once would only leave a gap */
+    say(p, &m);
+}
+
 /* All that was asked for is done, although not a packet was sent. */
 static void claim_all_done(struct peer *p)
 {
     struct control_message m = {.kind = CONTROL_PROGRESS};
     uint32_t clients = p->go.client_limit;
-    m.u.progress = (struct control_progress){.stage = p->go.stage,
+    m.u.progress = (struct control_progress){.round = p->go.round,
+                                             .stage = p->go.stage,
                                              .step = p->go.step,
                                              .is_step_done = true,
                                              .started = clients,
                                              .finished = clients,
                                              .bound = clients,
                                              .received = UINT64_MAX};
+    if (p->go.round > 0) {
+        lie_about_round(p, &m.u.progress);
+    }
     say(p, &m);
 }
 
@@ -507,7 +490,10 @@ static void attack(struct peer *p)
         claim_all_done(p);
     } else if (!has_mode(p, "mute") && !has_mode(p, "endless") && !has_mode(p, "refuse")) {
         claim_all_done(p);
-        if (!has_mode(p, "progress") && !has_mode(p, "done") && !has_mode(p, "clock")) {
+        if (has_mode(p, "search-events")) {
+            report_search_event(p);
+        } else if (strncmp(p->o->mode, "search-", 7) != 0 && !has_mode(p, "progress") &&
+                   !has_mode(p, "done") && !has_mode(p, "clock")) {
             report_event(p, ++p->seq, p->epoch);
         }
     }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""percentiles.py UNFINISHED < SAMPLES: percentiles and their 95 % intervals, calculated another way.
+"""percentiles.py < CASES: percentiles and their 95 % intervals, calculated another way.
 
-Samples are whole nanoseconds, one a line; UNFINISHED of them never ended and count as infinite. Prints, for 50, 90,
-99 and 99.9 percent: RANK_LOW RANK_HIGH EXACT LOW HIGH, where "inf" is infinite and "-" marks a percentile with
+A case is a line "case UNFINISHED" and the samples behind it, whole nanoseconds, one a line; UNFINISHED more never ended
+and count as infinite. Prints for each case, for 50, 90, 99 and 99.9 percent: RANK_LOW RANK_HIGH EXACT LOW HIGH, where "inf" is infinite and "-" marks a percentile with
 fewer than 10/(1-p) samples. Everything is exact: whole numbers only, the binomial distribution by its definition.
 """
 import math
@@ -30,9 +30,8 @@ def ranks(n, p):
     return k, high
 
 
-def main():
-    unfinished = int(sys.argv[1])
-    samples = sorted(int(line) for line in sys.stdin)
+def tell(unfinished, samples):
+    samples.sort()
     n = len(samples) + unfinished
 
     def at(rank):
@@ -47,6 +46,12 @@ def main():
             continue
         low, high = ranks(n, p)
         print(low, high, at(math.ceil(p * n)), at(low), at(high))
+
+
+def main():
+    for case in sys.stdin.read().split("case ")[1:]:
+        unfinished, *samples = map(int, case.split())
+        tell(unfinished, samples)
 
 
 main()

@@ -70,6 +70,55 @@ told() { # TEXT FILTER-OF-cleanup.json OP WANT
 	expect "$1" "$(jq -r "$2" "$run/cleanup.json" 2>&1)" "$3" "$4"
 }
 
+# refused TEXT CODE PATTERN COMMAND...: a copy of the run after the command, in which $bad is its directory
+refused() {
+	local text=$1 want=$2 pattern=$3 got=0
+	shift 3
+	rm -rf "$work/bad"
+	cp -r "$work/run-isc" "$work/bad"
+	(cd "$work/bad" && "$@")
+	timeout 60 "$bin/leaseherd" cleanup "$work/bad" --dry-run >"$work/bad.out" 2>&1 || got=$?
+	if [[ $got == "$want" ]] && grep -q -- "$pattern" "$work/bad.out" && ! grep -qE 'Sanitizer|runtime error' "$work/bad.out"; then
+		pass "damaged: $text"
+	else
+		fail "damaged: $text: $got: $(head -n 3 "$work/bad.out")"
+	fi
+	timeout 60 "$bin/leaseherd" export "$work/bad" >"$work/bad.out" 2>&1 || true
+	check "damaged: $text: export has no defect" bash -c "! grep -qE 'Sanitizer|runtime error' '$work/bad.out'"
+}
+
+absurd_rows() {
+	sqlite3 ledger.db "
+		INSERT INTO event SELECT agent, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 FROM event LIMIT 1;
+		INSERT INTO event SELECT agent, 1 << 62, 1 << 40, 255, 255, 255, 1 << 33, 9, 9, 1 << 40, 1 << 40, 1e300, 'x', x'00', NULL
+			FROM event LIMIT 1;
+		INSERT INTO event SELECT agent, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+			FROM event LIMIT 1;
+		INSERT INTO stream VALUES (-5, -1, -1, -1), (1 << 40, 1, 1, 1);"
+}
+
+damaged_runs() {
+	refused 'a plan that is cut' 2 'damaged or of another version' truncate -s -9 plan.bin
+	refused 'a plan that is noise' 2 'damaged or of another version' cp /bin/true plan.bin
+	refused 'a plan that is a directory' 2 'cannot read the plan' bash -c 'rm plan.bin && mkdir plan.bin'
+	refused 'a plan that is a FIFO' 2 'cannot read the plan' bash -c 'rm plan.bin && mkfifo plan.bin'
+	refused 'other servers' 2 'name different servers' sed -i 's/192[.]168[.]2[.]12/192.168.2.13/' scenario.yaml
+	refused 'another block' 2 'name different servers' sed -i 's|block: 10[.]10[.]0[.]0/16|block: 10.0.0.0/8|' scenario.yaml
+	refused 'a scenario that is a FIFO' 2 scenario bash -c 'rm scenario.yaml && mkfifo scenario.yaml'
+	refused 'no ledger' 2 'cannot read .*ledger.db' rm ledger.db
+	refused 'a ledger that is a FIFO' 2 'cannot read .*ledger.db' bash -c 'rm -f ledger.db* && mkfifo ledger.db'
+	refused 'a ledger that is noise' 2 'cannot read .*ledger.db' bash -c 'rm -f ledger.db* && cp /bin/true ledger.db'
+	refused 'a ledger of another version' 2 'cannot read .*ledger.db' sqlite3 ledger.db 'PRAGMA user_version = 99'
+	refused 'a ledger without its table' 2 'cannot read .*ledger.db' sqlite3 ledger.db 'DROP TABLE event'
+	refused 'a ledger of an agent of no number' 2 'cannot read .*ledger.db' sqlite3 ledger.db 'UPDATE event SET agent = 1 << 40'
+	refused 'clocks out of this world' 2 'cannot read .*ledger.db' sqlite3 ledger.db \
+		"INSERT INTO clock SELECT agent, agent_us + 1, -(1 << 62), 1 FROM clock LIMIT 1;
+		UPDATE clock SET offset_us = (1 << 62) + agent_us WHERE offset_us > -(1 << 62)"
+	refused 'absurd rows' 0 'left behind' absurd_rows
+	refused 'a lock that is a FIFO' 0 'left behind' bash -c 'rm run.lock && mkfifo run.lock'
+	refused 'links where files are written' 0 'left behind' bash -c 'ln -s /nonexistent/x cleanup-1; ln -s / cleanup-2'
+}
+
 show_cleanup() {
 	((failed == 0)) || tail -n 30 "$run.cleanup" "$run.cleanup.err"
 }
@@ -86,6 +135,7 @@ code=0
 "$bin/leaseherd" cleanup "$work/run-isc" --dry-run >"$work/dry" 2>&1 || code=$?
 expect 'dhcpd: --dry-run only tells' "$code" == 0
 expect 'dhcpd: ... and sends nothing' "$(active_at s1)" '>=' $((clients * 95 / 100))
+damaged_runs
 clean_up isc
 expect 'dhcpd: all given back' "$code" == 0
 expect 'dhcpd: no active lease in the file of s1' "$(active_at s1)" == 0
@@ -145,9 +195,27 @@ stop_agents
 
 sed 's/, leases: {[^}]*}//; s/scenario: query/scenario: blind/' "$work/query.yaml" >"$work/blind.yaml"
 killed_run blind "$work/blind.yaml"
+# What is in a ledger is not what may be sent: outside the block, at another server, of a client the plan does not have.
+sqlite3 "$work/run-blind/ledger.db" "
+	CREATE TEMP TABLE t AS SELECT * FROM event WHERE kind = 0 AND result = 0 AND client IN (0, 1) GROUP BY client;
+	UPDATE t SET addr = 0x0a0b0001 WHERE client = 0;
+	UPDATE t SET server = 0xc0a80909 WHERE client = 1;
+	INSERT INTO event SELECT * FROM t;
+	UPDATE t SET client = 999999 WHERE client = 1;
+	INSERT INTO event SELECT * FROM t WHERE client > 1;"
+capture a1 start
+capture a2 start
 clean_up blind
+capture a1 stop
+capture a2 stop
 expect 'blind: not confirmed' "$code" == 3
-told 'blind: all of it is listed' '.unconfirmed | length' == "$clients"
-expect 'blind: released nevertheless' "$(active_at s1)" == 0
+told 'blind: all of it is listed' '.unconfirmed | length' == "$((clients + 1))"
+expect 'blind: released nevertheless, but for what the ledger has elsewhere' "$(active_at s1)" == 1
+for host in a1 a2; do
+	expect "blind: $host released" "$(count_packets "$host" 'dhcp.option.dhcp == 7')" '>=' 1
+	expect "blind: $host, nothing to another server" "$(count_packets "$host" 'dhcp && udp.dstport == 67 && ip.dst != 192.168.1.12')" == 0
+	expect "blind: $host, nothing outside the block" "$(count_packets "$host" \
+		'dhcp.option.dhcp == 7 && !(dhcp.ip.client == 10.10.0.0/16)')" == 0
+done
 show_cleanup
 fleet_end

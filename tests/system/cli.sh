@@ -116,6 +116,11 @@ expect 'testbed with another verb' 2 "unknown verb 'apply'" -- "$lh" testbed goo
 expect 'run without a fleet' 2 '--local N' -- "$lh" run good.yaml
 expect 'run with no agents' 2 '--local 0 is not a number' -- "$lh" run good.yaml --local 0
 expect 'run for agents without an address' 2 '--listen' -- "$lh" run good.yaml --agents 2
+expect 'run without keys' 2 'no-keys/coordinator.key' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --keys no-keys --run-dir unused
+check 'wrong keys use up no run directory' '[ ! -e unused ]'
+for what in --reference --metrics good.yaml; do
+    check "check $what fits 100 columns" '[ -z "$("$lh" check "$what" | grep -E "^.{101}")" ]'
+done
 
 # --- what others must know, commands, judgements
 expect 'metrics' 0 'p99(renew)' 'leases.failed' 'acquired_per_s' -- "$lh" check --metrics

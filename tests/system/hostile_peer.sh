@@ -40,6 +40,11 @@ members=(
 	'refuse 0,1,3'
 	'noise 0,1,3,4'
 	'mute 0,1,3'
+	'search-done 3'
+	'search-rounds 3'
+	'search-endless 3'
+	'search-counters 3'
+	'search-events 0,3'
 )
 # Bounded by the coordinator's timeouts alone, 40 s.
 [[ $tier != all ]] || members+=('endless 3')
@@ -71,6 +76,9 @@ scenario_of() { # FILE RELAY RELAY
 		cleanup: {release: 1000/s, on: [end, stop, fail]}
 		on_agent_loss: continue
 	YAML
+	[[ $1 != */search-* ]] || sed -i 's/^  - {name: keep, hold: .*/  - name: most\
+    search: {rates: [4\/s, 8\/s], mix: {acquire: 0, renew: 1}, bound: 60, step: 2s, within: 500ms, answered: 99%}/
+		s/lease: 12s/lease: 600s/; s/time: 2m/time: 80s/; s/^  - addresses.duplicate.*//' "$1"
 }
 
 coordinator_of() { # NAME RELAY RELAY
@@ -186,6 +194,7 @@ for ((i = 0; i < n; i++)); do
 	check "$mode: ends with $codes ($status after $took s)" grep -qw -- "$status" <<<"${codes//,/ }"
 	healthy "$mode" "$run.err" "$run.out" "$run/coordinator.log" "$work/a$((2 * i + 1)).err"
 	expect "$mode: the log is no flood" "$(wc -l <"$run/coordinator.log")" '<' "$LOG_LINES_MAX"
+	[[ $mode != search-* ]] || check "$mode: the search was played" grep -q 'what=search_step' "$run/coordinator.log"
 	[[ -r $run/report.json ]] || continue
 	((status != 0)) || ask "$mode: the lost agent is named" '[.findings[].id] | index("agent-lost") != null' == true
 	ask "$mode: says why" '.verdict.reasons | length' '>=' 1

@@ -59,6 +59,11 @@ static void a_value_from_outside_cannot_forge_a_line(void **state)
     log_info("what=hello host=\"%s\"", "a\nlevel=error what=forged\x1b[2J");
     assert_non_null(strstr(logged(state), "host=\"a?level=error what=forged?[2J\"\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    log_info("what=hello host=\"%s\"", "\xc2\x9b"
+                                       "2J\x9b"
+                                       "2J\xe2\x80\xae"
+                                       "b\xc3\xa4r\xe2\x82");
+    assert_non_null(strstr(logged(state), "host=\"??2J?2J???b\xc3\xa4r??\"\n"));
 }
 
 static void a_long_line_is_cut_and_says_so(void **state)

@@ -314,6 +314,25 @@ static void what_is_seen_is_said_in_plain_words(void **state)
     assert_null(strstr(text, "nan"));
 }
 
+/* The median of a figure and of one beyond the give-up is beyond it too, never "500,000,008 ms". */
+static void half_of_the_give_up_is_no_figure(void **state)
+{
+    (void)state;
+    static char text[8192];
+    struct compare_run a[2] = {read_good(report), read_good(report)}, b = read_good(report);
+    a[1].of[COMPARE_ACQUIRE_P99].value = COMPARE_GIVE_UP_US;
+    struct compare_result r;
+    compare_decide(a, 2, &b, 1, 1, &r);
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    assert_non_null(out);
+    assert_int_equal(compare_write_text(&r, "runs", "runs/b", out), 0);
+    (void)fclose(out);
+    const char *row = strstr(text, "acquire p99");
+    assert_non_null(row);
+    const char *end = strchr(row, '\n'), *given_up = strstr(row, "> give-up");
+    assert_true(given_up != NULL && given_up < end);
+}
+
 /* --- the command --- */
 
 /* PARENT/NAME/report.json. */
@@ -391,6 +410,7 @@ int main(void)
         cmocka_unit_test(repeats_are_compared_by_how_they_vary),
         cmocka_unit_test(a_search_that_found_no_bracket_has_no_capacity_to_compare),
         cmocka_unit_test(what_is_seen_is_said_in_plain_words),
+        cmocka_unit_test(half_of_the_give_up_is_no_figure),
         cmocka_unit_test(the_exit_code_says_what_came_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,7 +466,8 @@ static void a_clock_that_jumped_or_is_hardly_known_is_named(void **state)
     truth_agent_clock(f->truth, 1, &vague);
     truth_fixture_acquire_all(f);
     f->snapshot[1].counter[COUNTER_rx_stamp_replaced] = 5;
-    expect(f, VERDICT_PASS, "judgements are met", "clock-jumped", &r);
+    /* Latencies and times of events are that agent's word: they prove nothing any more. */
+    expect(f, VERDICT_INVALID, "did what no clock does", "clock-jumped", &r);
     assert_non_null(strstr(findings_get(&r, "clock-jumped")->summary, "3 times"));
     assert_non_null(strstr(findings_get(&r, "clock-uncertain")->summary, "a2"));
     assert_true(fabs(r.agents[0].clock_rate_ppm + 200.25) < 1e-9);

@@ -256,26 +256,26 @@ static void the_words_of_kea_steer_no_terminal(void **unused)
 static void what_clients_said_changes_no_other_lease(void **unused)
 {
     (void)unused;
-    static const char text[] =
-        "{\"arguments\": {\"leases\": [ " LEASE("10.0.0.1", ", \"hostname\": \"]}]}, "
-                                                            "\\\"leases\\\": [\\\\\"") ", " LEASE(
-            "10.0.0.2",
-            ", \"user-context\": {\"leases\": [{\"ip-address\": \"10.0.0.9\"}, []]}") " ,,  7 "
-                                                                                      "\"x]\" [{}] "
-                                                                                      "{\"a\": "
-                                                                                      "1} " LEASE(
-                                                                                          "10.0.0."
-                                                                                          "3",
-                                                                                          "") " ]},"
-                                                                                              " \"r"
-                                                                                              "esul"
-                                                                                              "t\":"
-                                                                                              " 0, "
-                                                                                              "\"te"
-                                                                                              "xt\""
-                                                                                              ": "
-                                                                                              "\"3"
-                                                                                              "\"}";
+    static const char text[] = "{\"arguments\": {\"leases\": [ " LEASE(
+        "10.0.0.1",
+        ", \"hostname\": \"]}]}, "
+        "\\\"leases\\\": [\\\\\"") ", " LEASE("10.0.0.2",
+                                              ", \"user-context\": {\"leases\": [{\"ip-address\": "
+                                              "\"10.0.0.9\"}, []]}") " ,,  7 "
+                                                                     "\"x]\" [{}] "
+                                                                     "{\"a\": "
+                                                                     "1} " LEASE("10.0.0."
+                                                                                 "3",
+                                                                                 "") " ]},"
+                                                                                     " \"r"
+                                                                                     "esul"
+                                                                                     "t\":"
+                                                                                     " 0, "
+                                                                                     "\"te"
+                                                                                     "xt\""
+                                                                                     ": "
+                                                                                     "\"3"
+                                                                                     "\"}";
     struct lease_book book = {0};
     char why[LEASE_BOOK_WHY_BYTES];
     assert_true(answers(&book, text, why));

@@ -174,7 +174,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_lock_that_is_none_is_told_at_once),
+        CASE(a_lock_that_is_none_is_told_at_once),
         CASE(what_is_no_run_is_said_to_be_none),
         CASE(the_lock_is_of_one_run_only),
         CASE(a_run_that_is_over_is_told_from_one_elsewhere),

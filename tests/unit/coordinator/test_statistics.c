@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/attrs.h"
 #include "common/prng.h"
@@ -156,23 +155,50 @@ static uint64_t number(const char *word)
     return strcmp(word, "inf") == 0 ? UINT64_MAX : strtoull(word, NULL, 10);
 }
 
-static void calculate(const uint64_t *samples, size_t count, uint64_t unfinished,
-                      struct exact out[RESULT_PERCENTILES])
+enum { SAMPLES_MAX = 10000 };
+
+/* So many samples of a shape, and so many exchanges that never ended. */
+struct sampling {
+    enum shape shape;
+    size_t count;
+    uint64_t unfinished;
+};
+
+/* Always the same ones. */
+static void take_samples(const struct sampling *c, uint64_t samples[SAMPLES_MAX])
 {
+    struct prng r = prng_seeded(20120501 + c->count);
+    for (size_t i = 0; i < c->count; i++) {
+        samples[i] = draw(&r, c->shape);
+    }
+}
+
+/* All cases in one go: starting Python takes longer than its work. */
+static FILE *calculate(const struct sampling *cases, size_t count)
+{
+    static uint64_t samples[SAMPLES_MAX];
     char path[] = "/tmp/leaseherd-samples-XXXXXX", command[256];
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     FILE *file = fdopen(fd, "w");
     assert_non_null(file);
     for (size_t i = 0; i < count; i++) {
-        (void)fprintf(file, "%" PRIu64 "\n", samples[i]);
+        take_samples(&cases[i], samples);
+        (void)fprintf(file, "case %" PRIu64 "\n", cases[i].unfinished);
+        for (size_t k = 0; k < cases[i].count; k++) {
+            (void)fprintf(file, "%" PRIu64 "\n", samples[k]);
+        }
     }
     assert_int_equal(fclose(file), 0);
-    (void)snprintf(command, sizeof(command),
-                   "python3 %s/tests/support/percentiles.py %" PRIu64 " <%s", SOURCE_DIR,
-                   unfinished, path);
+    (void)snprintf(command, sizeof(command), "python3 %s/tests/support/percentiles.py <%s && rm %s",
+                   SOURCE_DIR, path, path);
     FILE *python = popen(command, "r");
     assert_non_null(python);
+    return python;
+}
+
+static void read_exact(FILE *python, struct exact out[RESULT_PERCENTILES])
+{
     for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
         char line[160] = "", value[32], low[32], high[32];
         assert_non_null(fgets(line, sizeof(line), python));
@@ -185,8 +211,6 @@ static void calculate(const uint64_t *samples, size_t count, uint64_t unfinished
             out[i].high_ns = number(high);
         }
     }
-    assert_int_equal(pclose(python), 0);
-    assert_int_equal(unlink(path), 0);
 }
 
 /* `us` is `ns`, rounded up to the end of its bucket and its microsecond. */
@@ -210,17 +234,17 @@ static void assert_rounded_down(uint64_t us, uint64_t ns)
     assert_true((double)us * 1000 + 2048 >= (double)ns * (1 - 1.0 / 128));
 }
 
-static void compare(const uint64_t *samples, size_t count, uint64_t unfinished)
+static void compare(const struct sampling *c, const struct exact exact[RESULT_PERCENTILES])
 {
     static struct histogram h;
+    static uint64_t samples[SAMPLES_MAX];
     struct result_latency l;
-    struct exact exact[RESULT_PERCENTILES];
     h = (struct histogram){0};
-    for (size_t i = 0; i < count; i++) {
+    take_samples(c, samples);
+    for (size_t i = 0; i < c->count; i++) {
         histogram_record(&h, samples[i]);
     }
-    statistics_latency(&h, unfinished, &l);
-    calculate(samples, count, unfinished, exact);
+    statistics_latency(&h, c->unfinished, &l);
     for (unsigned i = 0; i < RESULT_PERCENTILES; i++) {
         bool is_printed = l.is_infinite[i] || l.percentile_us[i] != RESULT_UNKNOWN;
         assert_int_equal(is_printed, exact[i].is_known);
@@ -228,7 +252,7 @@ static void compare(const uint64_t *samples, size_t count, uint64_t unfinished)
             continue;
         }
         uint64_t low, high;
-        statistics_ranks(count + unfinished, statistics_percent[i], &low, &high);
+        statistics_ranks(c->count + c->unfinished, statistics_percent[i], &low, &high);
         assert_int_equal(low, exact[i].rank_low);
         assert_int_equal(high, exact[i].rank_high);
         assert_int_equal(l.is_infinite[i], exact[i].value_ns == UINT64_MAX);
@@ -242,17 +266,21 @@ static void another_calculation_comes_to_the_same(void **state)
 {
     (void)state;
     static const size_t counts[] = {0, 19, 20, 99, 100, 101, 333, 999, 1000, 2500, 9999, 10000};
-    static uint64_t samples[10000];
-    struct prng r = prng_seeded(20120501);
+    struct sampling cases[2 * ARRAY_LEN(counts) + 1];
+    size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
         enum shape shape = (enum shape)(i % SHAPES);
-        for (size_t k = 0; k < counts[i]; k++) {
-            samples[k] = draw(&r, shape);
-        }
-        compare(samples, counts[i], 0);
-        compare(samples, counts[i], counts[i] / 97 + i % 2);
+        cases[count++] = (struct sampling){shape, counts[i], 0};
+        cases[count++] = (struct sampling){shape, counts[i], counts[i] / 97 + i % 2};
     }
-    compare(samples, 10, 30); /* even p50 is infinite */
+    cases[count++] = (struct sampling){UNIFORM, 10, 30}; /* even p50 is infinite */
+    FILE *python = calculate(cases, count);
+    for (size_t i = 0; i < count; i++) {
+        struct exact exact[RESULT_PERCENTILES];
+        read_exact(python, exact);
+        compare(&cases[i], exact);
+    }
+    assert_int_equal(pclose(python), 0);
 }
 
 static void the_interval_holds_the_truth_in_95_of_100_runs(void **state)
