@@ -195,7 +195,8 @@ struct control_armed {
 
 /*
  * Leases of an earlier run that this agent's clients take over: BOUND without T1, T2 or
- * expiry, to be released or asked about (PLAN_QUERY), nothing else. After READY, before
+ * expiry, to be released, renewed (PLAN_RENEW) or asked about (PLAN_QUERY), nothing else.
+ * What a RENEW has been granted is a lease as any other. After READY, before
  * GO or DRAIN, without preflight; repeated messages add. A client that is not this agent's,
  * an address outside the block or a server that is not the plan's: REFUSE, and the agent
  * forgets the run. A client has one lease: a second one is not taken, which leases_adopted

@@ -15,7 +15,7 @@ enum { PURPOSE_MAC_PREFIX = 0x4d41, PURPOSE_MAC_BASE = 0x4d42 };
 static const char *const stage_kind_names[PLAN_STAGE_KIND_COUNT] = {
     [PLAN_ACQUIRE] = "acquire", [PLAN_HOLD] = "hold",     [PLAN_REBOOT] = "reboot",
     [PLAN_RELEASE] = "release", [PLAN_INFORM] = "inform", [PLAN_DECLINE] = "decline",
-    [PLAN_LOAD] = "load",       [PLAN_QUERY] = "query",
+    [PLAN_LOAD] = "load",       [PLAN_QUERY] = "query",   [PLAN_RENEW] = "renew",
 };
 
 static const char *const path_names[PLAN_PATH_COUNT] = {

@@ -44,6 +44,7 @@ enum plan_stage_kind {
     PLAN_LOAD,  /* open model: acquisitions and renewals on demand, in a fixed mix; see struct
                    plan_stage */
     PLAN_QUERY, /* a DHCPLEASEQUERY (RFC 4388) by address for every adopted lease */
+    PLAN_RENEW, /* one RENEW now by every bound client, of adopted leases too; sent once */
     PLAN_STAGE_KIND_COUNT
 };
 

@@ -7,7 +7,7 @@
 #include "proto/plan.h"
 #include "proto/wire.h"
 
-_Static_assert((int)LEASEHERD__STAGE_KIND__STAGE_QUERY == PLAN_STAGE_KIND_COUNT,
+_Static_assert((int)LEASEHERD__STAGE_KIND__STAGE_RENEW == PLAN_STAGE_KIND_COUNT,
                "wire kinds are the plan's plus one");
 
 /* Everything the packed message points to, in one allocation. */

@@ -97,7 +97,7 @@ static inline bool client_is_bound(const struct client *c)
            c->state == LEASE_INIT_REBOOT || c->state == LEASE_REBOOTING;
 }
 
-/* Its lease is of an earlier run: to be released or asked about, nothing else. */
+/* Its lease is of an earlier run: to be released, asked about or renewed on demand. */
 static inline bool client_is_adopted(const struct client *c)
 {
     return client_is_bound(c) && c->lease_count == 0;

@@ -25,7 +25,8 @@ static enum turn turn_of(const struct client *c, enum plan_stage_kind kind)
         bool is_busy = client_has(c, CLIENT_WAITING) || client_has(c, CLIENT_QUEUED);
         return is_busy ? TURN_LATER : TURN_NOW;
     }
-    if (client_is_adopted(c) && kind != PLAN_RELEASE && kind != PLAN_QUERY) {
+    bool is_for_adopted = kind == PLAN_RELEASE || kind == PLAN_QUERY || kind == PLAN_RENEW;
+    if (client_is_adopted(c) && !is_for_adopted) {
         return TURN_NEVER;
     }
     if (kind == PLAN_RELEASE && (c->state == LEASE_RENEWING || c->state == LEASE_REBINDING)) {
@@ -65,10 +66,9 @@ static bool next_client(struct lane *lane, uint32_t *out_local)
 static void start_one(struct lane *lane, uint32_t local, uint64_t intended_ns)
 {
     static const enum lease_event events[PLAN_STAGE_KIND_COUNT] = {
-        [PLAN_REBOOT] = LEASE_REBOOT_DUE,
-        [PLAN_INFORM] = LEASE_INFORM_DUE,
-        [PLAN_DECLINE] = LEASE_DECLINE_DUE,
-        [PLAN_QUERY] = LEASE_QUERY_DUE,
+        [PLAN_REBOOT] = LEASE_REBOOT_DUE,   [PLAN_INFORM] = LEASE_INFORM_DUE,
+        [PLAN_DECLINE] = LEASE_DECLINE_DUE, [PLAN_QUERY] = LEASE_QUERY_DUE,
+        [PLAN_RENEW] = LEASE_RENEW_DUE,
     };
     struct stage *s = &lane->stage;
     struct client *c = lane_client(lane, local);

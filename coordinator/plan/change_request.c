@@ -62,6 +62,7 @@ static double stage_packets_per_s(const struct scenario *s, const struct forecas
     case PLAN_DECLINE:
         return f->stage[i].is_upper_bound ? limit_per_s : per_s;
     case PLAN_QUERY:
+    case PLAN_RENEW:
     case PLAN_STAGE_KIND_COUNT:
         break;
     }

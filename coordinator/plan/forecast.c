@@ -51,6 +51,7 @@ double forecast_packets_per_exchange(const struct scenario *s, enum plan_stage_k
     case PLAN_HOLD: /* RENEW */
     case PLAN_RELEASE:
     case PLAN_INFORM:
+    case PLAN_RENEW:
         return 1;
     case PLAN_LOAD: { /* its release between the steps too */
         double acquires = (double)s->search.acquire_weight;

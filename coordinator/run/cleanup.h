@@ -3,8 +3,8 @@
  * Gives back what a run has left at the servers. The ledger says what it holds,
  * the servers' books what of it is true; RELEASEs go out in rounds, each a small
  * run of its own (RUN/cleanup-1, -2, ...), first through the server that granted
- * the lease, then through its partner, until the books say that nothing is left
- * or six rounds have been played. Edge.
+ * the lease, then through its partner, from the third round on renewed before,
+ * until the books say that nothing is left or six rounds have been played. Edge.
  */
 #pragma once
 

@@ -56,12 +56,13 @@ static void print_list(FILE *to, const struct leases_left *left, enum left_proof
     for (size_t i = 0; i < left->count; i++) {
         char addr[IPV4_TEXT_BYTES], server[IPV4_TEXT_BYTES];
         const struct left_lease *lease = &left->list[i];
+        struct ipv4 at = proof == LEFT_ACTIVE ? lease->active_at : lease->server;
         if (lease->proof != proof || all++ >= LIST_TEXT_MAX) {
             continue;
         }
         shown++;
         (void)fprintf(to, "  %s  client %" PRIu32 "  %s at %s\n", inet_text(lease->addr, addr),
-                      lease->client, what, inet_text(lease->server, server));
+                      lease->client, what, inet_text(at, server));
     }
     if (all > shown) {
         (void)fprintf(to, "  and %zu more in cleanup.json\n", all - shown);

@@ -121,7 +121,7 @@ static bool is_unclear_there(const struct lease_book *book, const struct left_le
     return lease_book_find(book, lease->addr, &found) && found.state == BOOK_UNCLEAR;
 }
 
-static enum left_proof proof_of(const struct plan *plan, const struct left_lease *lease,
+static enum left_proof proof_of(const struct plan *plan, struct left_lease *lease,
                                 const struct left_book *books, size_t book_count)
 {
     if (lease->client >= plan->client_count) {
@@ -134,6 +134,7 @@ static enum left_proof proof_of(const struct plan *plan, const struct left_lease
             continue;
         }
         if (is_active_there(books[i].book, lease, mac)) {
+            lease->active_at = books[i].server;
             return LEFT_ACTIVE;
         }
         if (inet_equal(books[i].server, lease->server) && !is_unclear_there(books[i].book, lease)) {
@@ -155,8 +156,11 @@ static bool add_found(struct leases_left *left, const struct plan *plan,
 {
     struct book_lease found;
     for (size_t cursor = 0; lease_book_next(book->book, &cursor, &found);) {
-        struct left_lease lease = {
-            .addr = found.addr, .server = book->server, .state = LEFT_FOUND, .proof = LEFT_ACTIVE};
+        struct left_lease lease = {.addr = found.addr,
+                                   .server = book->server,
+                                   .state = LEFT_FOUND,
+                                   .proof = LEFT_ACTIVE,
+                                   .active_at = book->server};
         if (found.state != BOOK_ACTIVE || !inet_net_contains(plan->block, found.addr) ||
             !plan_client_of(plan, found.mac, &lease.client) || is_listed(left, known, &lease)) {
             continue;
@@ -209,6 +213,7 @@ void leases_left_asked(struct leases_left *left, uint32_t client, struct ipv4 ad
             : bsearch(&key, left->list, left->count, sizeof(*left->list), by_client_and_address);
     if (lease != NULL) {
         lease->proof = proof;
+        lease->active_at = lease->server;
     }
 }
 

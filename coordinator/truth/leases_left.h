@@ -37,6 +37,7 @@ struct left_lease {
     struct ipv4 addr, server; /* server: that granted it */
     enum left_state state;
     enum left_proof proof;
+    struct ipv4 active_at; /* LEFT_ACTIVE: the server whose book says so */
 };
 
 struct leases_left {

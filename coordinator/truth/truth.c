@@ -467,6 +467,7 @@ static void running_latency(const struct truth *t, struct truth_now *out)
         [PLAN_REBOOT] = LATENCY_REBOOT,        [PLAN_INFORM] = LATENCY_INFORM,
         [PLAN_RELEASE] = LATENCY_METRIC_COUNT, [PLAN_DECLINE] = LATENCY_METRIC_COUNT,
         [PLAN_LOAD] = LATENCY_ACQUIRE,         [PLAN_QUERY] = LATENCY_METRIC_COUNT,
+        [PLAN_RENEW] = LATENCY_RENEW,
     };
     if (!t->is_any_stage_begun) {
         return;

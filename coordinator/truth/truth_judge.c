@@ -149,6 +149,7 @@ static enum latency_metric metric_of_stage(enum plan_stage_kind kind)
     case PLAN_DECLINE:
     case PLAN_LOAD:
     case PLAN_QUERY:
+    case PLAN_RENEW:
     case PLAN_STAGE_KIND_COUNT:
         break;
     }

@@ -14,7 +14,7 @@
 #include "common/prng.h"
 #include "tests/support/lane_world.h"
 
-enum { ROUNDS = 40, STEPS = 120, CLIENTS = 30 };
+enum { ROUNDS = 80, STEPS = 120, CLIENTS = 30 };
 
 static struct lane_world world;
 static struct prng prng;

@@ -6,7 +6,7 @@
 
 #include "tests/support/lane_world.h"
 
-enum { CLIENTS = 40, ACQUIRE = 0, RELEASE, QUERY, REBOOT, LOAD };
+enum { CLIENTS = 40, ACQUIRE = 0, RELEASE, QUERY, REBOOT, LOAD, RENEW };
 
 static struct lane_world world;
 
@@ -31,6 +31,7 @@ static void begin(void)
     lane_world_add_stage(&world, PLAN_QUERY, 0);
     lane_world_add_stage(&world, PLAN_REBOOT, 0);
     lane_world_add_stage(&world, PLAN_LOAD, 0);
+    lane_world_add_stage(&world, PLAN_RENEW, 0);
     world.plan.stages[LOAD].rate_milli_per_s = 1000000;
     world.plan.stages[LOAD].renew_weight = 1;
     lane_world_start(&world);
@@ -202,6 +203,25 @@ static void drain_and_both_kinds_of_release_release_them(void **state)
     /* Each through the server that granted it. */
     assert_int_equal(world.servers[0].releases, CLIENTS / 2);
     assert_int_equal(world.servers[1].releases, CLIENTS / 2);
+}
+
+/* Taken once more from who granted it; who gets no answer still has its lease to give back. */
+static void an_adopted_lease_is_renewed_once_when_told_to(void **state)
+{
+    (void)state;
+    begin();
+    adopt(CLIENTS);
+    world.servers[1].is_silent = true;
+    assert_true(play(1, RENEW));
+    assert_int_equal(counter(COUNTER_sent_renew), CLIENTS);
+    assert_int_equal(lane_world_count_events(&world, EVENT_RENEW, EVENT_ACK), CLIENTS / 2);
+    assert_int_equal(lane_world_count_events(&world, EVENT_RENEW, EVENT_GAVE_UP), CLIENTS / 2);
+    assert_int_equal(counter(COUNTER_clients_bound), CLIENTS);
+    world.servers[1].is_silent = false;
+    assert_true(play(2, RELEASE));
+    assert_int_equal(world.servers[0].releases, CLIENTS / 2);
+    assert_int_equal(world.servers[1].releases, CLIENTS / 2);
+    assert_int_equal(live(), 0);
 }
 
 /* --- asking --- */
@@ -408,6 +428,7 @@ int main(void)
         TEST(there_is_no_preflight_with_adopted_leases),
         TEST(an_adopted_lease_is_neither_renewed_nor_rebooted_nor_acquired),
         TEST(drain_and_both_kinds_of_release_release_them),
+        TEST(an_adopted_lease_is_renewed_once_when_told_to),
         TEST(a_query_is_the_relays_own_and_goes_to_the_server_that_granted),
         TEST(what_nobody_or_somebody_else_holds_is_not_ours),
         TEST(a_query_is_asked_twice_two_seconds_apart_and_given_up),

@@ -178,7 +178,7 @@ static void *repeated(void *message, size_t count)
       "the plan has 33 stages")                                                                    \
     X(relay_short, w->relays[1]->client_count--, "the relays have 19999 clients and the plan")     \
     X(stage_kind_0, w->stages[0]->kind = (Leaseherd__StageKind)0, "of no known kind (0)")          \
-    X(stage_kind, w->stages[0]->kind = (Leaseherd__StageKind)9, "of no known kind (9)")            \
+    X(stage_kind, w->stages[0]->kind = (Leaseherd__StageKind)10, "of no known kind (10)")          \
     X(stage_name, w->stages[0]->name.data[0] = 0, "a stage's name holds the byte 0x00")            \
     X(stages, w->n_stages = 0, "the plan has 0 stages")
 
