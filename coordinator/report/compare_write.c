@@ -53,8 +53,9 @@ static void write_change(enum compare_measure m, const struct compare_row *row, 
     if (is_beyond_give_up(m, row) || !isfinite(row->percent)) {
         (void)fprintf(out, "B is %s\n", word);
     } else {
-        (void)fprintf(out, "B is %s by %.1f %% (95 %%: %+.1f to %+.1f %%)\n", word,
-                      fabs(row->percent), 100 * row->low / row->a, 100 * row->high / row->a);
+        (void)fprintf(out, "B is %s by %.1f %% (%u %%: %+.1f to %+.1f %%)\n", word,
+                      fabs(row->percent), row->interval_percent, 100 * row->low / row->a,
+                      100 * row->high / row->a);
     }
 }
 
@@ -163,6 +164,8 @@ static json_t *json_row(enum compare_measure m, const struct compare_row *row, b
     json_put(one, "difference_high", json_seconds(is_telling ? row->high : NAN), ok);
     json_put(one, "smallest_seen_percent", json_seconds(is_telling ? row->smallest_percent : NAN),
              ok);
+    json_put(one, "interval_percent",
+             isnan(row->low) ? json_null() : json_count(row->interval_percent), ok);
     json_put(one, "interval",
              json_string(isnan(row->low)     ? "none"
                          : row->is_bootstrap ? "bootstrap over runs"

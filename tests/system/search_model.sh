@@ -13,7 +13,10 @@ seeds='1' floods='3000'
 if [[ $tier == all ]]; then
 	seeds=$(seq 1 20) floods='500 3000 8000'
 fi
-(($# == 0)) || seeds=$* # search_model.sh [SEED...]
+if (($#)); then # search_model.sh SEED...: these searches, and nothing else
+	seeds=$* floods=''
+fi
+only_searches=$#
 
 reflector=''
 stop_reflector() {
@@ -106,6 +109,12 @@ for seed in $seeds; do
 	((failed == 0)) || show_run
 done
 expect "the bracket contained the capacity in $found of $searched searches" "$((searched - found))" '<=' $((searched / 20))
+
+if ((only_searches)); then
+	stop_agents
+	fleet_end
+	exit
+fi
 
 # ---- a server that cannot be the limit ----
 

@@ -260,6 +260,7 @@ static void repeats_are_compared_by_how_they_vary(void **state)
     compare_decide(a, 5, b, 5, 1, &r);
     const struct compare_row *row = &r.row[COMPARE_CAPACITY];
     assert_true(row->is_bootstrap);
+    assert_int_equal(row->interval_percent, 95);
     assert_int_equal(row->outcome, COMPARE_WORSE);
     assert_float_equal(row->percent, -10, 0.01);
     assert_true(r.is_worse);
@@ -269,6 +270,8 @@ static void repeats_are_compared_by_how_they_vary(void **state)
     compare_decide(a, 5, a, 5, 1, &r);
     assert_int_equal(r.row[COMPARE_CAPACITY].outcome, COMPARE_SAME);
     assert_float_equal(r.row[COMPARE_CAPACITY].smallest_percent, 1.5, 1);
+    compare_decide(a, 3, b, 5, 1, &r); /* of three runs the median is hardly known */
+    assert_int_equal(r.row[COMPARE_CAPACITY].interval_percent, 90);
     compare_decide(a, 1, b, 1, 1, &r); /* single runs: the brackets do not touch */
     assert_int_equal(r.row[COMPARE_CAPACITY].outcome, COMPARE_WORSE);
     assert_false(r.row[COMPARE_CAPACITY].is_bootstrap);
