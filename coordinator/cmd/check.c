@@ -124,7 +124,7 @@ static void print_stages(const struct scenario *s, const struct forecast *f)
                  "EXCHANGES", "PER S", "PACKETS/S", "AT LEAST", "TIMEOUT");
     for (size_t i = 0; i < f->stage_count; i++) {
         const struct forecast_stage *made = &f->stage[i];
-        char pace[32] = "-", rate[32], packets[32];
+        char pace[32] = "-", rate[32], packets[32], timeout[32] = "-";
         if (stages[i].batch > 0) {
             (void)snprintf(pace, sizeof(pace), "batch %" PRIu64, stages[i].batch);
         } else if (stages[i].rate_milli_per_s > 0) {
@@ -133,9 +133,13 @@ static void print_stages(const struct scenario *s, const struct forecast *f)
         }
         print_rate(made->exchanges_per_s, made->is_upper_bound, rate, sizeof(rate));
         print_rate(made->packets_sent_per_s, made->is_upper_bound, packets, sizeof(packets));
-        (void)printf("  %-16s %-7s %-13s %10" PRIu64 " %10s %11s %8" PRIu64 " s %7" PRIu64 " s\n",
+        if (stages[i].kind != PLAN_LOAD) { /* a search's is of each step */
+            (void)snprintf(timeout, sizeof(timeout), "%" PRIu64 " s",
+                           stages[i].timeout_ns / NS_PER_S);
+        }
+        (void)printf("  %-16s %-7s %-13s %10" PRIu64 " %10s %11s %8" PRIu64 " s %9s\n",
                      stages[i].name, kind_text(&stages[i]), pace, made->exchanges, rate, packets,
-                     made->at_least_ns / NS_PER_S, stages[i].timeout_ns / NS_PER_S);
+                     made->at_least_ns / NS_PER_S, timeout);
     }
     (void)printf("  A batch has no rate of its own: its figures are bounds, from limits.packets. A "
                  "hold renews at\n  T1 (half the lease), a packet out and one back each; what was "
@@ -173,7 +177,8 @@ static void print_judgements(const struct scenario *s)
         (void)printf("  %s\n", judgements[i].text);
     }
     if (s->judgements.count == 0) {
-        (void)printf("  none: the run passes unless it is invalid or aborted\n");
+        (void)printf("  none: the run passes unless the servers fail (silent, out of addresses), "
+                     "or it is\n  invalid or aborted\n");
     }
 }
 

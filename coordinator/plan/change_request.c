@@ -229,6 +229,10 @@ static void say_addresses(const struct scenario *s, const struct forecast *f, st
                    "from any other server, is never requested; the third one stops the whole test.",
                    plan_count_text((double)f->clients, clients), inet_net_text(s->block, block));
     plan_text_say(t, "\n5. HOW LONG\n");
+    if (s->has_search) {
+        plan_text_wrap(t, "  ", "The search takes at most %s, by what the servers answer.",
+                       plan_span_text(forecast_search_time_max_ns(s) / NS_PER_S * NS_PER_S, span));
+    }
     plan_text_wrap(
         t, "  ",
         "At least %s; whatever happens, load ends after %s. Then open exchanges get 10 s%s.",
@@ -278,8 +282,8 @@ static void say_stop(struct plan_text *t)
     plan_text_wrap(t, "  - ",
                    "By itself: if the coordinator dies or is cut off, every agent has "
                    "stopped sending within 6 s (it may send for 5 s after the last word "
-                   "it heard); so it does if the servers fall silent or a foreign offer "
-                   "comes.");
+                   "it heard); so it does if the servers fall silent or foreign offers "
+                   "come.");
 }
 
 char *change_request(const struct scenario *s, const struct forecast *f, const char *path)

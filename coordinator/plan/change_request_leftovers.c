@@ -6,6 +6,17 @@
 
 #include "coordinator/plan/change_request.h"
 
+static bool is_every_book_known(const struct scenario *s)
+{
+    const struct scenario_server *servers = s->servers.items;
+    for (size_t i = 0; i < s->servers.count; i++) {
+        if (servers[i].lease_source == LEASES_UNKNOWN) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool has_stage(const struct scenario *s, enum plan_stage_kind kind)
 {
     const struct scenario_stage *stages = s->stages.items;
@@ -36,12 +47,15 @@ static void say_leases(const struct scenario *s, const struct forecast *f, struc
     plan_text_wrap(t, "  - ",
                    "Leases are released at %g/s (%s for all %s), on:%s%s%s. RELEASE has no answer: "
                    "what a server did not read stays active for at most %s. `leaseherd cleanup "
-                   "RUN` finds and repeats it, also after a run that was killed.",
+                   "RUN` %s, also after a run that was killed.",
                    (double)s->release_milli_per_s / 1000,
                    plan_span_text((uint64_t)(release_s + 1) * NS_PER_S, span), clients,
                    (s->cleanup_on & CLEANUP_ON_END) != 0 ? " end" : "",
                    (s->cleanup_on & CLEANUP_ON_STOP) != 0 ? " stop" : "",
-                   (s->cleanup_on & CLEANUP_ON_FAIL) != 0 ? " fail" : "", until);
+                   (s->cleanup_on & CLEANUP_ON_FAIL) != 0 ? " fail" : "", until,
+                   is_every_book_known(s) ? "finds and repeats it"
+                                          : "sends each once more, without confirmation where "
+                                            "`leases` of a server is not given");
 }
 
 static void say_log(const struct scenario *s, const struct forecast *f, struct plan_text *t)

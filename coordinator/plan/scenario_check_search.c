@@ -244,7 +244,8 @@ static void check_gate(const struct raw_scenario *raw, const struct raw_stage *s
 static void check_step(const struct raw_stage *stage, const struct scenario *s, struct diag *why)
 {
     const struct scenario_search *search = &s->search;
-    if (search->step_ns > 0 && search->warmup_ns >= search->step_ns) {
+    /* In the microseconds in which they are measured. */
+    if (search->step_ns > 0 && search->warmup_ns / NS_PER_US >= search->step_ns / NS_PER_US) {
         diag_add(why, stage->warmup_line,
                  "stage %s: the warmup takes the whole step and nothing would be measured; shorten "
                  "it or lengthen the step",

@@ -78,7 +78,7 @@ static const struct schema_row relay_rows[] = {
 static const struct schema_row network_rows[] = {
     { .key = "block", .type = SCHEMA_IPV4_NET, AT(raw_network, block), .is_required = true,
       LINE(raw_network, block_line),
-      .help = "The addresses of the test. An offer outside is never requested, and stops the run." },
+      .help = "The addresses of the test. An offer outside is never requested; the third one ends the run." },
     { .key = "client_path", .type = SCHEMA_ENUM, AT(raw_network, client_path), .words = path_words,
       .preset = "auto",
       .help = "How ACKs of renewals come back to the agents; auto takes the first that works." },
@@ -200,7 +200,7 @@ static const struct schema_row search_rows[] = {
       .preset = "99.9%",
       .help = "A step is bad when less than this of its planned exchanges is answered in time." },
     { .key = "resolution", .type = SCHEMA_PERCENT, AT(raw_search, resolution_percent), RANGE(1, 100),
-      .preset = "5%", .help = "First bad rate and last good rate differ by at most this in the end." },
+      .preset = "5%", .help = "The search ends when first bad and last good rate lie this close; the bracket is at least 1.5 % wide." },
     { .key = "repeat", .type = SCHEMA_UINT, AT(raw_search, repeat), RANGE(1, 100), .preset = "1",
       LINE(raw_search, repeat_line), .help = "Whole searches; an interval needs at least 3, and 6 to hold the median in 95 %." },
     { .key = "reset", .type = SCHEMA_TEXT, SIZED(raw_search, reset),
