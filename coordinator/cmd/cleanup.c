@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* leaseherd cleanup RUN: gives back what a run has left at the servers. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/schema.h"
 #include "coordinator/cmd/cmd.h"
@@ -14,14 +16,16 @@ enum { OPT_RATE = FLEET_OPTION_COUNT, OPT_DRY_RUN, OPT_COUNT };
 
 static void help(const struct option_row *rows)
 {
-    printf("usage: leaseherd cleanup RUN (--local N | --agents N --listen ADDR[:PORT]) [flags]\n\n"
+    printf("usage: leaseherd cleanup RUN (--local N | --agents N --listen ADDR[:PORT] | --dry-run) "
+           "[flags]\n\n"
            "Releases every lease that the ledger of RUN holds, through the server that granted it "
            "and then\nits partner, and counts as given back only what a server's own book "
            "confirms: the lease file,\nKea's control socket or DHCPLEASEQUERY, as `leases:` in the "
            "scenario's servers says.\n\n");
     options_print(stdout, rows, OPT_COUNT);
-    printf("\nExit code: 0 nothing is left, confirmed; 1 leases are still active; 2 usage; 3 some "
-           "could not be\nconfirmed; 4 stopped, or the agents did not come; 6 internal or "
+    printf("\nExit code: 0 nothing is left, confirmed (--dry-run: always); 1 leases are still "
+           "active; 2 usage, or\nrefused by an agent's policy; 3 some could not be confirmed; 4 "
+           "stopped, or the agents did not come;\n5 an agent lacks an address; 6 internal or "
            "resource.\n");
 }
 
@@ -37,6 +41,9 @@ static int refuse_running(const char *run_dir)
                                "the run is still going on (process %ld); end it first: leaseherd "
                                "stop %s",
                                pid, run_dir);
+    }
+    if (rc == -EREMOTE) {
+        return cmd_usage_error("cleanup", "%s", why);
     }
     return CMD_PASS;
 }
@@ -68,6 +75,12 @@ int cmd_cleanup(int argc, char **argv)
         (!schema_scan_rate(rows[OPT_RATE].text, &options.rate_milli_per_s) ||
          options.rate_milli_per_s < 1000)) {
         return cmd_usage_error("cleanup", "--rate takes a rate of at least 1/s, such as 200/s");
+    }
+    if (strlen(run_dir) >= SCENARIO_PATH_BYTES) {
+        return cmd_usage_error("cleanup",
+                               "the run's path has more than %d bytes; go to its "
+                               "directory and name it from there",
+                               SCENARIO_PATH_BYTES - 1);
     }
     options.is_dry = rows[OPT_DRY_RUN].is_given;
     int code = refuse_running(run_dir);

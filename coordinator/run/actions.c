@@ -243,6 +243,25 @@ void actions_kill(struct actions *actions, size_t tag)
     }
 }
 
+/* Not reaped: as long as it is a zombie its group's number is nobody else's. */
+static bool has_ended(const struct action *action)
+{
+    siginfo_t info = {0};
+    return action->pid == 0 ||
+           (waitid(P_PID, (id_t)action->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid == action->pid);
+}
+
+static bool have_all_ended(const struct actions *actions)
+{
+    for (size_t i = 0; i < ACTIONS_OPEN_MAX; i++) {
+        if (!has_ended(&actions->action[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void signal_all(const struct actions *actions, int signal_number)
 {
     for (size_t i = 0; i < ACTIONS_OPEN_MAX; i++) {
@@ -259,22 +278,23 @@ void actions_close(struct actions *actions)
     if (actions == NULL) {
         return;
     }
-    size_t tag;
-    char status[ACTIONS_STATUS_BYTES];
     signal_all(actions, SIGTERM);
-    for (unsigned i = 0; i < PATIENCE && actions_running(actions) > 0; i++) {
-        while (actions_ended(actions, &tag, status)) {
-        }
-        if (actions_running(actions) > 0) {
-            nanosleep(&pause, NULL);
-        }
+    for (unsigned i = 0; i < PATIENCE && !have_all_ended(actions); i++) {
+        nanosleep(&pause, NULL);
     }
+    /* The shells may have ended; what they began and left is of their groups. */
     signal_all(actions, SIGKILL);
     for (size_t i = 0; i < ACTIONS_OPEN_MAX; i++) {
         struct action *action = &actions->action[i];
-        if (action->pid != 0) {
-            (void)waitpid(action->pid, NULL, 0); /* SIGKILL leaves no choice */
-            note(actions, "end", action->event, "killed, it did not end by itself");
+        int status = 0;
+        char text[ACTIONS_STATUS_BYTES];
+        if (action->pid != 0 && waitpid(action->pid, &status, 0) == action->pid) {
+            bool is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+            explain(status, text);
+            note(actions, "end", action->event,
+                 is_killed         ? "killed, it did not end by itself"
+                 : text[0] == '\0' ? "exit status 0"
+                                   : text);
         }
     }
     close(actions->log_fd);

@@ -33,6 +33,7 @@ struct cleanup {
     struct leases_left left;
     struct control_adopted *adopted; /* of the round */
     size_t adopted_count;
+    bool is_every_book_read;
     unsigned played; /* small runs so far: cleanup-1, -2, ... */
 };
 
@@ -74,6 +75,10 @@ static int look(struct cleanup *c)
     struct lease_books books;
     lease_books_read(&books, c->options->scenario, stderr);
     bool is_good = leases_left_check(&c->left, &c->plan, books.view, books.count);
+    c->is_every_book_read = true;
+    for (size_t i = 0; i < books.count; i++) {
+        c->is_every_book_read = c->is_every_book_read && books.view[i].book != NULL;
+    }
     lease_books_free(&books);
     return is_good ? 0 : fail("out of memory", EXIT_INTERNAL);
 }
@@ -211,7 +216,9 @@ static bool visit_answer(void *context, const char *agent, const struct event *e
     (void)run_us;
     if (e->kind == EVENT_QUERY && e->result != EVENT_GAVE_UP) {
         leases_left_asked(&c->left, e->client, e->addr,
-                          e->result == EVENT_LEASED ? LEFT_ACTIVE : LEFT_FREE);
+                          e->result == EVENT_LEASED       ? LEFT_ACTIVE
+                          : e->result == EVENT_UNASSIGNED ? LEFT_FREE
+                                                          : LEFT_UNCONFIRMED);
     }
     return true;
 }
@@ -279,6 +286,7 @@ static int play_round(struct cleanup *c, unsigned round, uint64_t rate_milli_per
 static int play_rounds(struct cleanup *c)
 {
     uint64_t rate = c->options->rate_milli_per_s;
+    const uint64_t least = rate < RATE_MIN_MILLI_PER_S ? rate : RATE_MIN_MILLI_PER_S;
     for (unsigned round = 0; round < ROUNDS_MAX; round++) {
         choose(c, round, false);
         if (c->adopted_count == 0) {
@@ -292,15 +300,28 @@ static int play_rounds(struct cleanup *c)
         if (code != 0) {
             return code;
         }
-        rate = rate / 2 > RATE_MIN_MILLI_PER_S ? rate / 2 : RATE_MIN_MILLI_PER_S;
+        rate = rate / 2 > least ? rate / 2 : least; /* --rate is the most, always */
     }
     return 0;
+}
+
+/*
+ * The ledger of a run that was killed lacks what its last moments brought. Only a whole book
+ * of every server shows such leases; DHCPLEASEQUERY is asked about known ones.
+ */
+static bool is_more_possible(const struct cleanup *c)
+{
+    char path[RUN_DIR_PATH_BYTES];
+    bool is_ledger_whole =
+        access(run_dir_path(c->options->run_dir, "report.json", path), F_OK) == 0;
+    return !is_ledger_whole && !c->is_every_book_read;
 }
 
 static int conclude(const struct cleanup *c)
 {
     struct left_tally tally = leases_left_tally(&c->left);
-    return tally.active > 0 ? EXIT_ACTIVE : tally.unconfirmed > 0 ? EXIT_UNCONFIRMED : 0;
+    bool is_proven = tally.unconfirmed == 0 && !is_more_possible(c);
+    return tally.active > 0 ? EXIT_ACTIVE : is_proven ? 0 : EXIT_UNCONFIRMED;
 }
 
 int cleanup_execute(const struct cleanup_options *options)
@@ -323,7 +344,9 @@ int cleanup_execute(const struct cleanup_options *options)
         code = options->is_dry ? 0 : play_rounds(&c);
     }
     if (code == 0 && !options->is_dry) {
-        code = cleanup_report_write(options->run_dir, options->scenario, &c.left, &before) < 0
+        const struct cleanup_told told = {options->scenario, &c.left, &before,
+                                          is_more_possible(&c)};
+        code = cleanup_report_write(options->run_dir, &told) < 0
                    ? fail("cannot write cleanup.txt and cleanup.json into the run directory",
                           EXIT_INTERNAL)
                    : conclude(&c);

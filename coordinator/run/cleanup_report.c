@@ -11,12 +11,6 @@
 
 enum { LIST_MAX = 10000, LIST_TEXT_MAX = 20 };
 
-struct told {
-    const struct scenario *scenario;
-    const struct leases_left *left;
-    const struct left_tally *before;
-};
-
 void cleanup_report_before(FILE *to, const struct leases_left *left,
                            const struct left_tally *before)
 {
@@ -70,7 +64,7 @@ static void print_list(FILE *to, const struct leases_left *left, enum left_proof
 }
 
 /* A declined address stays out of use until the server's own term is over, or somebody says so. */
-static void print_declined(FILE *to, const struct told *told)
+static void print_declined(FILE *to, const struct cleanup_told *told)
 {
     const struct scenario_server *servers = told->scenario->servers.items;
     size_t shown = 0;
@@ -114,13 +108,19 @@ static void print_declined(FILE *to, const struct told *told)
 
 static int print_text(const void *what, FILE *to)
 {
-    const struct told *told = what;
+    const struct cleanup_told *told = what;
     const struct left_tally after = leases_left_tally(told->left);
     (void)fprintf(to,
                   "confirmed free %" PRIu64 ", still active %" PRIu64 ", unconfirmed %" PRIu64
                   ", of %zu\n",
                   after.confirmed, after.active, after.unconfirmed, told->left->count);
     print_sources(to, told->scenario);
+    if (told->is_more_possible) {
+        (void)fputs(
+            "the run was killed: its ledger may lack leases of its last moments, and only a "
+            "lease file or\nKea's control socket of every server would show them\n",
+            to);
+    }
     print_list(to, told->left, LEFT_ACTIVE, "still active");
     print_list(to, told->left, LEFT_UNCONFIRMED, "unconfirmed");
     print_declined(to, told);
@@ -168,25 +168,23 @@ static json_t *declined_of(const struct leases_left *left)
 
 static int print_json(const void *what, FILE *to)
 {
-    const struct told *told = what;
+    const struct cleanup_told *told = what;
     const struct left_tally after = leases_left_tally(told->left);
-    json_t *root =
-        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "leaseherd.cleanup/1", "before",
-                  tally_of(told->before), "after", tally_of(&after), "active",
-                  list_of(told->left, LEFT_ACTIVE), "unconfirmed",
-                  list_of(told->left, LEFT_UNCONFIRMED), "declined", declined_of(told->left));
+    json_t *root = json_pack(
+        "{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "schema", "leaseherd.cleanup/1", "more_possible",
+        told->is_more_possible, "before", tally_of(told->before), "after", tally_of(&after),
+        "active", list_of(told->left, LEFT_ACTIVE), "unconfirmed",
+        list_of(told->left, LEFT_UNCONFIRMED), "declined", declined_of(told->left));
     int rc = root != NULL && json_dumpf(root, to, JSON_INDENT(2)) == 0 ? 0 : -ENOMEM;
     json_decref(root);
     (void)fputc('\n', to);
     return ferror(to) ? -EIO : rc;
 }
 
-int cleanup_report_write(const char *run_dir, const struct scenario *scenario,
-                         const struct leases_left *left, const struct left_tally *before)
+int cleanup_report_write(const char *run_dir, const struct cleanup_told *told)
 {
-    const struct told told = {.scenario = scenario, .left = left, .before = before};
     char why[RUN_DIR_WHY_BYTES];
-    (void)print_text(&told, stdout);
-    int rc = run_dir_print(run_dir, "cleanup.txt", print_text, &told, why);
-    return rc < 0 ? rc : run_dir_print(run_dir, "cleanup.json", print_json, &told, why);
+    (void)print_text(told, stdout);
+    int rc = run_dir_print(run_dir, "cleanup.txt", print_text, told, why);
+    return rc < 0 ? rc : run_dir_print(run_dir, "cleanup.json", print_json, told, why);
 }

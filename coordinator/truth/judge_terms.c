@@ -284,6 +284,9 @@ bool judge_terms_parse(const char *text, const struct scenario *scenario, struct
         judge_metrics_suggest(word, why);
         return false;
     }
+    if (strncmp(term.metric, "search.", strlen("search.")) == 0 && !scenario->has_search) {
+        return refuse(&r, "%s: this scenario has no search; give its last stage one", term.metric);
+    }
     if (!take_operator(&r, &term) || !take_value(&r, &term)) {
         return false;
     }

@@ -181,12 +181,22 @@ static void name_the_slowest(const struct truth *t, char *why, size_t size)
                    (unsigned long long)s->seen[worst], (unsigned long long)s->planned[worst]);
 }
 
-static bool is_loss_of_agents(const struct truth *t, char why[RESULT_SEARCH_TEXT_BYTES])
+/* Lost, late, or telling what cannot be. */
+static bool is_agents_fault(const struct truth *t, char why[RESULT_SEARCH_TEXT_BYTES])
 {
     const struct truth_search *s = t->search;
     for (size_t i = 0; i < t->agent_count; i++) {
         if (t->is_lost[i] && s->planned[i] > 0) {
             (void)snprintf(why, RESULT_SEARCH_TEXT_BYTES, "agent %s was lost", t->agents[i].name);
+            return true;
+        }
+    }
+    for (size_t i = 0; i < t->agent_count; i++) {
+        if (s->seen[i] > s->planned[i]) {
+            (void)snprintf(why, RESULT_SEARCH_TEXT_BYTES,
+                           "agent %s told of %llu exchanges, and %llu were asked for",
+                           t->agents[i].name, (unsigned long long)s->seen[i],
+                           (unsigned long long)s->planned[i]);
             return true;
         }
     }
@@ -283,7 +293,7 @@ void truth_search_step_close(struct truth *t, struct result_search_step *out)
     step.rx_drops = merge_total(t->merge, COUNTER_rx_drops) - s->rx_drops_before;
 
     char why[RESULT_SEARCH_TEXT_BYTES] = "";
-    bool is_short = is_loss_of_agents(t, why) || is_own_loss(t, &step, why);
+    bool is_short = is_agents_fault(t, why) || is_own_loss(t, &step, why);
     if (!is_short) {
         (void)is_load_short(t, &step, why); /* an empty `why` says it was not */
     }

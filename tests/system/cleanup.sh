@@ -185,7 +185,10 @@ servers=1 scenario "$work/query.yaml" 2 "$each" 100 10m 600s
 with_books "$work/query.yaml" query
 killed_run query "$work/query.yaml"
 clean_up query
-expect 'query: all given back' "$code" == 0
+# DHCPLEASEQUERY tells of known leases only, and the ledger of a killed run may not know its last ones.
+expect 'query: no proof that there are no others' "$code" == 3
+told 'query: ... and that is said' .more_possible == true
+told 'query: all given back' .after.active == 0
 told 'query: all confirmed' .after.confirmed '>=' "$clients"
 expect 'query: no active lease in the file' "$(active_at s1)" == 0
 show_cleanup

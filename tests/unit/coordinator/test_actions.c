@@ -151,11 +151,9 @@ static void it_reads_nothing_and_has_its_own_group_and_plain_signals(void **stat
     assert_string_equal(await(&tag), "killed by signal 15");
 }
 
-static void closing_ends_the_whole_group(void **state)
+static void begin_stubborn(const char *path)
 {
-    (void)state;
-    char path[160], command[400];
-    snprintf(path, sizeof(path), "%s/alive", dir);
+    char command[400];
     /* The shell and its child both hold the lock; who takes it afterwards finds them gone. */
     snprintf(command, sizeof(command), "exec 9>%s; (trap '' TERM; echo ready; sleep 60) & wait",
              path);
@@ -164,9 +162,11 @@ static void closing_ends_the_whole_group(void **state)
     while (strstr(log_text(), "\nready\n") == NULL && clock_monotonic_ns() < until_ns) {
         (void)poll(NULL, 0, 5);
     }
-    actions_kill(actions, 0);
-    size_t tag;
-    assert_string_equal(await(&tag), "killed by signal 9");
+}
+
+static void assert_all_gone(const char *path)
+{
+    char command[400];
     /* Nobody of the group is left to hold the file open: fuser's question, asked of /proc. */
     snprintf(command, sizeof(command),
              "n=0; while ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q -- '%s$'; do n=$((n+1)); "
@@ -174,6 +174,31 @@ static void closing_ends_the_whole_group(void **state)
              path);
     assert_int_equal(system(command), 0);
     (void)unlink(path);
+}
+
+static void killing_ends_the_whole_group(void **state)
+{
+    (void)state;
+    char path[160];
+    snprintf(path, sizeof(path), "%s/alive", dir);
+    begin_stubborn(path);
+    actions_kill(actions, 0);
+    size_t tag;
+    assert_string_equal(await(&tag), "killed by signal 9");
+    assert_all_gone(path);
+}
+
+/* The shell dies of the first signal, its child hears none but the last. */
+static void closing_ends_the_whole_group(void **state)
+{
+    (void)state;
+    char path[160];
+    snprintf(path, sizeof(path), "%s/alive", dir);
+    begin_stubborn(path);
+    actions_close(actions);
+    assert_all_gone(path);
+    assert_non_null(strstr(log_text(), "killed by signal 15"));
+    assert_int_equal(actions_open(dir, &actions), 0);
 }
 
 static void there_is_a_limit_to_how_many_run(void **state)
@@ -206,6 +231,7 @@ int main(void)
         CASE(output_and_times_are_in_the_log),
         CASE(the_command_knows_the_run_the_event_and_the_repeat),
         CASE(it_reads_nothing_and_has_its_own_group_and_plain_signals),
+        CASE(killing_ends_the_whole_group),
         CASE(closing_ends_the_whole_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,7 @@ static void a_mistake_in_a_search_is_named(void **unused)
          "rates: [30000/s],\n     mix: {acquire: 0, renew: 1}, bound: 5000, step: 3600s", 19,
          "a step of 3600 s at 30000/s has more than 100000000 exchanges"},
         {"warmup: 2s", "warmup: 10s", 19, "the warmup takes the whole step"},
+        {"step: 10s", "step: 2000000900ns", 19, "the warmup takes the whole step"},
         {"warmup: 2s", "timeout: 20s", 19, "a search ends by itself"},
         {"within: 500ms", "within: 5s", 20, "`run.search.within` is `5s`"},
         {"packets: 50000/s", "packets: 20000/s", 12,

@@ -166,6 +166,22 @@ static void an_agent_that_sent_too_little_makes_the_step_invalid(void **state)
     truth_fixture_fini(&b.f);
 }
 
+/* What one tells twice must not stand for what another lost. */
+static void an_agent_that_tells_more_than_was_asked_makes_the_step_invalid(void **state)
+{
+    (void)state;
+    struct bed b;
+    bed_init(&b, SEARCH_RUN("1"));
+    begin(&b);
+    play(&b, 0, 100, 0.01, 100);
+    play(&b, 0, 100, 0.01, 100);
+    play(&b, 1, 0, 0.01, 100);
+    struct result_search_step step = close_step(&b);
+    assert_int_equal(step.flag, SEARCH_INVALID);
+    assert_non_null(strstr(step.reason, "agent a1 told of 1000 exchanges, and 500 were asked for"));
+    truth_fixture_fini(&b.f);
+}
+
 /* Clients that wait for a server in vain cannot begin anew: that is the server's doing. */
 static void a_step_short_of_clients_that_wait_for_answers_is_bad(void **state)
 {
@@ -520,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_step_counts_what_its_agents_told),
         cmocka_unit_test(a_step_is_settled_when_all_its_exchanges_have_ended),
         cmocka_unit_test(an_agent_that_sent_too_little_makes_the_step_invalid),
+        cmocka_unit_test(an_agent_that_tells_more_than_was_asked_makes_the_step_invalid),
         cmocka_unit_test(results_that_lag_behind_prove_nothing),
         cmocka_unit_test(a_step_short_of_clients_that_wait_for_answers_is_bad),
         cmocka_unit_test(packets_that_left_late_make_a_step_invalid_unless_answers_are_missing),
