@@ -30,11 +30,12 @@ static void print_help(FILE *to)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         (void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     }
-    (void)fputs("\nleaseherd COMMAND --help says more. The scenario file is described in\n"
-                "leaseherd-scenario(5) and by leaseherd check --reference.\n\n"
-                "exit codes of run: 0 pass, 1 fail, 2 usage or scenario, 3 invalid, 4 aborted,\n"
-                "            5 preflight refused, 6 internal; other commands say theirs in --help\n",
-                to);
+    (void)fputs(
+        "\nleaseherd COMMAND --help says more. The scenario file is described in\n"
+        "leaseherd-scenario(5) and by leaseherd check --reference.\n\n"
+        "exit codes of run: 0 pass, 1 fail, 2 usage or scenario, 3 invalid, 4 aborted,\n"
+        "            5 preflight refused, 6 internal; other commands say theirs in --help\n",
+        to);
 }
 
 static int unknown_command(const char *word)

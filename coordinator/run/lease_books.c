@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/run/lease_books.h"
 
+#include <inttypes.h>
+
 #include "common/clock.h"
 #include "coordinator/run/lease_source.h"
 #include "coordinator/truth/search_steps.h"
@@ -20,6 +22,14 @@ void lease_books_read(struct lease_books *books, const struct scenario *scenario
             (void)fprintf(complain, "%s\n", why);
             continue;
         }
+        if (books->book[i].strange > 0) {
+            char name[LEASE_SOURCE_NAME_BYTES];
+            (void)fprintf(complain,
+                          "server %s: entries of %s that are not understood: %" PRIu64
+                          "; nothing in it proves that a lease is free\n",
+                          servers[i].name, lease_source_name(&servers[i], name),
+                          books->book[i].strange);
+        }
         books->view[i].book = &books->book[i];
     }
 }
@@ -32,21 +42,32 @@ void lease_books_free(struct lease_books *books)
     *books = (struct lease_books){0};
 }
 
-void lease_books_tell(const struct lease_books *books, const struct scenario *scenario,
+void lease_books_count(struct lease_counts *out, const struct scenario *scenario, FILE *complain)
+{
+    struct lease_books books;
+    lease_books_read(&books, scenario, complain);
+    *out = (struct lease_counts){.count = books.count};
+    for (size_t i = 0; i < books.count; i++) {
+        struct book_lease lease;
+        out->server[i].is_known = books.view[i].book != NULL;
+        for (size_t cursor = 0;
+             out->server[i].is_known && lease_book_next(books.view[i].book, &cursor, &lease);) {
+            out->server[i].in_state[lease.state] += inet_net_contains(scenario->block, lease.addr);
+        }
+    }
+    lease_books_free(&books);
+}
+
+void lease_books_tell(const struct lease_counts *counts, const struct scenario *scenario,
                       struct truth *truth)
 {
     const struct scenario_server *servers = scenario->servers.items;
-    for (size_t i = 0; i < books->count; i++) {
-        uint64_t count[BOOK_STATES] = {0};
+    for (size_t i = 0; i < counts->count; i++) {
+        const uint64_t *count = counts->server[i].in_state;
         char how[LEASE_SOURCE_NAME_BYTES];
-        struct book_lease lease;
-        if (books->view[i].book == NULL) {
-            continue;
+        if (counts->server[i].is_known) {
+            truth_start_state(truth, (uint32_t)i, count[BOOK_ACTIVE], count[BOOK_EXPIRED],
+                              count[BOOK_FREE], lease_source_name(&servers[i], how));
         }
-        for (size_t cursor = 0; lease_book_next(books->view[i].book, &cursor, &lease);) {
-            count[lease.state] += inet_net_contains(scenario->block, lease.addr);
-        }
-        truth_start_state(truth, (uint32_t)i, count[BOOK_ACTIVE], count[BOOK_EXPIRED],
-                          count[BOOK_FREE], lease_source_name(&servers[i], how));
     }
 }

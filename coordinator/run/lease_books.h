@@ -2,6 +2,7 @@
 /* The books of all servers of a scenario, read together. Edge; lease_books_free() it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +24,22 @@ struct lease_books {
 void lease_books_read(struct lease_books *books, const struct scenario *scenario, FILE *complain);
 void lease_books_free(struct lease_books *books);
 
+/* How the servers stand: addresses of the scenario's block, by their books. A zeroed one is empty.
+ */
+struct lease_counts {
+    struct {
+        bool is_known;
+        uint64_t in_state[BOOK_STATES];
+    } server[PLAN_SERVERS_MAX];
+    size_t count;
+};
+
+/*
+ * Reads the books as lease_books_read() does, and keeps the counts alone. It may take minutes:
+ * before anything runs that must not wait.
+ */
+void lease_books_count(struct lease_counts *out, const struct scenario *scenario, FILE *complain);
+
 struct truth;
-/* Tells truth how the servers stood before the run: of the block's addresses, by their books. */
-void lease_books_tell(const struct lease_books *books, const struct scenario *scenario,
+void lease_books_tell(const struct lease_counts *counts, const struct scenario *scenario,
                       struct truth *truth);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 /* A million leases of a pair are 200 MB; what is larger is no lease file of a test. */
 #define BOOK_BYTES_MAX  ((size_t)1 << 30)
 #define SOCKET_PATIENCE (60 * NS_PER_S)
+/* For a server to end the entry it is in the middle of. */
+#define WRITING_MS 300
 
 struct text {
     char *bytes;
@@ -80,31 +83,100 @@ static int refuse_stranger(const struct scenario_server *server, const char *wha
  * Kea's clean-up moves the file aside while it works: what it finished is in
  * .completed, what it works on in .2 and .1; the newest rows are in the file itself.
  */
-static int read_kea_files(const struct scenario_server *server, uint64_t now_s,
+enum { KEA_PARTS = 4, KEA_LOOKS_MAX = 5, KEA_NAME_BYTES = SCENARIO_PATH_BYTES + 16 };
+static const char *const kea_parts[KEA_PARTS] = {".completed", ".2", ".1", ""};
+
+static const char *kea_name(const struct scenario_server *server, size_t part,
+                            char out[KEA_NAME_BYTES])
+{
+    (void)snprintf(out, KEA_NAME_BYTES, "%s%s", server->lease_path, kea_parts[part]);
+    return out;
+}
+
+/* Which files have the names now; all zero: none has it. */
+struct kea_part {
+    dev_t device;
+    ino_t inode;
+    int64_t written_s, written_ns; /* 0 of the file itself, which rows are appended to */
+};
+
+static void look_at_kea_files(const struct scenario_server *server, struct kea_part out[KEA_PARTS])
+{
+    for (size_t i = 0; i < KEA_PARTS; i++) {
+        char name[KEA_NAME_BYTES];
+        struct stat about;
+        bool is_there = stat(kea_name(server, i, name), &about) == 0;
+        bool is_live = kea_parts[i][0] == '\0';
+        out[i] = (struct kea_part){0};
+        if (is_there) {
+            out[i].device = about.st_dev;
+            out[i].inode = about.st_ino;
+            out[i].written_s = is_live ? 0 : about.st_mtim.tv_sec;
+            out[i].written_ns = is_live ? 0 : about.st_mtim.tv_nsec;
+        }
+    }
+}
+
+static bool are_same_files(const struct kea_part a[KEA_PARTS], const struct kea_part b[KEA_PARTS])
+{
+    for (size_t i = 0; i < KEA_PARTS; i++) {
+        if (a[i].device != b[i].device || a[i].inode != b[i].inode ||
+            a[i].written_s != b[i].written_s || a[i].written_ns != b[i].written_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int read_kea_parts(const struct scenario_server *server, uint64_t now_s,
                           struct lease_book *out, char why[LEASE_SOURCE_WHY_BYTES])
 {
-    static const char *const parts[] = {".completed", ".2", ".1", ""};
     bool has_completed = false, has_any = false;
     int rc = 0;
-    for (size_t i = 0; i < ARRAY_LEN(parts) && rc == 0; i++) {
-        char name[SCENARIO_PATH_BYTES + 16];
+    for (size_t i = 0; i < KEA_PARTS && rc == 0; i++) {
+        char name[KEA_NAME_BYTES];
         struct text text = {0};
-        if (has_completed && strcmp(parts[i], ".2") == 0) {
+        if (has_completed && strcmp(kea_parts[i], ".2") == 0) {
             continue; /* it is what .completed was made from */
         }
-        (void)snprintf(name, sizeof(name), "%s%s", server->lease_path, parts[i]);
-        rc = read_file(name, &text);
+        rc = read_file(kea_name(server, i, name), &text);
         if (rc == 0 && !lease_book_kea_csv(out, text.bytes, text.size, now_s)) {
             rc = refuse_stranger(server, "Kea", why);
         } else if (rc == 0) {
             has_any = true;
             has_completed = has_completed || i == 0;
-        } else if (rc == -ENOENT && (parts[i][0] != '\0' || has_any)) {
+        } else if (rc == -ENOENT && (kea_parts[i][0] != '\0' || has_any)) {
             rc = 0;
         }
         free(text.bytes);
     }
     return rc;
+}
+
+/*
+ * A clean-up that goes on while we read takes rows from a file not read yet into one that
+ * was: what was read counts only if every name had the same file before and after.
+ */
+static int read_kea_files(const struct scenario_server *server, uint64_t now_s,
+                          struct lease_book *out, char why[LEASE_SOURCE_WHY_BYTES])
+{
+    struct kea_part before[KEA_PARTS], after[KEA_PARTS];
+    look_at_kea_files(server, before);
+    for (unsigned looks = 0; looks < KEA_LOOKS_MAX; looks++) {
+        lease_book_fini(out);
+        why[0] = '\0';
+        int rc = read_kea_parts(server, now_s, out, why);
+        look_at_kea_files(server, after);
+        if (are_same_files(before, after)) {
+            return rc;
+        }
+        memcpy(before, after, sizeof(before));
+    }
+    (void)snprintf(why, LEASE_SOURCE_WHY_BYTES,
+                   "server %s: Kea's clean-up replaced %s or its .1, .2 or .completed each of the "
+                   "%d times they were read; set a longer lfc-interval, or try again",
+                   server->name, server->lease_path, (int)KEA_LOOKS_MAX);
+    return -EAGAIN;
 }
 
 static int read_book(const struct scenario_server *server, uint64_t now_s, struct lease_book *out,
@@ -144,7 +216,13 @@ int lease_source_read(const struct scenario_server *server, uint64_t now_s, stru
 {
     char name[LEASE_SOURCE_NAME_BYTES];
     why[0] = '\0';
+    lease_book_fini(out);
     int rc = read_book(server, now_s, out, why);
+    if (rc == 0 && out->strange > 0 && server->lease_source != LEASES_KEA_SOCKET) {
+        (void)poll(NULL, 0, WRITING_MS);
+        lease_book_fini(out);
+        rc = read_book(server, now_s, out, why);
+    }
     if (rc == 0 && out->is_out_of_memory) {
         rc = -ENOMEM;
     }

@@ -22,8 +22,10 @@ const char *lease_source_name(const struct scenario_server *server,
 bool lease_source_is_readable(const struct scenario_server *server);
 
 /*
- * Adds to `out` (lease_book_fini() it, also after an error). `now_s`: UTC seconds.
- * 0 or -errno with one sentence in `why`.
+ * Fills `out`, a valid book whose contents are dropped (lease_book_fini() it, also after an
+ * error). `now_s`: UTC seconds. Blocks: files of which not all was understood are read once
+ * more, as the server may be writing; Kea's while its clean-up moves them up to five times; a
+ * socket may take a minute. 0 or -errno with one sentence in `why`.
  */
 NODISCARD int lease_source_read(const struct scenario_server *server, uint64_t now_s,
                                 struct lease_book *out, char why[LEASE_SOURCE_WHY_BYTES]);

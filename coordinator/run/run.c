@@ -452,6 +452,11 @@ int run_execute(const struct run_options *options)
         return EXIT_USAGE;
     }
     struct run *run = calloc(1, sizeof(*run));
+    /* A slow book must hold up neither agents nor Ctrl-C: there are none yet, and that still ends
+     * us. */
+    if (run != NULL && options->adoption == NULL) {
+        lease_books_count(&run->stood, options->scenario, stderr);
+    }
     int signal_fd = block_signals();
     if (run == NULL || signal_fd < 0) {
         free(run);

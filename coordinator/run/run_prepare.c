@@ -78,10 +78,7 @@ static bool open_books(struct run *run)
         return false;
     }
     run->truth = truth;
-    struct lease_books books;
-    lease_books_read(&books, run->scenario, stderr);
-    lease_books_tell(&books, run->scenario, truth);
-    lease_books_free(&books);
+    lease_books_tell(&run->stood, run->scenario, truth);
     return true;
 }
 

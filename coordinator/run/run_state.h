@@ -14,6 +14,7 @@
 #include "coordinator/run/actions.h"
 #include "coordinator/run/agenda.h"
 #include "coordinator/run/hub.h"
+#include "coordinator/run/lease_books.h"
 #include "coordinator/run/local_agents.h"
 #include "coordinator/run/roster.h"
 #include "coordinator/run/run.h"
@@ -53,6 +54,8 @@ struct run {
     uint8_t *plan_bytes;
     size_t plan_size;
     uint8_t plan_hash[PLAN_HASH_BYTES];
+
+    struct lease_counts stood; /* before the run; none of a small run of `cleanup` */
 
     struct ledger *ledger;
     struct truth *truth;

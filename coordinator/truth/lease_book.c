@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/truth/lease_book.h"
 
+#include <string.h>
+
 #include "coordinator/truth/lease_book_put.h"
 
 void lease_book_put(struct lease_book *book, struct ipv4 addr, struct mac mac,
@@ -10,12 +12,17 @@ void lease_book_put(struct lease_book *book, struct ipv4 addr, struct mac mac,
         book->strange++;
         return;
     }
+    bool is_nobodys = true;
+    for (size_t i = 0; i < MAC_BYTES; i++) {
+        is_nobodys = is_nobodys && mac.byte[i] == 0;
+    }
     struct table_entry *entry = table_put(&book->leases, inet_host(addr));
     if (entry == NULL) {
         book->is_out_of_memory = true;
         return;
     }
-    entry->value = (uint32_t)state;
+    /* Somebody has it, and whether that is one of ours is not said. */
+    entry->value = (uint32_t)(state == BOOK_ACTIVE && is_nobodys ? BOOK_UNCLEAR : state);
     entry->word = 0;
     for (size_t i = 0; i < MAC_BYTES; i++) {
         entry->word = entry->word << 8 | mac.byte[i];
@@ -63,6 +70,29 @@ bool lease_book_mac(const char *text, size_t bytes, struct mac *out)
         out->byte[i] = (uint8_t)(high * 16 + low);
     }
     return true;
+}
+
+bool lease_book_hwaddr(const char *text, size_t bytes, struct mac *out)
+{
+    enum { STRIDE = 3, DIGITS = 2 };
+    *out = (struct mac){0};
+    if (bytes == MAC_TEXT_BYTES - 1) {
+        return lease_book_mac(text, bytes, out);
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        bool is_digit = i % STRIDE < DIGITS;
+        if (is_digit ? digit_of(text[i]) < 0 : text[i] != ':') {
+            return false;
+        }
+    }
+    return bytes % STRIDE == 0 ? bytes == 0 : bytes % STRIDE == DIGITS;
+}
+
+void lease_book_show_nul(char *text, size_t bytes)
+{
+    for (char *at; (at = memchr(text, '\0', bytes)) != NULL;) {
+        *at = '?';
+    }
 }
 
 static void take(const struct table_entry *entry, struct book_lease *out)

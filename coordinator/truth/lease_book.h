@@ -23,13 +23,13 @@ enum book_state {
     BOOK_EXPIRED,  /* its time is over, and nobody has had it since */
     BOOK_ACTIVE,   /* leased, and its time is not over */
     BOOK_DECLINED, /* abandoned after a DECLINE or an answered ping */
-    BOOK_UNCLEAR,  /* its latest entry was not understood: nothing is known */
+    BOOK_UNCLEAR,  /* its latest entry was not understood, or is active and names no MAC */
     BOOK_STATES
 };
 
 struct lease_book {
     struct table leases; /* key: address in host order; value: enum book_state; word: MAC */
-    uint64_t strange;    /* entries that were not understood */
+    uint64_t strange;    /* entries not understood: what the book does not name may be in them */
     bool is_out_of_memory;
 };
 
@@ -48,7 +48,10 @@ NODISCARD bool lease_book_dhcpd(struct lease_book *book, const char *text, size_
                                 uint64_t now_s);
 NODISCARD bool lease_book_kea_csv(struct lease_book *book, const char *text, size_t bytes,
                                   uint64_t now_s);
-/* False: not an answer of lease4-get-all, or one that reports an error; `why`: one sentence. */
+/*
+ * False: not an answer of one server to lease4-get-all, or one that reports an error or
+ * success without a list; `why`: one sentence.
+ */
 enum { LEASE_BOOK_WHY_BYTES = 200 };
 NODISCARD bool lease_book_kea_json(struct lease_book *book, const char *text, size_t bytes,
                                    uint64_t now_s, char why[LEASE_BOOK_WHY_BYTES]);

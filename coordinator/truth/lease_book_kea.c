@@ -17,8 +17,8 @@ enum column {
 static const char *const column_names[COLUMNS] = {"address", "hwaddr", "valid_lifetime", "expire",
                                                   "state"};
 
-/* Lease4 states of Kea: 0 default, 1 declined, 2 expired and reclaimed. */
-enum { KEA_LEASED = 0, KEA_DECLINED = 1, KEA_RECLAIMED = 2 };
+/* Lease4 states of Kea: 0 default, 1 declined, 2 expired and reclaimed, 3 released. */
+enum { KEA_LEASED = 0, KEA_DECLINED = 1, KEA_RECLAIMED = 2, KEA_RELEASED = 3 };
 
 enum book_state lease_book_kea_state(uint64_t state, uint64_t lifetime_s, uint64_t expire_s,
                                      uint64_t now_s)
@@ -27,8 +27,11 @@ enum book_state lease_book_kea_state(uint64_t state, uint64_t lifetime_s, uint64
         return BOOK_DECLINED;
     }
     /* A row without a lifetime says that the lease was deleted: released. */
-    if (lifetime_s == 0 || (state != KEA_LEASED && state != KEA_RECLAIMED)) {
+    if (lifetime_s == 0 || state == KEA_RELEASED) {
         return BOOK_FREE;
+    }
+    if (state != KEA_LEASED && state != KEA_RECLAIMED) {
+        return BOOK_UNCLEAR;
     }
     return state == KEA_LEASED && expire_s > now_s ? BOOK_ACTIVE : BOOK_EXPIRED;
 }
@@ -84,7 +87,7 @@ static bool take_row(struct lease_book *book, char **fields, size_t count,
     if (is_good) {
         /* Empty for a declined lease, which is nobody's. */
         const char *hwaddr = fields[place[COLUMN_HWADDR]];
-        is_good = hwaddr[0] == '\0' || lease_book_mac(hwaddr, strlen(hwaddr), &mac);
+        is_good = lease_book_hwaddr(hwaddr, strlen(hwaddr), &mac);
     }
     lease_book_put(book, addr, mac,
                    is_good ? lease_book_kea_state(state, lifetime_s, expire_s, now_s)
@@ -92,7 +95,7 @@ static bool take_row(struct lease_book *book, char **fields, size_t count,
     return is_good;
 }
 
-/* A line without its end: too long ones are cut, and so are those that hold a NUL. */
+/* A line without its end: too long ones are cut. */
 static void take_line(struct lease_book *book, char *line, bool *has_heading, size_t place[COLUMNS],
                       uint64_t now_s)
 {
@@ -123,6 +126,7 @@ bool lease_book_kea_csv(struct lease_book *book, const char *text, size_t bytes,
         size = size < sizeof(line) ? size : sizeof(line) - 1;
         memcpy(line, at, size);
         line[size] = '\0';
+        lease_book_show_nul(line, size);
         take_line(book, line, &has_heading, place, now_s);
         at = newline + 1;
     }

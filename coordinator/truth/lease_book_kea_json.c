@@ -102,10 +102,10 @@ static bool take_lease(struct lease_book *book, const json_t *lease, uint64_t no
     if (address == NULL || !inet_parse(address, &addr)) {
         return false;
     }
-    bool is_good =
-        number_of(lease, "cltt", &begun_s) && number_of(lease, "valid-lft", &lifetime_s) &&
-        number_of(lease, "state", &state) &&
-        (hwaddr == NULL || hwaddr[0] == '\0' || lease_book_mac(hwaddr, strlen(hwaddr), &mac));
+    bool is_good = number_of(lease, "cltt", &begun_s) &&
+                   number_of(lease, "valid-lft", &lifetime_s) &&
+                   number_of(lease, "state", &state) &&
+                   (hwaddr == NULL || lease_book_hwaddr(hwaddr, strlen(hwaddr), &mac));
     uint64_t end_s = lifetime_s > UINT64_MAX - begun_s ? UINT64_MAX : begun_s + lifetime_s;
     lease_book_put(book, addr, mac,
                    is_good ? lease_book_kea_state(state, lifetime_s, end_s, now_s) : BOOK_UNCLEAR);
@@ -141,23 +141,30 @@ static void read_leases(struct lease_book *book, const char *at, const char *end
 
 /* --- the answer --- */
 
-/* The answer with its list emptied: [open, close] is what is left out. NULL: no JSON, or too long.
+/* In the place of the list: whether it was the answer's own is seen by it. */
+static const char list_mark[] = "true";
+
+/*
+ * The answer with the mark for what stands between `open` and `close`, the list's brackets.
+ * NULL: no JSON, a key given twice, or too long.
  */
 static json_t *read_frame(const char *text, size_t bytes, const char *open, const char *close)
 {
+    size_t mark = open == NULL ? 0 : sizeof(list_mark) - 1;
     size_t head = open == NULL ? bytes : (size_t)(open + 1 - text);
     size_t tail = open == NULL ? 0 : (size_t)(text + bytes - close);
     if (head > FRAME_BYTES_MAX || tail > FRAME_BYTES_MAX) {
         return NULL;
     }
-    char *frame = malloc(head + tail + 1);
+    char *frame = malloc(head + mark + tail + 1);
     if (frame == NULL) {
         return NULL;
     }
     memcpy(frame, text, head);
-    memcpy(frame + head, close, tail);
+    memcpy(frame + head, list_mark, mark);
+    memcpy(frame + head + mark, close, tail);
     json_error_t error;
-    json_t *root = json_loadb(frame, head + tail, 0, &error);
+    json_t *root = json_loadb(frame, head + mark + tail, JSON_REJECT_DUPLICATES, &error);
     free(frame);
     return root;
 }
@@ -176,25 +183,55 @@ static void say_why_not(json_int_t code, const char *said, char why[LEASE_BOOK_W
                    code, shown);
 }
 
-bool lease_book_kea_json(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s,
-                         char why[LEASE_BOOK_WHY_BYTES])
+/* The list that was left out of the frame is this answer's. */
+static bool has_list(const json_t *answer)
+{
+    const json_t *list = json_object_get(json_object_get(answer, "arguments"), "leases");
+    return json_array_size(list) == 1 && json_is_true(json_array_get(list, 0));
+}
+
+/*
+ * True: an answer whose list, or lack of one, tells all leases. A success without a list is
+ * some other daemon's, and of several answers only one would be read: neither frees anything.
+ */
+static bool is_whole(const json_t *root, bool is_list_seen, char why[LEASE_BOOK_WHY_BYTES])
 {
     enum { RESULT_SUCCESS = 0, RESULT_EMPTY = 3 };
-    const char *end = text + bytes, *open = find_leases(text, end);
-    const char *behind = open != NULL ? behind_brackets(open, end) : end;
-    json_t *root = behind != NULL ? read_frame(text, bytes, open, behind - (open != NULL)) : NULL;
     const json_t *answer = json_is_array(root) ? json_array_get(root, 0) : root;
     const json_t *result = json_object_get(answer, "result");
     if (!json_is_integer(result)) {
         (void)snprintf(why, LEASE_BOOK_WHY_BYTES, "that is no answer of Kea's control socket");
-        json_decref(root);
+        return false;
+    }
+    if (json_is_array(root) && json_array_size(root) != 1) {
+        (void)snprintf(why, LEASE_BOOK_WHY_BYTES,
+                       "%zu answers came to one lease4-get-all; give the control socket of the "
+                       "DHCPv4 server itself",
+                       json_array_size(root));
         return false;
     }
     json_int_t code = json_integer_value(result);
-    bool is_good = code == RESULT_SUCCESS || code == RESULT_EMPTY;
-    if (!is_good) {
+    if (code != RESULT_SUCCESS && code != RESULT_EMPTY) {
         say_why_not(code, json_string_value(json_object_get(answer, "text")), why);
-    } else if (open != NULL) {
+        return false;
+    }
+    if (!has_list(answer) && (code == RESULT_SUCCESS || is_list_seen)) {
+        (void)snprintf(why, LEASE_BOOK_WHY_BYTES,
+                       "the answer to lease4-get-all has no list of leases; is that the control "
+                       "socket of Kea's DHCPv4 server?");
+        return false;
+    }
+    return true;
+}
+
+bool lease_book_kea_json(struct lease_book *book, const char *text, size_t bytes, uint64_t now_s,
+                         char why[LEASE_BOOK_WHY_BYTES])
+{
+    const char *end = text + bytes, *open = find_leases(text, end);
+    const char *behind = open != NULL ? behind_brackets(open, end) : end;
+    json_t *root = behind != NULL ? read_frame(text, bytes, open, behind - (open != NULL)) : NULL;
+    bool is_good = is_whole(root, open != NULL, why);
+    if (is_good && open != NULL) {
         read_leases(book, open + 1, behind - 1, now_s);
     }
     json_decref(root);

@@ -115,10 +115,12 @@ static bool is_active_there(const struct lease_book *book, const struct left_lea
            memcmp(found.mac.byte, mac.byte, MAC_BYTES) == 0;
 }
 
-static bool is_unclear_there(const struct lease_book *book, const struct left_lease *lease)
+/* Once it is not active there: an entry that was not understood may be this lease's latest. */
+static bool is_free_there(const struct lease_book *book, const struct left_lease *lease)
 {
     struct book_lease found;
-    return lease_book_find(book, lease->addr, &found) && found.state == BOOK_UNCLEAR;
+    bool is_unclear = lease_book_find(book, lease->addr, &found) && found.state == BOOK_UNCLEAR;
+    return book->strange == 0 && !is_unclear;
 }
 
 static enum left_proof proof_of(const struct plan *plan, struct left_lease *lease,
@@ -137,7 +139,7 @@ static enum left_proof proof_of(const struct plan *plan, struct left_lease *leas
             lease->active_at = books[i].server;
             return LEFT_ACTIVE;
         }
-        if (inet_equal(books[i].server, lease->server) && !is_unclear_there(books[i].book, lease)) {
+        if (inet_equal(books[i].server, lease->server) && is_free_there(books[i].book, lease)) {
             proof = LEFT_FREE;
         }
     }

@@ -27,7 +27,7 @@ enum left_state {
 };
 
 enum left_proof {
-    LEFT_UNCONFIRMED, /* the granting server's book is not known */
+    LEFT_UNCONFIRMED, /* the granting server's book is not known, or not all of it understood */
     LEFT_FREE,        /* it says that the lease is not active, and no other book contradicts */
     LEFT_ACTIVE       /* a book says that this client still has it */
 };

@@ -58,10 +58,15 @@ play() { # KIND REPEATS LAB-OPTIONS -- SEARCH-ARGUMENTS
 	judge_search "$kind" "$repeats"
 }
 
-if [[ $tier == all ]]; then
-	play isc 5 -- 11000 '[500/s, 7000/s]' 3s 5%
-	play kea 5 --pool 10.10.0.1-10.10.255.253 -- 30000 '[2000/s, 20000/s]' 2500ms 5%
-else
+if [[ $tier != all ]]; then
 	play isc 1 -- 9000 '[400/s, 6000/s]' 2s 30%
+	fleet_end
+	exit
 fi
+for kind in ${*:-isc kea}; do # search_servers.sh [isc|kea]...
+	case $kind in
+	isc) play isc 5 -- 11000 '[1500/s, 6000/s]' 3s 5% ;;
+	kea) play kea 5 --pool 10.10.0.1-10.10.255.253 -- 30000 '[4000/s, 16000/s]' 2500ms 5% ;;
+	esac
+done
 fleet_end

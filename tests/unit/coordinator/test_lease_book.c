@@ -64,8 +64,139 @@ static void a_cut_file_loses_only_its_last_entry(void **unused)
           "lease 10.0.0.1 {\n  binding state active;\n  hardware ethernet 02:00:00:00:00:01;\n}\n"
           "lease 10.0.0.2 {\n  binding state active;\n  hard");
     assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_ACTIVE);
-    assert_int_equal(state_of(&book, "10.0.0.2"), -1);
+    assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_UNCLEAR);
     assert_int_equal(book.strange, 1);
+    lease_book_fini(&book);
+}
+
+#define FREE_1 "lease 10.0.0.1 {\n  binding state free;\n}\n"
+#define DHCPD_LEASE(addr, more)                                                                    \
+    "lease " addr " {\n  binding state active;\n  hardware ethernet 02:00:00:00:00:01;\n" more "}" \
+    "\n"
+
+/* Each of these may be the latest word on any lease: an older one proves nothing then. */
+static void what_is_not_understood_is_counted(void **unused)
+{
+    (void)unused;
+    static const char *const texts[] = {
+        FREE_1 "lease 10.0.0.1",
+        FREE_1 "lease 10.0.0.1 {",
+        FREE_1 "lease 10.0.0.1 {\n",
+        FREE_1 "lea",
+        FREE_1 "lease 10.0.0.1\n",
+        FREE_1 "lease 10.0.0. {\n  binding state active;\n}\n",
+        FREE_1 "ease 10.0.0.1 {\n  binding state active;\n}\n",
+        FREE_1 "  binding state active;\n",
+        FREE_1 "}\n",
+        FREE_1 "lease 10.0.0.1 {\n  binding st",
+        FREE_1 "lease 10.0.0.2 {\n  binding st\nlease 10.0.0.1 {\n  binding state free;\n}\n",
+        FREE_1 "lease 10.0.0.2 {\n  binding state actve;\n}\n",
+        FREE_1 "lease 10.0.0.2 {\n}\n",
+        FREE_1 "failover peer \"x\" state {\n  my state normal at 0 2024/01/06 23:00:00;\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct lease_book book = {0};
+        assert_true(dhcpd(&book, texts[i]));
+        if (book.strange != 1) {
+            fail_msg("%zu: %llu\n%s", i, (unsigned long long)book.strange, texts[i]);
+        }
+        lease_book_fini(&book);
+    }
+    static const char nul[] = FREE_1 "\0\0\0\n";
+    struct lease_book book = {0};
+    assert_true(lease_book_dhcpd(&book, nul, sizeof(nul) - 1, NOW_S));
+    assert_int_equal(book.strange, 1);
+    static const char kea_nul[] = "address,hwaddr,valid_lifetime,expire,state\n\0\0\0\n";
+    assert_true(lease_book_kea_csv(&book, kea_nul, sizeof(kea_nul) - 1, NOW_S));
+    assert_int_equal(book.strange, 2);
+    lease_book_fini(&book);
+}
+
+/* The entry that was cut, and the one after it. */
+static void a_block_in_a_block_ends_the_first_in_the_middle(void **unused)
+{
+    (void)unused;
+    struct lease_book book = {0};
+    assert_true(dhcpd(&book, FREE_1 "lease 10.0.0.1 {\n  binding state active;\n" DHCPD_LEASE(
+                                 "10.0.0.2", "") "lease 10.0.0.3 {\n  binding state free;\n}\n"));
+    assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_UNCLEAR);
+    assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_ACTIVE);
+    assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_FREE);
+    assert_int_equal(book.strange, 1);
+    lease_book_fini(&book);
+}
+
+/* All that dhcpd writes besides: none of it makes the book a doubtful one. */
+static void an_ordinary_file_of_dhcpd_has_nothing_strange(void **unused)
+{
+    (void)unused;
+    struct lease_book book = {0};
+    assert_true(dhcpd(
+        &book, "# The format of this file is documented in the dhcpd.leases(5) manual page.\n"
+               "# This lease file was written by isc-dhcp-4.4.1 {\n\n"
+               "# authoring-byte-order entry is generated, DO NOT DELETE\n"
+               "authoring-byte-order little-endian;\n\n"
+               "server-duid \"\\000\\001\\000\\001-{\";\n\n"
+               "failover peer \"dhcp failover\" state {\n"
+               "  my state normal at 0 2024/01/06 23:00:00;\n"
+               "  partner state normal at 0 2024/01/06 23:00:00;\n  mclt 60;\n}\n"
+               "class \"voip\" {\n  dynamic;\n  lease limit 4;\n}\n\n"
+               "subclass \"voip\" \"x y\" {\n  dynamic;\n}\n"
+               "group lab {\n  dynamic;\n}\n"
+               "host printer {\n  dynamic;\n  hardware ethernet 02:00:00:00:00:09;\n"
+               "  fixed-address 10.0.0.9;\n}\n"
+               "lease 10.0.0.1 {\n  starts 0 2024/01/06 23:00:00;\n  ends 0 2024/01/07 01:00:00;\n"
+               "  tstp 0 2024/01/07 01:00:00;\n  tsfp 0 2024/01/07 01:00:00;\n"
+               "  atsfp 0 2024/01/07 01:00:00;\n  cltt 0 2024/01/06 23:00:00;\n"
+               "  binding state active;\n  next binding state expired;\n"
+               "  rewind binding state free;\n  hardware ethernet 02:00:00:00:00:01;\n"
+               "  uid \"\\001}\\002{\";\n  set vendor-class-identifier = \"leaseherd/x\";\n"
+               "  option agent.circuit-id \"}\";\n  reserved;\n  client-hostname \"}\";\n"
+               "  on expiry or release {\n    if option x {\n      log \"a\";\n    } else {\n"
+               "      log \"b\";\n    }\n  }\n}\n"
+               "lease 10.0.0.2 {\n  starts epoch 1704585600; # Sun Jan 07 00:00:00 2024\n"
+               "  ends epoch 1704585601; # Sun Jan 07 00:00:01 2024\n  binding state backup;\n}\n"
+               "lease 10.0.0.3 {\n  binding state reset;\n}\n"));
+    assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_ACTIVE);
+    assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_FREE);
+    assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_FREE);
+    assert_int_equal(state_of(&book, "10.0.0.9"), -1);
+    assert_int_equal(book.strange, 0);
+    lease_book_fini(&book);
+}
+
+/* Whose it is decides whether it is one of ours: not said is not "somebody else's". */
+static void an_active_lease_without_a_mac_is_unclear(void **unused)
+{
+    (void)unused;
+    struct lease_book book = {0};
+    char why[LEASE_BOOK_WHY_BYTES];
+    assert_true(dhcpd(&book, "lease 10.0.0.1 {\n  binding state active;\n}\n"
+                             "lease 10.0.0.2 {\n  binding state active;\n"
+                             "  hardware token-ring 02:00:00:00:00:02;\n}\n"
+                             "lease 10.0.0.3 {\n  binding state active;\n"
+                             "  hardware ethernet 00:00:00:00:00:00;\n}\n"
+                             "lease 10.0.0.4 {\n  binding state free;\n}\n"));
+    assert_true(kea(&book, "address,hwaddr,valid_lifetime,expire,state\n"
+                           "10.0.0.5,,600,1704586000,0\n"
+                           "10.0.0.6,02:00:00:00:00:00:00:06,600,1704586000,0\n"
+                           "10.0.0.7,,600,1704585600,0\n"
+                           "10.0.0.8,02:00:00:00:00:08,600,1704586000,9\n"
+                           "10.0.0.9,02:00:00:00:00:09,600,1704586000,3\n"));
+    static const char text[] =
+        "{\"result\": 0, \"arguments\": {\"leases\": [{\"ip-address\": \"10.0.0.10\", "
+        "\"cltt\": 1704585500, \"valid-lft\": 600, \"state\": 0}]}}";
+    assert_true(lease_book_kea_json(&book, text, strlen(text), NOW_S, why));
+    static const int states[] = {BOOK_UNCLEAR, BOOK_UNCLEAR, BOOK_UNCLEAR, BOOK_FREE, BOOK_UNCLEAR,
+                                 BOOK_UNCLEAR, BOOK_EXPIRED, BOOK_UNCLEAR, BOOK_FREE, BOOK_UNCLEAR};
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        char addr[IPV4_TEXT_BYTES];
+        (void)snprintf(addr, sizeof(addr), "10.0.0.%zu", i + 1);
+        if (state_of(&book, addr) != states[i]) {
+            fail_msg("%s: %d", addr, state_of(&book, addr));
+        }
+    }
+    assert_int_equal(book.strange, 0); /* all was understood */
     lease_book_fini(&book);
 }
 
@@ -126,9 +257,9 @@ static void the_latest_block_of_dhcpd_counts(void **unused)
           "  hardware ethernet 02:00:5e:0A:00:01;\n  client-hostname \"binding state free;\";\n}\n"
           "lease 10.0.0.2 {\n  ends 0 2024/01/07 01:00:00;\n  binding state active;\n}\n"
           "lease 10.0.0.2 {\n  ends 0 2024/01/06 23:30:00;\n  binding state released;\n}\n"
-          "lease 10.0.0.3 {\n  binding state abandoned;\n}\n"
-          "lease 10.0.0.4 {\n  ends never;\n  binding state active;\n}\n"
-          "lease 10.0.0.5 {\n  ends epoch 1704585601; # x\n  binding state active;\n}\n");
+          "lease 10.0.0.3 {\n  binding state abandoned;\n}\n" DHCPD_LEASE("10.0.0.4",
+                                                                          "  ends never;\n")
+              DHCPD_LEASE("10.0.0.5", "  ends epoch 1704585601; # x\n"));
     assert_true(lease_book_find(&book, ip("10.0.0.1"), &lease));
     assert_int_equal(lease.state, BOOK_ACTIVE);
     static const uint8_t mac[MAC_BYTES] = {0x02, 0, 0x5e, 0x0a, 0, 0x01};
@@ -145,9 +276,9 @@ static void an_active_lease_whose_time_is_over_is_expired(void **unused)
 {
     (void)unused;
     struct lease_book book = {0};
-    dhcpd(&book, "lease 10.0.0.1 {\n  ends 0 2024/01/07 00:00:00;\n  binding state active;\n}\n"
-                 "lease 10.0.0.2 {\n  ends 0 2024/01/07 00:00:01;\n  binding state active;\n}\n"
-                 "lease 10.0.0.3 {\n  ends 4 2024/02/29 00:00:00;\n  binding state active;\n}\n");
+    dhcpd(&book, DHCPD_LEASE("10.0.0.1", "  ends 0 2024/01/07 00:00:00;\n")
+                     DHCPD_LEASE("10.0.0.2", "  ends 0 2024/01/07 00:00:01;\n")
+                         DHCPD_LEASE("10.0.0.3", "  ends 4 2024/02/29 00:00:00;\n"));
     assert_int_equal(state_of(&book, "10.0.0.1"), BOOK_EXPIRED);
     assert_int_equal(state_of(&book, "10.0.0.2"), BOOK_ACTIVE);
     assert_int_equal(state_of(&book, "10.0.0.3"), BOOK_ACTIVE);
@@ -190,11 +321,26 @@ static void an_answer_of_kea_that_is_none_says_why(void **unused)
                                         "null",
                                         "{\"result\": \"0\"}",
                                         "{\"result\": 2, \"text\": \"command not supported\"}",
-                                        "{\"result\": 1}"};
+                                        "{\"result\": 1}",
+                                        "{\"result\": 0}",
+                                        "{\"result\": 0, \"arguments\": {}}",
+                                        "{\"result\": 0, \"arguments\": {\"leases\": 0}}",
+                                        "{\"result\": 0, \"arguments\": {\"leases\": {}}}",
+                                        "{\"result\": 0, \"leases\": []}",
+                                        "{\"result\": 3, \"x\": {\"leases\": []}}",
+                                        "{\"result\": 0, \"arguments\": {\"leases\": [], "
+                                        "\"leases\": []}}",
+                                        "[{\"result\": 0}]",
+                                        "[{\"result\": 3}, {\"result\": 3}]",
+                                        "[{\"result\": 0, \"arguments\": {\"leases\": []}}, "
+                                        "{\"result\": 0, \"arguments\": {\"leases\": []}}]",
+                                        "[{\"result\": 0, \"arguments\": {\"leases\": []}}, 1]"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct lease_book book = {0};
         char why[LEASE_BOOK_WHY_BYTES] = "";
-        assert_false(lease_book_kea_json(&book, texts[i], strlen(texts[i]), NOW_S, why));
+        if (lease_book_kea_json(&book, texts[i], strlen(texts[i]), NOW_S, why)) {
+            fail_msg("taken for an answer: %s", texts[i]);
+        }
         assert_true(strlen(why) > 0);
         lease_book_fini(&book);
     }
@@ -225,6 +371,12 @@ static void leases_are_read_from_keas_answer(void **unused)
     assert_int_equal(book.strange, 1);
     static const char empty[] = "{\"result\": 3, \"text\": \"0 IPv4 lease(s) found.\"}";
     assert_true(lease_book_kea_json(&book, empty, strlen(empty), NOW_S, why));
+    static const char *const lists[] = {
+        "{\"result\": 0, \"arguments\": {\"leases\": []}}",
+        "[{\"result\": 3, \"arguments\": {\"leases\": [ ]}, \"text\": \"0 found\"}]"};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        assert_true(lease_book_kea_json(&book, lists[i], strlen(lists[i]), NOW_S, why));
+    }
     lease_book_fini(&book);
 }
 
@@ -327,6 +479,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_lease_file_is_told_from_an_empty_one),
         cmocka_unit_test(an_address_whose_entry_is_not_understood_is_unclear),
+        cmocka_unit_test(what_is_not_understood_is_counted),
+        cmocka_unit_test(a_block_in_a_block_ends_the_first_in_the_middle),
+        cmocka_unit_test(an_ordinary_file_of_dhcpd_has_nothing_strange),
+        cmocka_unit_test(an_active_lease_without_a_mac_is_unclear),
         cmocka_unit_test(the_words_of_kea_steer_no_terminal),
         cmocka_unit_test(what_clients_said_changes_no_other_lease),
         cmocka_unit_test(a_large_answer_takes_no_more_memory_than_it_has),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -106,7 +107,7 @@ static void a_file_that_grows_faster_than_it_is_read_has_an_end(void **unused)
     (void)snprintf(server.lease_path, sizeof(server.lease_path), "%s", path);
     is_enough = false;
     assert_int_equal(pthread_create(&writer, NULL, append_for_ever, path), 0);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         int rc = lease_source_read(&server, NOW_S, &book, why);
         is_enough = is_enough || rc < 0;
         assert_int_equal(rc, 0);
@@ -115,6 +116,175 @@ static void a_file_that_grows_faster_than_it_is_read_has_an_end(void **unused)
     pthread_join(writer, NULL);
     assert_true(lease_book_find(&book, inet_from_host(0x0a000001), &lease));
     assert_int_equal(lease.state, BOOK_ACTIVE);
+    lease_book_fini(&book);
+}
+
+/* --- files that change while they are read --- */
+
+/* Carries out `act` whenever somebody else does `mask` to `path`. */
+struct watcher {
+    char path[2 * PATH_BYTES];
+    void (*act)(void);
+    uint32_t mask;
+    unsigned times; /* at most */
+    int fd;
+    atomic_uint acted;
+    pthread_t thread;
+};
+
+static void *watch(void *context)
+{
+    struct watcher *w = context;
+    struct pollfd p = {.fd = w->fd, .events = POLLIN};
+    while (!is_enough && w->acted < w->times) {
+        char event[sizeof(struct inotify_event) + 256];
+        if (poll(&p, 1, 10) > 0 && read(w->fd, event, sizeof(event)) > 0) {
+            w->act();
+            w->acted++;
+            (void)inotify_add_watch(w->fd, w->path, w->mask); /* what has the name now */
+        }
+    }
+    return NULL;
+}
+
+static void watcher_start(struct watcher *w, const char *name, uint32_t mask, unsigned times,
+                          void (*act)(void))
+{
+    *w = (struct watcher){.act = act, .mask = mask, .times = times};
+    (void)path_of(name, w->path);
+    w->fd = inotify_init1(IN_CLOEXEC);
+    assert_true(w->fd >= 0 && inotify_add_watch(w->fd, w->path, mask) >= 0);
+    is_enough = false;
+    assert_int_equal(pthread_create(&w->thread, NULL, watch, w), 0);
+}
+
+static void watcher_stop(struct watcher *w)
+{
+    is_enough = true;
+    pthread_join(w->thread, NULL);
+    close(w->fd);
+}
+
+static void complete_the_file(void)
+{
+    char path[2 * PATH_BYTES];
+    FILE *to = fopen(path_of("leases", path), "ae");
+    (void)fputs("ng state active;\n  hardware ethernet 02:00:00:00:00:01;\n}\n", to);
+    (void)fclose(to);
+}
+
+static void do_nothing(void)
+{
+}
+
+static void a_file_that_is_being_written_is_read_once_more(void **unused)
+{
+    (void)unused;
+    static const struct {
+        void (*act)(void);
+        unsigned looks;
+        uint64_t strange;
+    } rows[] = {{complete_the_file, 1, 0}, {do_nothing, 2, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char path[2 * PATH_BYTES], why[LEASE_SOURCE_WHY_BYTES];
+        struct scenario_server server = {.name = "s1", .lease_source = LEASES_DHCPD_FILE};
+        struct lease_book book = {0};
+        struct watcher w;
+        write_file(path_of("leases", path), "lease 10.0.0.1 {\n  binding state free;\n}\n"
+                                            "lease 10.0.0.1 {\n  bindi");
+        (void)snprintf(server.lease_path, sizeof(server.lease_path), "%s", path);
+        watcher_start(&w, "leases", IN_CLOSE_NOWRITE, rows[i].looks, rows[i].act);
+        assert_int_equal(lease_source_read(&server, NOW_S, &book, why), 0);
+        (void)poll(NULL, 0, 100);
+        watcher_stop(&w);
+        assert_int_equal(w.acted, rows[i].looks);
+        assert_int_equal(book.strange, rows[i].strange);
+        struct book_lease lease;
+        assert_true(lease_book_find(&book, inet_from_host(0x0a000001), &lease));
+        assert_int_equal(lease.state, rows[i].strange == 0 ? BOOK_ACTIVE : BOOK_UNCLEAR);
+        lease_book_fini(&book);
+    }
+}
+
+#define KEA_HEADING "address,hwaddr,valid_lifetime,expire,state\n"
+#define KEA_ROW     "10.0.0.1,02:00:00:00:00:01,600,1704586000,0\n"
+
+/* Long enough for everything that happens meanwhile to be over before it is read. */
+static void write_long_file(const char *path)
+{
+    enum { ROWS = 200000 };
+    FILE *to = fopen(path, "we");
+    assert_non_null(to);
+    assert_true(fputs(KEA_HEADING, to) >= 0);
+    for (unsigned i = 0; i < ROWS; i++) {
+        assert_true(fputs("10.0.0.9,02:00:00:00:00:09,600,1704586000,0\n", to) >= 0);
+    }
+    assert_int_equal(fclose(to), 0);
+}
+
+/* As Kea's clean-up ends: what it made of .2 and .1 takes the place of both. */
+static void end_the_clean_up(void)
+{
+    char from[2 * PATH_BYTES], to[2 * PATH_BYTES];
+    (void)rename(path_of("kea.csv.output", from), path_of("kea.csv.completed", to));
+    (void)rename(path_of("kea.csv.completed", from), path_of("kea.csv.2", to));
+    (void)unlink(path_of("kea.csv.1", to));
+}
+
+/* With the old .2 in hand the reader finds neither .1 nor what was made of it. */
+static void a_clean_up_that_ends_while_we_read_loses_no_row(void **unused)
+{
+    (void)unused;
+    char path[2 * PATH_BYTES], why[LEASE_SOURCE_WHY_BYTES];
+    struct scenario_server server = {.name = "s1", .lease_source = LEASES_KEA_FILE};
+    struct lease_book book = {0};
+    struct book_lease lease;
+    struct watcher w;
+    write_long_file(path_of("kea.csv.2", path));
+    write_file(path_of("kea.csv.1", path), KEA_HEADING KEA_ROW);
+    write_file(path_of("kea.csv.output", path), KEA_HEADING KEA_ROW);
+    write_file(path_of("kea.csv", path), KEA_HEADING);
+    (void)snprintf(server.lease_path, sizeof(server.lease_path), "%s", path);
+    watcher_start(&w, "kea.csv.2", IN_OPEN, 1, end_the_clean_up);
+    assert_int_equal(lease_source_read(&server, NOW_S, &book, why), 0);
+    watcher_stop(&w);
+    assert_int_equal(w.acted, 1);
+    assert_true(lease_book_find(&book, inet_from_host(0x0a000001), &lease));
+    assert_int_equal(lease.state, BOOK_ACTIVE);
+    assert_false(lease_book_find(&book, inet_from_host(0x0a000009), &lease)); /* of the old .2 */
+    lease_book_fini(&book);
+}
+
+static void *clean_up_for_ever(void *unused)
+{
+    (void)unused;
+    char from[2 * PATH_BYTES], to[2 * PATH_BYTES];
+    (void)path_of("kea.csv.output", from);
+    (void)path_of("kea.csv.2", to);
+    while (!is_enough) {
+        write_file(from, KEA_HEADING);
+        assert_int_equal(rename(from, to), 0);
+    }
+    return NULL;
+}
+
+static void files_that_never_rest_are_not_known(void **unused)
+{
+    (void)unused;
+    char path[2 * PATH_BYTES], why[LEASE_SOURCE_WHY_BYTES] = "";
+    struct scenario_server server = {.name = "s1", .lease_source = LEASES_KEA_FILE};
+    struct lease_book book = {0};
+    pthread_t cleaner;
+    write_long_file(path_of("kea.csv", path));
+    (void)snprintf(server.lease_path, sizeof(server.lease_path), "%s", path);
+    is_enough = false;
+    assert_int_equal(pthread_create(&cleaner, NULL, clean_up_for_ever, NULL), 0);
+    int rc = lease_source_read(&server, NOW_S, &book, why);
+    is_enough = true;
+    pthread_join(cleaner, NULL);
+    assert_int_equal(rc, -EAGAIN);
+    assert_int_equal(strncmp(why, "server s1: ", 11), 0);
+    assert_non_null(strstr(why, path));
     lease_book_fini(&book);
 }
 
@@ -250,6 +420,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_lease_file_is_refused_at_once),
         cmocka_unit_test(a_file_that_grows_faster_than_it_is_read_has_an_end),
+        cmocka_unit_test(a_file_that_is_being_written_is_read_once_more),
+        cmocka_unit_test(a_clean_up_that_ends_while_we_read_loses_no_row),
+        cmocka_unit_test(files_that_never_rest_are_not_known),
         cmocka_unit_test(a_kea_that_does_not_answer_well_is_left_in_time),
         cmocka_unit_test(a_full_backlog_is_left_in_time),
         cmocka_unit_test(a_socket_that_is_none_is_said),
@@ -259,7 +432,9 @@ int main(void)
         return 1;
     }
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    static const char *const names[] = {"fifo", "empty", "other", "loop", "growing", "kea.sock"};
+    static const char *const names[] = {"fifo",      "empty",     "other",         "loop",
+                                        "growing",   "kea.sock",  "leases",        "kea.csv",
+                                        "kea.csv.1", "kea.csv.2", "kea.csv.output"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char path[2 * PATH_BYTES];
         (void)unlink(path_of(names[i], path));

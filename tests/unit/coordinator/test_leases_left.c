@@ -135,12 +135,50 @@ static void the_books_decide(void **unused)
     truth_fixture_fini(&f);
 }
 
+/* An older entry proves nothing where a later one was not understood. */
+static void a_book_not_understood_frees_nothing(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *more;
+        enum left_proof proof;
+    } rows[] = {
+        {"", LEFT_FREE},
+        {"lease 10.10.0.9 {\n  binding state free;\n}\n", LEFT_FREE},
+        {"lease 10.10.0.1 {\n  binding state active;\n}\n", LEFT_UNCONFIRMED},
+        {"lease 10.10.0.1 {\n  binding state active;\n  hardware fddi 02:00:00:00:00:01;\n}\n",
+         LEFT_UNCONFIRMED},
+        {"lease 10.10.0.? {\n  binding state active;\n}\n", LEFT_UNCONFIRMED},
+        {"lease 10.10.0.9 {\n  binding st", LEFT_UNCONFIRMED},
+    };
+    struct truth_fixture f;
+    truth_fixture_init(&f, scenario_text);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct leases_left left = {0};
+        struct lease_book book = {0};
+        const struct left_book view = {ip("192.168.1.12"), &book};
+        feed(&left, EVENT_ACQUIRE, EVENT_ACK, 1, "10.10.0.1");
+        assert_true(leases_left_close(&left));
+        put(&book, "10.10.0.1", plan_client_mac(&f.plan, 1), "free");
+        assert_true(lease_book_dhcpd(&book, rows[i].more, strlen(rows[i].more), 0) ||
+                    rows[i].more[0] == '\0' || book.strange > 0);
+        assert_true(leases_left_check(&left, &f.plan, &view, 1));
+        if (left.list[0].proof != rows[i].proof) {
+            fail_msg("%s: %d", rows[i].more, (int)left.list[0].proof);
+        }
+        lease_book_fini(&book);
+        leases_left_fini(&left);
+    }
+    truth_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_lost_or_never_had_is_not_left),
         cmocka_unit_test(a_release_confirms_nothing),
         cmocka_unit_test(a_decline_takes_the_lease_and_names_the_address),
+        cmocka_unit_test(a_book_not_understood_frees_nothing),
         cmocka_unit_test(the_books_decide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
