@@ -26,8 +26,10 @@ static void print_help(const struct option_row *rows, size_t count)
                  "directory, or a directory of several, the repeats of one scenario: from three\n"
                  "on, how much they differ among themselves is taken into account.\n\n");
     options_print(stdout, rows, count);
-    (void)printf("\nexit codes: 0 not worse, 1 worse, 2 usage, or the runs are not comparable,\n"
-                 "            3 a run is INVALID, ABORTED or did not begin\n");
+    (void)printf(
+        "\nexit codes: 0 not worse, 1 worse, 2 usage, or the runs are not comparable,\n"
+        "            3 a run is INVALID, ABORTED or did not begin, or there is no telling\n"
+        "            about a capacity that was searched for\n");
 }
 
 /* One run directory; CMD_PASS, or the exit code after a message. */
@@ -146,7 +148,7 @@ static int compare(struct compare_side *a, struct compare_side *b, bool is_json)
         (void)fprintf(stderr, "leaseherd compare: cannot print: %s\n", strerror(-error));
         return CMD_INTERNAL;
     }
-    return result.is_worse ? CMD_FAIL : CMD_PASS;
+    return result.is_worse ? CMD_FAIL : result.is_capacity_unknown ? CMD_INVALID : CMD_PASS;
 }
 
 int cmd_compare(int argc, char **argv)

@@ -29,6 +29,14 @@ const struct compare_measure_info *compare_measure_info(enum compare_measure m)
     return &infos[m];
 }
 
+bool compare_is_open(enum compare_measure m, double value)
+{
+    enum { PARTS = 8 }; /* a median of two halves it, and half of an interval does again */
+    bool can_be = m == COMPARE_CAPACITY || strcmp(compare_measure_info(m)->unit, "us") == 0;
+    double open = m == COMPARE_CAPACITY ? COMPARE_OPEN_PER_S : COMPARE_GIVE_UP_US;
+    return can_be && fabs(value) >= open / PARTS;
+}
+
 bool compare_is_usable(const struct compare_run *run)
 {
     return run->verdict == VERDICT_PASS || run->verdict == VERDICT_FAIL;
@@ -62,16 +70,50 @@ bool compare_is_alike(const struct compare_run *a, const struct compare_run *b,
 
 /* One side of one measure. */
 struct side {
-    double value[COMPARE_SAMPLES_MAX];
-    size_t count;
+    double value[COMPARE_SAMPLES_MAX], at[COMPARE_SAMPLES_MAX]; /* at: of capacities */
+    size_t count, below, above;
+    bool is_searched;
     double median, low, high; /* low, high: of the reports themselves, all runs together */
 };
 
-static void add_sample(struct side *s, double value)
+static void add_sample(struct side *s, double value, double at)
 {
     if (isfinite(value) && s->count < COMPARE_SAMPLES_MAX) {
+        s->at[s->count] = at;
         s->value[s->count++] = value;
     }
+}
+
+static void add_capacities(struct side *s, const struct compare_run *run)
+{
+    s->is_searched = s->is_searched || run->is_searched;
+    for (size_t k = 0; k < run->capacity_count && s->count < COMPARE_SAMPLES_MAX; k++) {
+        double value = run->capacity[k];
+        add_sample(s, value, run->capacity_at[k]);
+        s->below += value <= -COMPARE_OPEN_PER_S;
+        s->above += value >= COMPARE_OPEN_PER_S;
+    }
+}
+
+/*
+ * "Less than 20,000/s" is not less than 10,000/s. Between the same two rates all are in order;
+ * some slack, because the lower end of a bracket is measured.
+ */
+static bool is_ordered(const struct side *a, const struct side *b)
+{
+    const double slack = 1.05;
+    for (size_t i = 0; i < a->count; i++) {
+        for (size_t k = 0; k < b->count; k++) {
+            bool is_open =
+                fabs(a->value[i]) >= COMPARE_OPEN_PER_S || fabs(b->value[k]) >= COMPARE_OPEN_PER_S;
+            bool is_le = a->value[i] <= b->value[k], is_ge = a->value[i] >= b->value[k];
+            if (is_open && ((is_le && a->at[i] > b->at[k] * slack) ||
+                            (is_ge && b->at[k] > a->at[i] * slack))) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 static void collect(const struct compare_run *runs, size_t count, enum compare_measure m,
@@ -81,11 +123,10 @@ static void collect(const struct compare_run *runs, size_t count, enum compare_m
     bool is_any_without = false;
     for (size_t i = 0; i < count; i++) {
         const struct compare_value *v = &runs[i].of[m];
-        for (size_t k = 0; m == COMPARE_CAPACITY && k < runs[i].capacity_count; k++) {
-            add_sample(out, runs[i].capacity[k]);
-        }
-        if (m != COMPARE_CAPACITY) {
-            add_sample(out, v->value);
+        if (m == COMPARE_CAPACITY) {
+            add_capacities(out, &runs[i]);
+        } else {
+            add_sample(out, v->value, NAN);
         }
         is_any_without = is_any_without || isnan(v->low) || isnan(v->high);
         out->low = fmin(out->low, v->low); /* fmin() and fmax() pass over a NAN */
@@ -134,16 +175,25 @@ static enum compare_outcome outcome_of(const struct compare_row *row, enum compa
     bool is_latency = strcmp(compare_measure_info(m)->unit, "us") == 0;
     bool is_within_step = is_latency && !(fabs(row->percent) > LATENCY_STEP_PERCENT);
     if (is_within_step || (row->low <= 0 && row->high >= 0)) {
-        return COMPARE_SAME;
+        /* That a server may have sunk below every rate asked for is no "no difference". */
+        bool may_be_far_less = m == COMPARE_CAPACITY && compare_is_open(m, row->low);
+        return may_be_far_less ? COMPARE_UNKNOWN : COMPARE_SAME;
     }
     bool is_more = row->low > 0;
     return is_more == compare_measure_info(m)->is_more_better ? COMPARE_BETTER : COMPARE_WORSE;
 }
 
+/* All below the same lowest rate, or all beyond the same highest. */
+static bool is_same_open_end(const struct side *a, const struct side *b)
+{
+    return (a->below == a->count && b->below == b->count) ||
+           (a->above == a->count && b->above == b->count);
+}
+
 static struct compare_row decide(const struct side *a, const struct side *b, uint64_t seed,
                                  enum compare_measure m)
 {
-    struct compare_row row = {.is_there = a->count > 0 || b->count > 0,
+    struct compare_row row = {.is_there = a->count > 0 || b->count > 0 || a->is_searched,
                               .outcome = COMPARE_UNKNOWN,
                               .a = a->median,
                               .b = b->median,
@@ -154,13 +204,18 @@ static struct compare_row decide(const struct side *a, const struct side *b, uin
                               .smallest = NAN,
                               .smallest_percent = NAN,
                               .a_count = a->count,
-                              .b_count = b->count};
-    if (a->count == 0 || b->count == 0) {
+                              .a_below = a->below,
+                              .a_above = a->above,
+                              .b_count = b->count,
+                              .b_below = b->below,
+                              .b_above = b->above};
+    row.is_unordered = m == COMPARE_CAPACITY && !is_ordered(a, b);
+    if (a->count == 0 || b->count == 0 || row.is_unordered) {
         return row;
     }
     row.percent = a->median > 0 ? 100 * row.change / a->median : NAN;
     find_interval(a, b, seed, &row);
-    row.outcome = outcome_of(&row, m);
+    row.outcome = is_same_open_end(a, b) ? COMPARE_SAME : outcome_of(&row, m);
     if (row.outcome == COMPARE_SAME) {
         double step = strcmp(compare_measure_info(m)->unit, "us") == 0
                           ? a->median * LATENCY_STEP_PERCENT / 100
@@ -183,4 +238,6 @@ void compare_decide(const struct compare_run *a, size_t a_count, const struct co
         out->row[m] = decide(&of_a, &of_b, seed, (enum compare_measure)m);
         out->is_worse = out->is_worse || out->row[m].outcome == COMPARE_WORSE;
     }
+    const struct compare_row *capacity = &out->row[COMPARE_CAPACITY];
+    out->is_capacity_unknown = capacity->is_there && capacity->outcome == COMPARE_UNKNOWN;
 }

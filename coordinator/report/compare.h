@@ -7,7 +7,9 @@
  * three runs or more on both sides the interval of the difference of medians
  * is bootstrapped; with fewer it comes from the intervals inside the reports,
  * which know nothing of how much runs differ among themselves. Repeats of a
- * capacity search inside a run count like runs, for the capacity.
+ * capacity search inside a run count like runs, for the capacity. One that found even the
+ * lowest rate bad is a capacity less than any found, one that found the highest good a
+ * greater: they are ordered, without a figure.
  *
  * Pure; fixed size.
  */
@@ -26,7 +28,8 @@ enum {
     COMPARE_SAMPLES_MAX = 256,
     COMPARE_WHY_BYTES = 400,
     COMPARE_SHAPE_BYTES = 4096,
-    COMPARE_JSON_BYTES_MAX = 256 * 1024 * 1024
+    /* A week of windows is a tenth of it; jansson needs twenty times as much for the worst. */
+    COMPARE_JSON_BYTES_MAX = 16 * 1024 * 1024
 };
 
 enum compare_measure {
@@ -43,6 +46,8 @@ enum compare_measure {
 
 /* Latencies in us, COMPARE_GIVE_UP_US: beyond the give-up. NAN: not in the report. */
 #define COMPARE_GIVE_UP_US 1e12
+/* Capacities: beyond the highest rate asked for, and, negative, below the lowest. */
+#define COMPARE_OPEN_PER_S 1e12
 
 struct compare_value {
     double value, low, high; /* low, high: 95 % by the report alone; NAN: it says none */
@@ -54,7 +59,11 @@ struct compare_run {
     /* What two runs must have in common, a line per item: "clients: 20000". */
     char shape[COMPARE_SHAPE_BYTES];
     struct compare_value of[COMPARE_MEASURE_COUNT];
-    double capacity[COMPARE_SAMPLES_MAX]; /* middles of the search's repeats */
+    bool is_searched;
+    /* The search's repeats: middles of brackets, and +-COMPARE_OPEN_PER_S. */
+    double capacity[COMPARE_SAMPLES_MAX];
+    /* What each was seen to be on which side of: the middle, the lowest rate, the highest. */
+    double capacity_at[COMPARE_SAMPLES_MAX];
     size_t capacity_count;
 };
 
@@ -79,13 +88,16 @@ struct compare_row {
     unsigned interval_percent;         /* of all cases in which it holds the true difference */
     double smallest, smallest_percent; /* that could have been seen; NAN: no telling */
     bool is_bootstrap;
+    bool is_unordered; /* searches between rates so different that they tell nothing */
     size_t a_count, b_count;
+    size_t a_below, a_above, b_below, b_above; /* of these, capacities without a figure */
 };
 
 struct compare_result {
     struct compare_row row[COMPARE_MEASURE_COUNT];
     size_t a_runs, b_runs;
-    bool is_worse; /* any row */
+    bool is_worse;            /* any row */
+    bool is_capacity_unknown; /* searched for, and no telling whether B's is less */
 };
 
 /* 1..COMPARE_RUNS_MAX runs on either side, all alike. */
@@ -102,4 +114,6 @@ struct compare_measure_info {
     const char *name, *unit;
     bool is_more_better;
 };
+/* Beyond the give-up or the rates asked for, or a median or difference with such a value in it. */
+bool compare_is_open(enum compare_measure m, double value);
 const struct compare_measure_info *compare_measure_info(enum compare_measure m);

@@ -8,6 +8,7 @@
 
 #include "common/attrs.h"
 #include "coordinator/report/compare.h"
+#include "coordinator/report/result_search.h"
 
 enum { ITEMS_MAX = 16384, TEXT_SHOWN = 60 };
 
@@ -221,6 +222,27 @@ static void read_latency(struct reader *r, const json_t *all, const char *name,
     *p99 = percentile(r, metric, "p99", 1000);
 }
 
+/* A tester's limit or a search cut off says nothing about the server: no sample. */
+static void read_repeat(struct reader *r, const json_t *repeat, struct compare_run *out)
+{
+    double low = number_at(r, repeat, "low_per_s"), high = number_at(r, repeat, "high_per_s");
+    const char *limit = text_at(r, repeat, "limit");
+    double value = NAN, at = NAN;
+    if (strcmp(limit, search_limit_name(SEARCH_LIMIT_SERVER)) == 0) {
+        value = at = sqrt(low * high);
+    } else if (strcmp(limit, search_limit_name(SEARCH_LIMIT_BELOW_LOW)) == 0) {
+        value = -COMPARE_OPEN_PER_S;
+        at = high;
+    } else if (strcmp(limit, search_limit_name(SEARCH_LIMIT_ABOVE_HIGH)) == 0) {
+        value = COMPARE_OPEN_PER_S;
+        at = low;
+    }
+    if (isfinite(at)) {
+        out->capacity[out->capacity_count] = value;
+        out->capacity_at[out->capacity_count++] = at;
+    }
+}
+
 static void read_capacity(struct reader *r, const json_t *search, struct compare_run *out)
 {
     struct compare_value *v = &out->of[COMPARE_CAPACITY];
@@ -228,6 +250,7 @@ static void read_capacity(struct reader *r, const json_t *search, struct compare
     if (!json_is_object(search)) {
         return;
     }
+    out->is_searched = true;
     v->low = number_at(r, object_at(r, search, "low"), "exchanges_per_s");
     v->high = number_at(r, object_at(r, search, "high"), "exchanges_per_s");
     v->value = sqrt(v->low * v->high);
@@ -237,11 +260,14 @@ static void read_capacity(struct reader *r, const json_t *search, struct compare
         return;
     }
     for (size_t i = 0; i < json_array_size(repeats); i++) {
-        const json_t *repeat = json_array_get(repeats, i);
-        double low = number_at(r, repeat, "low_per_s"), high = number_at(r, repeat, "high_per_s");
-        bool is_found = strcmp(text_at(r, repeat, "limit"), "server") == 0;
-        if (is_found && isfinite(low) && isfinite(high)) {
-            out->capacity[out->capacity_count++] = sqrt(low * high);
+        read_repeat(r, json_array_get(repeats, i), out);
+    }
+    /* An end that the search left open is one only if a repeat came to it. */
+    for (size_t i = 0; i < out->capacity_count; i++) {
+        if (out->capacity[i] <= -COMPARE_OPEN_PER_S && isnan(v->low)) {
+            v->low = -COMPARE_OPEN_PER_S;
+        } else if (out->capacity[i] >= COMPARE_OPEN_PER_S && isnan(v->high)) {
+            v->high = COMPARE_OPEN_PER_S;
         }
     }
 }
@@ -260,11 +286,33 @@ static void read_measures(struct reader *r, const json_t *root, struct compare_r
     read_capacity(r, json_object_get(root, "search"), out);
 }
 
+/* Before a list of a million lists becomes a tree of them. */
+static bool can_be_report(const char *json, size_t bytes, char why[COMPARE_WHY_BYTES])
+{
+    size_t at = 0;
+    if (bytes > COMPARE_JSON_BYTES_MAX) {
+        (void)snprintf(why, COMPARE_WHY_BYTES, "it is longer than any report, %d MiB",
+                       COMPARE_JSON_BYTES_MAX / (1024 * 1024));
+        return false;
+    }
+    while (at < bytes && memchr(" \t\r\n", json[at], 4) != NULL) {
+        at++;
+    }
+    if (at == bytes || json[at] != '{') {
+        (void)snprintf(why, COMPARE_WHY_BYTES, "it is not JSON that begins with {, as a report");
+        return false;
+    }
+    return true;
+}
+
 bool compare_read(const char *json, size_t bytes, struct compare_run *out,
                   char why[COMPARE_WHY_BYTES])
 {
     json_error_t error;
     struct reader r = {.why = why};
+    if (!can_be_report(json, bytes, why)) {
+        return false;
+    }
     json_t *root = json_loadb(json, bytes, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
         /* jansson quotes the text near the error: its printable part only, by its position. */

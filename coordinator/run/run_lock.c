@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,7 +45,8 @@ static int describe(int fd, uint64_t wall_s)
 int run_lock_take(const char *run_dir, uint64_t wall_s, char why[RUN_LOCK_WHY_BYTES])
 {
     char path[RUN_DIR_PATH_BYTES];
-    int fd = open(run_dir_path(run_dir, "run.lock", path), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int fd = open(run_dir_path(run_dir, "run.lock", path),
+                  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     int rc = fd < 0 ? -errno : 0;
     if (rc == 0) {
         struct flock lock = whole_file(F_WRLCK);
@@ -89,6 +91,33 @@ static bool is_of_this_host(const char *text)
     return strncmp(text, mark, strlen(mark)) == 0;
 }
 
+/* "... pid=NUMBER ..." names this process. */
+static bool is_naming(const char *text, pid_t pid)
+{
+    char mark[32];
+    (void)snprintf(mark, sizeof(mark), " pid=%ld ", (long)pid);
+    return strstr(text, mark) != NULL;
+}
+
+/* The descriptor of a file that is RUN's own, not a name for another file, or -errno. */
+static int open_own(const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno == ELOOP ? -EINVAL : -errno;
+    }
+    int rc = fstat(fd, &about) < 0 ? -errno : 0;
+    if (rc == 0 && (!S_ISREG(about.st_mode) || about.st_nlink != 1)) {
+        rc = -EINVAL;
+    }
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
 /* 0: `out` holds the lock. -ESRCH: nobody does. -EREMOTE: somebody who cannot be seen from here. */
 static int holder_of(int fd, pid_t *out)
 {
@@ -103,11 +132,13 @@ static int holder_of(int fd, pid_t *out)
     return lock.l_pid > 0 ? 0 : -EREMOTE;
 }
 
-static int explain(int rc, const char *run_dir, int fd, char why[RUN_LOCK_WHY_BYTES])
+/* `owner`: as far as it was found. */
+static int explain(int rc, const char *run_dir, const struct run_owner *owner,
+                   char why[RUN_LOCK_WHY_BYTES])
 {
     char text[TEXT_BYTES] = "";
-    if (fd >= 0) {
-        read_text(fd, text);
+    if (owner->lock_fd >= 0) {
+        read_text(owner->lock_fd, text);
     }
     bool is_elsewhere = rc == -EREMOTE || (rc == -ESRCH && !is_of_this_host(text));
     if (rc == -ENOENT || rc == -ENOTDIR) {
@@ -117,7 +148,17 @@ static int explain(int rc, const char *run_dir, int fd, char why[RUN_LOCK_WHY_BY
                        run_dir);
         return -ENOENT;
     }
-    if (rc == -EREMOTE) {
+    if (rc == -EINVAL) {
+        (void)snprintf(why, RUN_LOCK_WHY_BYTES,
+                       "the run.lock of %s is a link or no file, so that who plays the run cannot "
+                       "be told; give the directory that `leaseherd run` named",
+                       run_dir);
+    } else if (rc == -EREMOTE && owner->pid > 0) {
+        (void)snprintf(why, RUN_LOCK_WHY_BYTES,
+                       "%s is locked by process %ld, and its run.lock does not name that one (%s): "
+                       "stop the run where it was begun, or see what that process is",
+                       run_dir, (long)owner->pid, text);
+    } else if (rc == -EREMOTE) {
         (void)snprintf(why, RUN_LOCK_WHY_BYTES,
                        "%s is played where its process cannot be seen from here (%s); stop it "
                        "there",
@@ -140,9 +181,13 @@ int run_owner_find(const char *run_dir, struct run_owner *out, char why[RUN_LOCK
 {
     char path[RUN_DIR_PATH_BYTES];
     struct run_owner owner = {.pid_fd = -1};
-    owner.lock_fd =
-        open(run_dir_path(run_dir, "run.lock", path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int rc = owner.lock_fd < 0 ? -errno : holder_of(owner.lock_fd, &owner.pid);
+    char text[TEXT_BYTES];
+    owner.lock_fd = open_own(run_dir_path(run_dir, "run.lock", path));
+    int rc = owner.lock_fd < 0 ? owner.lock_fd : holder_of(owner.lock_fd, &owner.pid);
+    if (rc == 0) {
+        read_text(owner.lock_fd, text);
+        rc = is_of_this_host(text) && is_naming(text, owner.pid) ? 0 : -EREMOTE;
+    }
     if (rc == 0) {
         owner.pid_fd = pidfd_open(owner.pid, 0);
         pid_t again = 0;
@@ -157,7 +202,7 @@ int run_owner_find(const char *run_dir, struct run_owner *out, char why[RUN_LOCK
         *out = owner;
         return 0;
     }
-    rc = explain(rc, run_dir, owner.lock_fd, why);
+    rc = explain(rc, run_dir, &owner, why);
     run_owner_fini(&owner);
     return rc;
 }
@@ -184,13 +229,16 @@ bool run_owner_wait(const struct run_owner *owner, uint64_t timeout_ns)
     uint64_t until_ns = timeout_ns < UINT64_MAX - now_ns ? now_ns + timeout_ns : UINT64_MAX;
     for (;;) {
         pid_t pid = 0;
-        if (holder_of(owner->lock_fd, &pid) == -ESRCH) {
-            return true;
+        int rc = holder_of(owner->lock_fd, &pid);
+        if (rc == -ESRCH || rc == -EREMOTE || (rc == 0 && pid != owner->pid)) {
+            return true; /* free, or another's by now */
         }
         if (clock_monotonic_ns() >= until_ns) {
             return false;
         }
         struct pollfd fd = {.fd = owner->pid_fd, .events = POLLIN};
-        (void)poll(&fd, 1, LOOK_EVERY_MS); /* its end, or the next look */
+        if (poll(&fd, 1, LOOK_EVERY_MS) > 0) {
+            return true;
+        }
     }
 }

@@ -2,7 +2,9 @@
 /*
  * RUN/run.lock: a POSIX record lock that the coordinator holds while its run goes on, so
  * that `leaseherd stop` can ask the kernel, not a file's text, who plays the run. The
- * text in it (host, pid, start) is for people only.
+ * text in it (host, pid, start) is for people, and must name the one the kernel names: a
+ * run's directory is another's to write, and a process that locks some other file, put or
+ * linked there, is none to signal.
  *
  * POSIX locks belong to the process and go when *any* descriptor of the file is closed:
  * nobody else in the coordinator opens it. Edge.
@@ -30,8 +32,9 @@ struct run_owner {
 
 /*
  * 0: `out` is the owner, run_owner_fini() it. -ENOENT: no run is there; -ESRCH: it is not
- * going on; -EREMOTE: going on where its process cannot be seen from here (another host,
- * another PID namespace); else -errno. `why`: one sentence in each of these cases.
+ * going on; -EREMOTE: locked by a process that cannot be seen from here (another host, another
+ * PID namespace) or that the text does not name; -EINVAL: a link, or no file; else -errno.
+ * `why`: one sentence in each of these cases.
  */
 NODISCARD int run_owner_find(const char *run_dir, struct run_owner *out,
                              char why[RUN_LOCK_WHY_BYTES]);
@@ -39,5 +42,6 @@ void run_owner_fini(struct run_owner *owner);
 
 /* 0 or -errno; -ESRCH: it has ended meanwhile. */
 NODISCARD int run_owner_signal(const struct run_owner *owner, int signal_number);
-/* True as soon as the lock is free, false when `timeout_ns` is over. */
+/* True as soon as the owner has ended or the lock is not its any more, false when `timeout_ns` is
+ * over. */
 NODISCARD bool run_owner_wait(const struct run_owner *owner, uint64_t timeout_ns);

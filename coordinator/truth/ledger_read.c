@@ -46,6 +46,43 @@ static int check_is_ours(struct ledger *ledger)
     return version == LEDGER_SCHEMA_VERSION ? 0 : -EPROTONOSUPPORT;
 }
 
+/*
+ * A ledger may come from anybody: in place of a table it could hold a view that never ends, a
+ * module's table, or columns computed at every row. `readable`, a view for people, is not read.
+ */
+static int distrust_schema(struct ledger *ledger)
+{
+    enum { VALUE_BYTES_MAX = 1000000 };
+    sqlite3 *db = ledger->db;
+    (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
+    if (sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+        sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
+        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL) != SQLITE_OK) {
+        return ledger_fail(ledger, "guarding against its schema");
+    }
+    return 0;
+}
+
+static int check_tables(struct ledger *ledger)
+{
+    enum { TABLES = 4 };
+    static const char sql[] =
+        "SELECT count(*) FROM sqlite_master AS m"
+        " WHERE m.name COLLATE NOCASE IN ('agent', 'stream', 'clock', 'event')"
+        " AND m.type = 'table' AND m.rootpage > 0 AND m.sql LIKE 'CREATE TABLE %'"
+        " AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name) WHERE hidden <> 0)";
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(ledger->db, sql, -1, &s, NULL) != SQLITE_OK ||
+        sqlite3_step(s) != SQLITE_ROW) {
+        int error = ledger_fail(ledger, "reading its schema");
+        (void)sqlite3_finalize(s);
+        return error;
+    }
+    int count = sqlite3_column_int(s, 0);
+    (void)sqlite3_finalize(s);
+    return count == TABLES ? 0 : -EBADMSG;
+}
+
 static int read_streams(struct ledger *ledger)
 {
     sqlite3_stmt *s = NULL;
@@ -89,7 +126,13 @@ int ledger_open(const char *path, struct ledger **out)
         error = ledger->db == NULL ? -ENOMEM : ledger_fail(ledger, "opening it");
     }
     if (error == 0) {
+        error = distrust_schema(ledger);
+    }
+    if (error == 0) {
         error = check_is_ours(ledger);
+    }
+    if (error == 0) {
+        error = check_tables(ledger);
     }
     if (error == 0) {
         error = read_streams(ledger);
@@ -217,8 +260,10 @@ static void read_event(sqlite3_stmt *s, struct event *out)
 
 static int walk_events(struct walk *walk, ledger_visit *visit, void *context)
 {
-    if (sqlite3_prepare_v2(walk->ledger->db, "SELECT * FROM event ORDER BY rowid", -1,
-                           &walk->select, NULL) != SQLITE_OK) {
+    static const char sql[] = "SELECT agent, t_us, client, kind, result, stage, flags, tries, xid,"
+                              " addr, server, lease_s, offer_us, took_us, wait_us"
+                              " FROM event ORDER BY rowid";
+    if (sqlite3_prepare_v2(walk->ledger->db, sql, -1, &walk->select, NULL) != SQLITE_OK) {
         return ledger_fail(walk->ledger, "reading its events");
     }
     bool goes_on = true;

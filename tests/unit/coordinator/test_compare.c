@@ -57,6 +57,7 @@ static void hostile_reports_are_refused_with_a_sentence(void **state)
     } rows[] = {
         {"{\"schema\"", "", "not JSON"},
         {"{\"schema\"", "[1, {\"schema\"", "not JSON"},
+        {"{\"schema\"", "  [[0, 0, 0], {\"schema\"", "begins with {"},
         {"leaseherd.report/1", "leaseherd.report/2", "schema"},
         {"\"leaseherd.report/1\"", "7", "schema"},
         {"\"fresh\"", "[]", "identity"},
@@ -94,6 +95,28 @@ static void hostile_reports_are_refused_with_a_sentence(void **state)
         assert_false(is_read);
         assert_non_null(strstr(why, rows[i].why));
     }
+}
+
+/* JSON of a hundred megabytes is gigabytes as a tree: nothing but a report is parsed. */
+static void what_is_no_report_is_not_parsed(void **state)
+{
+    (void)state;
+    struct compare_run run;
+    char why[COMPARE_WHY_BYTES] = "";
+    size_t bytes = (size_t)COMPARE_JSON_BYTES_MAX + 1;
+    assert_true(bytes <= 16777217);
+    char *text = malloc(bytes);
+    assert_non_null(text);
+    memset(text, ' ', bytes);
+    memcpy(text, report, strlen(report));
+    assert_false(compare_read(text, bytes, &run, why));
+    assert_non_null(strstr(why, "longer"));
+    assert_true(compare_read(text, bytes - 1, &run, why));
+    free(text);
+    assert_false(compare_read("[0, 0, 0]", 9, &run, why));
+    assert_non_null(strstr(why, "begins with {"));
+    assert_false(compare_read(" \n", 2, &run, why));
+    assert_false(compare_read("", 0, &run, why));
 }
 
 static void a_thousand_stages_do_not_fit(void **state)
@@ -371,6 +394,17 @@ static void the_exit_code_says_what_came_of_it(void **state)
     put_report(parent, "other", report_with("\"fresh\"", "\"fixed\""));
     put_report(parent, "invalid", report_with("\"PASS\"", "\"INVALID\""));
     put_report(parent, "broken", "{");
+    put_report(parent, "searched", report_with("\"search\": null", search_of(9800, 10200)));
+    put_report(parent, "tester",
+               report_with("\"search\": null",
+                           "\"search\": {\"terms\": {}, \"low\": {}, \"high\": {}, \"repeats\": ["
+                           "{\"limit\": \"tester\", \"low_per_s\": 1, \"high_per_s\": null}]}"));
+    put_report(parent, "collapsed",
+               report_with("\"search\": null",
+                           "\"search\": {\"terms\": {}, \"low\": {\"exchanges_per_s\": null}, "
+                           "\"high\": {\"exchanges_per_s\": 500}, \"repeats\": ["
+                           "{\"limit\": \"below-low\", \"low_per_s\": null, "
+                           "\"high_per_s\": 500}]}"));
     (void)snprintf(command, sizeof(command), "mkdir %s/empty %s/many", parent, parent);
     assert_int_equal(system(command), 0);
     put_report(parent, "many/1", report);
@@ -379,12 +413,14 @@ static void the_exit_code_says_what_came_of_it(void **state)
     static const struct {
         const char *a, *b;
         int code;
-    } rows[] = {{"good", "same", CMD_PASS},       {"good", "worse", CMD_FAIL},
-                {"worse", "good", CMD_PASS},      {"good", "other", CMD_USAGE},
-                {"good", "broken", CMD_USAGE},    {"good", "missing", CMD_USAGE},
-                {"good", "empty", CMD_USAGE},     {"good", "invalid", CMD_INVALID},
-                {"invalid", "good", CMD_INVALID}, {"many", "many", CMD_PASS},
-                {"many", "good", CMD_PASS}};
+    } rows[] = {{"good", "same", CMD_PASS},          {"good", "worse", CMD_FAIL},
+                {"worse", "good", CMD_PASS},         {"good", "other", CMD_USAGE},
+                {"good", "broken", CMD_USAGE},       {"good", "missing", CMD_USAGE},
+                {"good", "empty", CMD_USAGE},        {"good", "invalid", CMD_INVALID},
+                {"invalid", "good", CMD_INVALID},    {"many", "many", CMD_PASS},
+                {"many", "good", CMD_PASS},          {"searched", "searched", CMD_PASS},
+                {"searched", "collapsed", CMD_FAIL}, {"collapsed", "searched", CMD_PASS},
+                {"searched", "tester", CMD_INVALID}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int code = compare_in(parent, rows[i].a, rows[i].b);
         if (code != rows[i].code) {
@@ -403,6 +439,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile_reports_are_refused_with_a_sentence),
+        cmocka_unit_test(what_is_no_report_is_not_parsed),
         cmocka_unit_test(a_thousand_stages_do_not_fit),
         cmocka_unit_test(a_report_cut_short_is_refused),
         cmocka_unit_test(runs_of_another_shape_are_not_compared),

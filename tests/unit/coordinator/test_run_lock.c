@@ -144,6 +144,103 @@ static void a_killed_owner_is_over_and_its_number_is_not_signalled(void **state)
     assert_int_equal(run_owner_find(dir, &owner, why), -ESRCH);
 }
 
+/* Locks `path` until it is killed, as no run does. */
+static pid_t hold(const char *path, short type)
+{
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0 || fcntl(fd, F_SETLKW, &lock) < 0 || write(ready[1], "x", 1) != 1) {
+            _exit(9);
+        }
+        (void)alarm(30); /* should the test fail before it ends this */
+        for (;;) {
+            pause();
+        }
+    }
+    char byte;
+    assert_true(pid > 0);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void end(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* `sudo leaseherd stop RUN`, where RUN is another's to write: whatever locks some file is no run.
+ */
+static void a_name_for_another_file_is_no_lock(void **state)
+{
+    (void)state;
+    struct run_owner owner;
+    char path[128], other[128], text[512], host[256];
+    snprintf(path, sizeof(path), "%s/run.lock", dir);
+    snprintf(other, sizeof(other), "%s.other", dir);
+    pid_t pid = hold(other, F_WRLCK);
+    /* Even if it says so itself. */
+    assert_int_equal(gethostname(host, sizeof(host)), 0);
+    snprintf(text, sizeof(text), "host=%s pid=%ld started=2026-01-01T00:00:00Z\n", host, (long)pid);
+    FILE *out = fopen(other, "w");
+    assert_non_null(out);
+    assert_true(fputs(text, out) >= 0);
+    (void)fclose(out);
+
+    assert_int_equal(symlink(other, path), 0);
+    assert_int_equal(run_owner_find(dir, &owner, why), -EINVAL);
+    assert_non_null(strstr(why, "a link or no file"));
+    assert_true(run_lock_take(dir, 0, why) < 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(link(other, path), 0);
+    assert_int_equal(run_owner_find(dir, &owner, why), -EINVAL);
+    end(pid);
+    assert_int_equal(unlink(other), 0);
+}
+
+static void a_holder_that_the_text_does_not_name_is_no_owner(void **state)
+{
+    (void)state;
+    struct run_owner owner;
+    char path[128], text[512], host[256], number[32];
+    snprintf(path, sizeof(path), "%s/run.lock", dir);
+    assert_int_equal(gethostname(host, sizeof(host)), 0);
+    pid_t pid = hold(path, F_WRLCK);
+    assert_int_equal(run_owner_find(dir, &owner, why), -EREMOTE); /* no text */
+    snprintf(number, sizeof(number), "process %ld", (long)pid);
+    assert_non_null(strstr(why, number));
+    snprintf(text, sizeof(text), "host=%s pid=%ld0 started=2026-01-01T00:00:00Z\n", host,
+             (long)pid);
+    write_lock_text(text);
+    assert_int_equal(run_owner_find(dir, &owner, why), -EREMOTE);
+    snprintf(text, sizeof(text), "host=elsewhere.example pid=%ld started=2026\n", (long)pid);
+    write_lock_text(text);
+    assert_int_equal(run_owner_find(dir, &owner, why), -EREMOTE);
+    end(pid);
+}
+
+/* Somebody who only waits for the lock has it as soon as the owner is dead. */
+static void another_that_takes_the_lock_does_not_lengthen_the_wait(void **state)
+{
+    (void)state;
+    struct run_owner owner;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/run.lock", dir);
+    pid_t pid = play();
+    assert_int_equal(run_owner_find(dir, &owner, why), 0);
+    end(pid);
+    pid_t next = hold(path, F_RDLCK);
+    assert_true(run_owner_wait(&owner, 100 * NS_PER_MS));
+    run_owner_fini(&owner);
+    end(next);
+}
+
 /* Not one that is waited for, nor another's text that is believed or obeyed. */
 static void a_lock_that_is_none_is_told_at_once(void **state)
 {
@@ -175,6 +272,9 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_lock_that_is_none_is_told_at_once),
+        CASE(a_name_for_another_file_is_no_lock),
+        CASE(a_holder_that_the_text_does_not_name_is_no_owner),
+        CASE(another_that_takes_the_lock_does_not_lengthen_the_wait),
         CASE(what_is_no_run_is_said_to_be_none),
         CASE(the_lock_is_of_one_run_only),
         CASE(a_run_that_is_over_is_told_from_one_elsewhere),
