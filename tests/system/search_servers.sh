@@ -63,7 +63,8 @@ if [[ $tier != all ]]; then
 	fleet_end
 	exit
 fi
-for kind in ${*:-isc kea}; do # search_servers.sh [isc|kea]...
+(($#)) || set -- isc kea
+for kind; do # search_servers.sh [isc|kea]...
 	case $kind in
 	isc) play isc 5 -- 11000 '[1500/s, 6000/s]' 3s 5% ;;
 	kea) play kea 5 --pool 10.10.0.1-10.10.255.253 -- 30000 '[2000/s, 16000/s]' 2500ms 5% ;;

@@ -176,7 +176,13 @@ static void what_the_scenario_adds_is_on_the_page(void **unused)
         {"run:\n",
          "cleanup: {release: 1000/s, on: [end, stop]}\nrun:\n",
          {"released at 1000/s (21 s for all 20,000), on: end stop.",
-          "what a server did not read stays active for at most 10 min", "finds and repeats it"}},
+          "what a server did not read stays active for at most 10 min",
+          "sends each once more, without confirmation"}},
+        {"  a: {address: 192.168.1.12}\n  b: {address: 192.168.2.12}\n",
+         "  a: {address: 192.168.1.12, leases: {query: true}}\n"
+         "  b: {address: 192.168.2.12, leases: {dhcpd: /srv/leases}}\n"
+         "cleanup: {release: 1000/s}\n",
+         {"`leaseherd cleanup RUN` finds and repeats it"}},
         {"  - {name: out, release: {rate: 500/s}}\n",
          "  - {name: no, decline: {batch: 5}}\n",
          {"20,000 addresses are declined on purpose", "decline-probation-period (24 h",
