@@ -32,9 +32,9 @@ judge_search() { # KIND REPEATS
 	ask "$1: the server began without leases" '.start_state[0].active' == 0
 	if (($2 >= 5)); then
 		ask "$1: spread <= 5 %, or the interval holds it" \
-			'.search | .spread_percent <= 5 or (.interval_low_per_s < .median_per_s and .interval_high_per_s > .median_per_s)' == true
+			'.search | .spread_percent <= 5 or (.interval.low_per_s < .median_per_s and .interval.high_per_s > .median_per_s)' == true
 	fi
-	report '.search | "\(.sentence) spread \(.spread_percent) %, median \(.median_per_s), interval \(.interval_low_per_s) - \(.interval_high_per_s)"'
+	report '.search | "\(.sentence) spread \(.spread_percent) %, median \(.median_per_s), interval \(.interval.low_per_s) - \(.interval.high_per_s), \(.interval.percent) %"'
 	((failed == 0)) || sed -n '/earch/,/^$/p' "$run/report.txt"
 }
 
