@@ -136,69 +136,70 @@ static void every_question_of_a_board_has_its_answer(void **unused)
     check_page("board", "board", words, ARRAY_LEN(words));
 }
 
+/* What replaces what in the scenario, and what the page says then. */
+static const struct {
+    const char *find, *put;
+    const char *words[4];
+} additions[] = {
+    {"client_path: egress",
+     "client_path: auto",
+     {"The client path is auto: the test takes the way that is there", "egress apply", "egress"}},
+    {"client_path: egress",
+     "client_path: routed",
+     {"ip route replace 10.10.0.0/16 via NEXT-HOP proto 67",
+      "deploy/testbed/routed undo --role router", "deploy/testbed/routed undo --role agent"}},
+    {"client_path: egress", "client_path: relayed", {"No change: renewals carry the giaddr"}},
+    {"client_path: egress",
+     "client_path: dnat",
+     {"deploy/testbed/dnat apply", "deploy/testbed/dnat undo"}},
+    {"192.168.1.12}",
+     "192.168.1.12, leases: {query: true}}",
+     {"Server a: the carrying addresses (2) may send DHCPLEASEQUERY", "allow leasequery;",
+      "undo: remove the line"}},
+    {"192.168.1.12}",
+     "192.168.1.12, leases: {kea: /var/lib/kea/l.csv}}",
+     {"Server a: its lease file is read (/var/lib/kea/l.csv); nothing is changed"}},
+    {"192.168.1.12}",
+     "192.168.1.12, leases: {kea_socket: /run/kea/s}}",
+     {"lease4-get-all, /run/kea/s", "libdhcp_lease_cmds.so"}},
+    {"run:\n",
+     "events:\n  - {at: 90s, in: keep, name: b off, run: \"ssh b halt\"}\n"
+     "  - {at: 1s, name: mark}\nrun:\n",
+     {"90 s after the begin of keep, \"b off\": ssh b halt"}},
+    {"  - {name: out, release: {rate: 500/s}}\n",
+     "  - {name: x, search: {rates: [90/s], repeat: 3, reset: \"ssh a wipe\"}}\n",
+     {"between the 3 searches: ssh a wipe", "x: search, steps of up to 90/s",
+      "Of a search: at most."}},
+    {"run:\n",
+     "cleanup: {release: 1000/s, on: [end, stop]}\nrun:\n",
+     {"released at 1000/s (21 s for all 20,000), on: end stop.",
+      "what a server did not read stays active for at most 10 min",
+      "sends each once more, without confirmation"}},
+    {"  a: {address: 192.168.1.12}\n  b: {address: 192.168.2.12}\n",
+     "  a: {address: 192.168.1.12, leases: {query: true}}\n"
+     "  b: {address: 192.168.2.12, leases: {dhcpd: /srv/leases}}\n"
+     "cleanup: {release: 1000/s}\n",
+     {"`leaseherd cleanup RUN` finds and repeats it"}},
+    {"  - {name: out, release: {rate: 500/s}}\n",
+     "  - {name: no, decline: {batch: 5}}\n",
+     {"20,000 addresses are declined on purpose", "decline-probation-period (24 h",
+      "lists them with the command that frees them"}},
+    {"expect: {lease: 10m}\n",
+     "",
+     {"for at most the lease time the servers give (expect.lease is not given)"}},
+    {"identity: fixed", "identity: fresh", {"every run has new MAC addresses"}},
+    {"identity: fixed", "vendor_class: MSFT 5.0", {"option 60 is MSFT 5.0"}},
+};
+
 static void what_the_scenario_adds_is_on_the_page(void **unused)
 {
     (void)unused;
-    static const struct {
-        const char *find, *put;
-        const char *words[4];
-    } rows[] = {
-        {"client_path: egress",
-         "client_path: auto",
-         {"The client path is auto: the test takes the way that is there", "egress apply",
-          "egress"}},
-        {"client_path: egress",
-         "client_path: routed",
-         {"ip route replace 10.10.0.0/16 via NEXT-HOP proto 67",
-          "deploy/testbed/routed undo --role router", "deploy/testbed/routed undo --role agent"}},
-        {"client_path: egress", "client_path: relayed", {"No change: renewals carry the giaddr"}},
-        {"client_path: egress",
-         "client_path: dnat",
-         {"deploy/testbed/dnat apply", "deploy/testbed/dnat undo"}},
-        {"192.168.1.12}",
-         "192.168.1.12, leases: {query: true}}",
-         {"Server a: the carrying addresses (2) may send DHCPLEASEQUERY", "allow leasequery;",
-          "undo: remove the line"}},
-        {"192.168.1.12}",
-         "192.168.1.12, leases: {kea: /var/lib/kea/l.csv}}",
-         {"Server a: its lease file is read (/var/lib/kea/l.csv); nothing is changed"}},
-        {"192.168.1.12}",
-         "192.168.1.12, leases: {kea_socket: /run/kea/s}}",
-         {"lease4-get-all, /run/kea/s", "libdhcp_lease_cmds.so"}},
-        {"run:\n",
-         "events:\n  - {at: 90s, in: keep, name: b off, run: \"ssh b halt\"}\n"
-         "  - {at: 1s, name: mark}\nrun:\n",
-         {"90 s after the begin of keep, \"b off\": ssh b halt"}},
-        {"  - {name: out, release: {rate: 500/s}}\n",
-         "  - {name: x, search: {rates: [90/s], repeat: 3, reset: \"ssh a wipe\"}}\n",
-         {"between the 3 searches: ssh a wipe", "x: search, steps of up to 90/s",
-          "Of a search: at most."}},
-        {"run:\n",
-         "cleanup: {release: 1000/s, on: [end, stop]}\nrun:\n",
-         {"released at 1000/s (21 s for all 20,000), on: end stop.",
-          "what a server did not read stays active for at most 10 min",
-          "sends each once more, without confirmation"}},
-        {"  a: {address: 192.168.1.12}\n  b: {address: 192.168.2.12}\n",
-         "  a: {address: 192.168.1.12, leases: {query: true}}\n"
-         "  b: {address: 192.168.2.12, leases: {dhcpd: /srv/leases}}\n"
-         "cleanup: {release: 1000/s}\n",
-         {"`leaseherd cleanup RUN` finds and repeats it"}},
-        {"  - {name: out, release: {rate: 500/s}}\n",
-         "  - {name: no, decline: {batch: 5}}\n",
-         {"20,000 addresses are declined on purpose", "decline-probation-period (24 h",
-          "lists them with the command that frees them"}},
-        {"expect: {lease: 10m}\n",
-         "",
-         {"for at most the lease time the servers give (expect.lease is not given)"}},
-        {"identity: fixed", "identity: fresh", {"every run has new MAC addresses"}},
-        {"identity: fixed", "vendor_class: MSFT 5.0", {"option 60 is MSFT 5.0"}},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(additions); i++) {
         size_t count = 0;
-        while (count < ARRAY_LEN(rows[i].words) && rows[i].words[count] != NULL) {
+        while (count < ARRAY_LEN(additions[i].words) && additions[i].words[count] != NULL) {
             count++;
         }
-        check_page(rows[i].find, rows[i].put, rows[i].words, count);
+        check_page(additions[i].find, additions[i].put, additions[i].words, count);
     }
 }
 
