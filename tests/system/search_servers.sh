@@ -66,7 +66,7 @@ fi
 (($#)) || set -- isc kea
 for kind; do # search_servers.sh [isc|kea]...
 	case $kind in
-	isc) play isc 5 -- 11000 '[1500/s, 6000/s]' 3s 5% ;;
+	isc) play isc 5 -- 11000 '[2000/s, 4000/s]' 2s 5% ;;
 	kea) play kea 5 --pool 10.10.0.1-10.10.255.253 -- 30000 '[2000/s, 16000/s]' 2500ms 5% ;;
 	esac
 done
