@@ -12,7 +12,7 @@ function(selfcontained_archives out out_missing)
     set(found)
     set(missing)
     # What ZeroMQ's archive needs differs with how it was built, hence the second list.
-    foreach(name protobuf-c yaml zmq sodium cap stdc++ m c)
+    foreach(name protobuf-c yaml zmq sodium cap seccomp stdc++ m c)
         find_library(archive_${name} NAMES lib${name}.a PATHS ${selfcontained_gcc_dir})
         mark_as_advanced(archive_${name})
         if(archive_${name})

@@ -51,7 +51,7 @@ bool key_name_is_valid(const char *name)
     return true;
 }
 
-static bool date_is_valid(const char *text)
+bool key_date_is_valid(const char *text)
 {
     static const int days_of_month[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
@@ -105,10 +105,10 @@ static const char *parse_entry(char *words[LINE_WORDS], struct key_entry *out)
     if (!z85_decode(words[2], out->public_key, KEY_BYTES)) {
         return "the key must be 40 characters of Z85";
     }
-    if (!date_is_valid(words[3])) {
+    if (!key_date_is_valid(words[3])) {
         return "the date added must be YYYY-MM-DD";
     }
-    if (strcmp(words[4], "-") != 0 && !date_is_valid(words[4])) {
+    if (strcmp(words[4], "-") != 0 && !key_date_is_valid(words[4])) {
         return "the date of expiry must be YYYY-MM-DD, or '-' for never";
     }
     strcpy(out->name, words[0]);
@@ -198,4 +198,22 @@ const struct key_entry *key_list_find(const struct key_list *list,
 bool key_entry_is_expired(const struct key_entry *entry, const char *today_yyyy_mm_dd)
 {
     return strcmp(entry->expires, "-") != 0 && strcmp(entry->expires, today_yyyy_mm_dd) < 0;
+}
+
+enum key_standing key_list_standing(const struct key_list *list, const char *name,
+                                    const uint8_t public_key[KEY_BYTES],
+                                    const char *today_yyyy_mm_dd)
+{
+    const struct key_entry *entry = key_list_find(list, public_key);
+
+    if (entry != NULL && strcmp(entry->name, name) == 0) {
+        return key_entry_is_expired(entry, today_yyyy_mm_dd) ? KEY_STANDING_EXPIRED
+                                                             : KEY_STANDING_GOOD;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->entries[i].name, name) == 0) {
+            return KEY_STANDING_REPLACED;
+        }
+    }
+    return KEY_STANDING_REVOKED;
 }

@@ -3,16 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/key_file.h"
+#include "common/clock.h"
 #include "common/key_list.h"
+#include "common/secrets.h"
 #include "common/z85.h"
 
 enum { KEY_FILE_BYTES_MAX = 4096, LIST_FILE_BYTES_MAX = 4 * 1024 * 1024 };
@@ -33,6 +37,43 @@ void key_pair_wipe(struct key_pair *pair)
     sodium_memzero(pair, sizeof(*pair));
 }
 
+struct key_pair *key_pair_new(void)
+{
+    return secrets_new(sizeof(struct key_pair));
+}
+
+void key_pair_free(struct key_pair *pair)
+{
+    secrets_free(pair);
+}
+
+void key_today(char out[KEY_DATE_BYTES])
+{
+    time_t seconds = (time_t)(clock_realtime_ns() / NS_PER_S);
+    struct tm utc;
+
+    if (gmtime_r(&seconds, &utc) == NULL ||
+        strftime(out, KEY_DATE_BYTES, "%Y-%m-%d", &utc) != KEY_DATE_BYTES - 1) {
+        strcpy(out, "9999-12-31");
+    }
+}
+
+int key_dir_lock(const char *dir, char why[KEY_WHY_BYTES])
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    while (fd >= 0 && flock(fd, LOCK_EX) != 0) {
+        if (errno != EINTR) {
+            int error = errno;
+            (void)close(fd); /* read-only: nothing can be lost */
+            return key_refuse(why, -error, "cannot lock %s: %s", dir, strerror(error));
+        }
+    }
+    return fd >= 0 ? fd
+                   : key_refuse(why, -errno, "cannot open the directory %s: %s; check the path",
+                                dir, strerror(errno));
+}
+
 void key_to_z85(const uint8_t key[KEY_BYTES], char out[KEY_Z85_BYTES])
 {
     z85_encode(key, KEY_BYTES, out);
@@ -41,73 +82,6 @@ void key_to_z85(const uint8_t key[KEY_BYTES], char out[KEY_Z85_BYTES])
 bool key_from_z85(const char *text, uint8_t out[KEY_BYTES])
 {
     return z85_decode(text, out, KEY_BYTES);
-}
-
-/* A rename or a new name is durable once its directory is. */
-static int sync_directory_of(const char *path)
-{
-    char copy[PATH_MAX];
-
-    if (strlen(path) >= sizeof(copy)) {
-        return -ENAMETOOLONG;
-    }
-    strcpy(copy, path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    int rc = fsync(fd) == 0 ? 0 : -errno;
-    (void)close(fd); /* read-only: nothing can be lost */
-    return rc;
-}
-
-/* Writes all of `text` and closes `fd`, also on failure. */
-static int write_and_close(int fd, const char *text, size_t size)
-{
-    int rc = 0;
-
-    while (size > 0 && rc == 0) {
-        ssize_t written = write(fd, text, size);
-        if (written >= 0) {
-            text += written;
-            size -= (size_t)written;
-        } else if (errno != EINTR) {
-            rc = -errno;
-        }
-    }
-    if (rc == 0 && fsync(fd) != 0) {
-        rc = -errno;
-    }
-    if (close(fd) != 0 && rc == 0) {
-        rc = -errno;
-    }
-    return rc;
-}
-
-static int write_new_file(const char *path, mode_t mode, const char *text, char why[KEY_WHY_BYTES])
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-
-    if (fd < 0) {
-        int error = errno;
-        if (error == EEXIST) {
-            return key_refuse(why, -error,
-                              "%s exists and is not overwritten; remove it or name another file",
-                              path);
-        }
-        return key_refuse(why, -error, "cannot create %s: %s; check the directory", path,
-                          strerror(error));
-    }
-    /* The umask may only have narrowed it; the mode is part of the format. */
-    int rc = fchmod(fd, mode) == 0 ? 0 : -errno;
-    int write_rc = write_and_close(fd, text, strlen(text));
-    rc = rc != 0 ? rc : write_rc;
-    rc = rc != 0 ? rc : sync_directory_of(path);
-    if (rc != 0) {
-        (void)unlink(path); /* half a key is worse than none */
-        return key_refuse(why, rc, "cannot write %s: %s; check the disk", path, strerror(-rc));
-    }
-    return 0;
 }
 
 int key_pair_write(const char *path, const struct key_pair *pair, char why[KEY_WHY_BYTES])
@@ -120,7 +94,7 @@ int key_pair_write(const char *path, const struct key_pair *pair, char why[KEY_W
     key_to_z85(pair->secret_key, secret_text);
     (void)snprintf(text, sizeof(text), "%s\npublic %s\nsecret %s\n", secret_heading, public_text,
                    secret_text);
-    int rc = write_new_file(path, 0600, text, why);
+    int rc = key_file_write_new(path, 0600, text, why);
     sodium_memzero(secret_text, sizeof(secret_text));
     sodium_memzero(text, sizeof(text));
     return rc;
@@ -133,90 +107,7 @@ int key_public_write(const char *path, const uint8_t key[KEY_BYTES], char why[KE
 
     key_to_z85(key, public_text);
     (void)snprintf(text, sizeof(text), "%s\npublic %s\n", public_heading, public_text);
-    return write_new_file(path, 0644, text, why);
-}
-
-/* Who may not read (a secret) or write (a list) the file. */
-struct file_rule {
-    mode_t forbidden_mode;
-    const char *trouble, *remedy; /* when that mode is set */
-    bool must_be_ours;
-    int open_flags;
-};
-
-static const struct file_rule secret_rule = {
-    0077, "others may read or change it", "chmod 600 it, and make a new key if that was not meant",
-    true, O_NOFOLLOW};
-static const struct file_rule public_rule = {0022, "others may change it",
-                                             "chmod 644 it after checking what it holds", false, 0};
-
-static int check_file(int fd, const char *path, const struct file_rule *rule,
-                      char why[KEY_WHY_BYTES])
-{
-    struct stat status;
-
-    if (fstat(fd, &status) != 0) {
-        return key_refuse(why, -errno, "cannot inspect %s: %s", path, strerror(errno));
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return key_refuse(why, -EINVAL, "%s is not a regular file; name the key file itself", path);
-    }
-    if (status.st_uid != geteuid() && (rule->must_be_ours || status.st_uid != 0)) {
-        return key_refuse(why, -EPERM, "%s belongs to user %u and not to user %u; chown it", path,
-                          (unsigned)status.st_uid, (unsigned)geteuid());
-    }
-    if ((status.st_mode & rule->forbidden_mode) != 0) {
-        return key_refuse(why, -EPERM, "%s has mode %04o: %s; %s", path,
-                          (unsigned)status.st_mode & 07777, rule->trouble, rule->remedy);
-    }
-    return 0;
-}
-
-/* Reads at most size - 1 bytes and terminates them. */
-static int read_all(int fd, char *out, size_t size, size_t *out_size)
-{
-    size_t have = 0;
-
-    while (have < size) {
-        ssize_t got = read(fd, out + have, size - have);
-        if (got == 0) {
-            out[have] = '\0';
-            *out_size = have;
-            return 0;
-        }
-        if (got > 0) {
-            have += (size_t)got;
-        } else if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    return -EFBIG;
-}
-
-static int read_file(const char *path, const struct file_rule *rule, char *out, size_t size,
-                     char why[KEY_WHY_BYTES])
-{
-    size_t length = 0;
-    /* O_NONBLOCK: a FIFO must not hang the start. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | rule->open_flags);
-
-    if (fd < 0 && errno == ELOOP) {
-        return key_refuse(why, -ELOOP, "%s is a symbolic link; name the key file itself", path);
-    }
-    if (fd < 0) {
-        return key_refuse(why, -errno, "cannot open %s: %s; check the path", path, strerror(errno));
-    }
-    int rc = check_file(fd, path, rule, why);
-    if (rc == 0) {
-        rc = read_all(fd, out, size, &length);
-        if (rc != 0) {
-            rc = key_refuse(why, rc, "cannot read %s: %s", path, strerror(-rc));
-        } else if (strlen(out) != length) {
-            rc = key_refuse(why, -EBADMSG, "%s holds NUL bytes; it is not a key file", path);
-        }
-    }
-    (void)close(fd); /* read-only: nothing can be lost */
-    return rc;
+    return key_file_write_new(path, 0644, text, why);
 }
 
 /* Takes "word Z85" off the front of the text. */
@@ -270,7 +161,7 @@ int key_pair_read(const char *path, struct key_pair *out, char why[KEY_WHY_BYTES
 {
     char text[KEY_FILE_BYTES_MAX];
     struct key_pair pair;
-    int rc = read_file(path, &secret_rule, text, sizeof(text), why);
+    int rc = key_file_read(path, KEY_FILE_SECRET, text, sizeof(text), why);
 
     if (rc == 0) {
         rc = parse_pair(text, path, &pair, why);
@@ -288,7 +179,7 @@ int key_public_read(const char *path, uint8_t out[KEY_BYTES], char why[KEY_WHY_B
     char text[KEY_FILE_BYTES_MAX];
     char *rest = text;
     uint8_t key[KEY_BYTES];
-    int rc = read_file(path, &public_rule, text, sizeof(text), why);
+    int rc = key_file_read(path, KEY_FILE_PUBLIC, text, sizeof(text), why);
 
     if (rc != 0) {
         return rc;
@@ -319,7 +210,7 @@ int key_list_read(const char *path, struct key_list *out, char why[KEY_WHY_BYTES
     if (text == NULL) {
         return key_refuse(why, -ENOMEM, "no memory for %s", path);
     }
-    int rc = read_file(path, &public_rule, text, LIST_FILE_BYTES_MAX, why);
+    int rc = key_file_read(path, KEY_FILE_PUBLIC, text, LIST_FILE_BYTES_MAX, why);
     if (rc == 0) {
         rc = key_list_parse(text, path, out, why);
     }
@@ -374,6 +265,6 @@ int key_list_write(const char *path, const struct key_list *list, char why[KEY_W
         (void)unlink(temporary);
         return key_refuse(why, rc, "cannot replace %s: %s; it is as it was", path, strerror(-rc));
     }
-    rc = sync_directory_of(path);
+    rc = key_file_sync_directory_of(path);
     return rc == 0 ? 0 : key_refuse(why, rc, "cannot sync %s: %s", path, strerror(-rc));
 }

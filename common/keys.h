@@ -21,7 +21,13 @@
 
 #include "common/attrs.h"
 
-enum { KEY_BYTES = 32, KEY_Z85_BYTES = 41, KEY_NAME_BYTES = 32, KEY_WHY_BYTES = 400 };
+enum {
+    KEY_BYTES = 32,
+    KEY_Z85_BYTES = 41,
+    KEY_NAME_BYTES = 32,
+    KEY_DATE_BYTES = 11,
+    KEY_WHY_BYTES = 400
+};
 
 enum key_role { KEY_ROLE_AGENT, KEY_ROLE_OBSERVER, KEY_ROLE_COUNT };
 
@@ -34,8 +40,8 @@ struct key_entry {
     char name[KEY_NAME_BYTES]; /* [A-Za-z0-9][A-Za-z0-9._-]* */
     enum key_role role;
     uint8_t public_key[KEY_BYTES];
-    char added[11];
-    char expires[11]; /* "-": never */
+    char added[KEY_DATE_BYTES];
+    char expires[KEY_DATE_BYTES]; /* "-": never */
 };
 
 /* Caller owns `entries` (malloc'd) and releases it with key_list_free. */
@@ -49,6 +55,9 @@ bool key_name_is_valid(const char *name);
 
 void key_pair_make(struct key_pair *out);
 void key_pair_wipe(struct key_pair *pair);
+/* Where a pair lives for long: common/secrets.h. Zeroed; NULL when out of memory. */
+struct key_pair *key_pair_new(void);
+void key_pair_free(struct key_pair *pair); /* wipes; NULL is fine */
 void key_to_z85(const uint8_t key[KEY_BYTES], char out[KEY_Z85_BYTES]);
 NODISCARD bool key_from_z85(const char *text, uint8_t out[KEY_BYTES]);
 
@@ -68,3 +77,12 @@ const struct key_entry *key_list_find(const struct key_list *list,
                                       const uint8_t public_key[KEY_BYTES]);
 /* The day named is the last good one. */
 bool key_entry_is_expired(const struct key_entry *entry, const char *today_yyyy_mm_dd);
+/* The UTC day; what no key outlives when the clock is broken. */
+void key_today(char out[KEY_DATE_BYTES]);
+bool key_date_is_valid(const char *text); /* "2026-12-31" */
+
+/*
+ * Waits for the right to change the lists in a key directory, so that no change is
+ * lost between reading and writing. A file descriptor to close(), or -errno.
+ */
+NODISCARD int key_dir_lock(const char *dir, char why[KEY_WHY_BYTES]);

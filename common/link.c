@@ -3,45 +3,19 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <netdb.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <zmq.h>
+#include <sys/socket.h>
 
-#include "common/clock.h"
 #include "common/link_socket.h"
-#include "common/zap.h"
 
 enum {
     AUTO_ROUTE_BYTES = 5, /* a zero and a 32 bit counter */
-    ENDPOINT_BYTES = 320,
-    HOST_BYTES_MAX = 255,
-    DROPS_PER_CALL_MAX = 256,
-    SELF_TEST_MS = 2000
+    DROPS_PER_CALL_MAX = 256
 };
-
-struct link_context {
-    void *zmq;
-    struct zap *zap;                /* NULL before link_allow */
-    _Atomic unsigned monitor_count; /* names monitors apart */
-};
-
-static int refuse(char why[LINK_WHY_BYTES], int error, const char *format, ...) PRINTF_LIKE(3, 4);
-
-static int refuse(char why[LINK_WHY_BYTES], int error, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(why, LINK_WHY_BYTES, format, arguments); /* a cut sentence still says what */
-    va_end(arguments);
-    return error;
-}
 
 int link_context_new(struct link_context **out)
 {
@@ -77,8 +51,22 @@ void link_context_free(struct link_context *context)
 
 int link_allow(struct link_context *context, const struct key_list *list)
 {
-    return context->zap == NULL ? zap_start(context->zmq, list, &context->zap)
+    if (context->admits != ZAP_ADMITS_LISTED) {
+        return -EINVAL;
+    }
+    return context->zap == NULL ? zap_start(context->zmq, ZAP_ADMITS_LISTED, list, &context->zap)
                                 : zap_replace(context->zap, list);
+}
+
+int link_allow_anybody(struct link_context *context)
+{
+    const struct key_list nobody = {0};
+
+    if (context->zap != NULL) {
+        return -EINVAL;
+    }
+    context->admits = ZAP_ADMITS_ANY_KEY;
+    return zap_start(context->zmq, ZAP_ADMITS_ANY_KEY, &nobody, &context->zap);
 }
 
 bool link_last_refusal(struct link_context *context, struct link_refusal *out)
@@ -93,25 +81,6 @@ bool link_last_refusal(struct link_context *context, struct link_refusal *out)
     memcpy(out->key_z85, refusal.key_z85, sizeof(out->key_z85));
     memcpy(out->expired_name, refusal.expired_name, sizeof(out->expired_name));
     return true;
-}
-
-static int new_socket(struct link_context *context, bool is_server, struct link_socket **out)
-{
-    struct link_socket *s = calloc(1, sizeof(*s));
-
-    if (s == NULL) {
-        return -ENOMEM;
-    }
-    s->context = context;
-    s->is_server = is_server;
-    s->zmq = zmq_socket(context->zmq, is_server ? ZMQ_ROUTER : ZMQ_DEALER);
-    if (s->zmq == NULL) {
-        int error = zmq_errno();
-        free(s);
-        return error > 0 ? -error : -ENOMEM;
-    }
-    *out = s;
-    return 0;
 }
 
 void link_close(struct link_socket *socket)
@@ -130,23 +99,6 @@ void link_close(struct link_socket *socket)
     free(socket);
 }
 
-/* tcp://host:port; an IPv6 address gets its brackets and switches IPv6 on. */
-static int put_endpoint(struct link_socket *s, const char *host, const char *port,
-                        char out[ENDPOINT_BYTES], char *why)
-{
-    size_t length = strlen(host);
-
-    if (length == 0 || length > HOST_BYTES_MAX || strpbrk(host, " /;*@[]\t\n") != NULL) {
-        return refuse(why, -EINVAL, "'%.64s' is not a host name or address", host);
-    }
-    bool is_ipv6 = strchr(host, ':') != NULL;
-    if (is_ipv6 && !link_set_option(s->zmq, ZMQ_IPV6, 1)) {
-        return refuse(why, -zmq_errno(), "this libzmq cannot do IPv6");
-    }
-    (void)snprintf(out, ENDPOINT_BYTES, is_ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
-    return 0;
-}
-
 unsigned link_trouble(struct link_socket *socket)
 {
     link_drain_monitor(socket);
@@ -156,185 +108,26 @@ unsigned link_trouble(struct link_socket *socket)
     return trouble;
 }
 
-static int open_monitor(struct link_socket *s)
-{
-    return link_open_monitor(s, s->context->zmq, atomic_fetch_add(&s->context->monitor_count, 1));
-}
-
-static int connect_client(struct link_socket *s, enum link_kind kind,
-                          const uint8_t server_key[KEY_BYTES], const struct key_pair *own,
-                          const char *endpoint)
-{
-    if (!link_configure_client(s->zmq, kind, server_key, own)) {
-        return -zmq_errno();
-    }
-    int rc = open_monitor(s);
-    if (rc == 0 && zmq_connect(s->zmq, endpoint) != 0) {
-        rc = -zmq_errno();
-    }
-    return rc;
-}
-
 int link_client_open(struct link_context *context, enum link_kind kind, const char *host,
                      uint16_t port, const uint8_t server_key[KEY_BYTES], const struct key_pair *own,
                      struct link_socket **out, char why[LINK_WHY_BYTES])
 {
     struct link_socket *s = NULL;
-    char endpoint[ENDPOINT_BYTES];
+    char endpoint[LINK_ENDPOINT_BYTES];
     char port_text[8];
-    int rc = new_socket(context, false, &s);
+    int rc = link_new_socket(context, false, &s);
 
     if (rc != 0) {
-        return refuse(why, rc, "no socket: %s; check the limit of open files", strerror(-rc));
+        return link_refuse(why, rc, "no socket: %s; check the limit of open files", strerror(-rc));
     }
     (void)snprintf(port_text, sizeof(port_text), "%u", (unsigned)port);
-    rc = put_endpoint(s, host, port_text, endpoint, why);
+    rc = link_put_endpoint(s, host, port_text, endpoint, why);
     if (rc == 0) {
-        rc = connect_client(s, kind, server_key, own, endpoint);
+        rc = link_connect(s, kind, server_key, own, endpoint);
         if (rc != 0) {
-            rc = refuse(why, rc, "cannot connect to %s: %s; check host, port and key", endpoint,
-                        zmq_strerror(-rc));
+            rc = link_refuse(why, rc, "cannot connect to %s: %s; check host, port and key",
+                             endpoint, zmq_strerror(-rc));
         }
-    }
-    if (rc != 0) {
-        link_close(s);
-        return rc;
-    }
-    *out = s;
-    return 0;
-}
-
-/* Waits until the probe's handshake has ended one way or the other. */
-static unsigned await_verdict(struct link_socket *probe)
-{
-    uint64_t end_ns = clock_monotonic_ns() + SELF_TEST_MS * NS_PER_MS;
-    unsigned verdict = 0;
-
-    while (verdict == 0 && clock_monotonic_ns() < end_ns) {
-        int rc = link_poll(&probe, 1, NULL, 0, 50);
-        (void)rc; /* the deadline ends it */
-        verdict = link_trouble(probe) & (LINK_CONNECTED | LINK_KEY_REFUSED | LINK_TRY_LATER |
-                                         LINK_WRONG_SERVER_KEY | LINK_NOT_CURVE);
-    }
-    return verdict;
-}
-
-static int probe_with_strange_key(struct link_socket *server, const uint8_t server_key[KEY_BYTES],
-                                  const char *endpoint, char *why)
-{
-    struct key_pair stranger;
-    struct link_socket *probe = NULL;
-    int rc = new_socket(server->context, false, &probe);
-
-    if (rc != 0) {
-        return refuse(why, rc, "no socket for the self-test: %s", strerror(-rc));
-    }
-    key_pair_make(&stranger);
-    rc = connect_client(probe, LINK_CTRL, server_key, &stranger, endpoint);
-    unsigned verdict = rc == 0 ? await_verdict(probe) : 0;
-    link_close(probe);
-    key_pair_wipe(&stranger);
-    if (verdict == LINK_KEY_REFUSED) {
-        return 0;
-    }
-    if ((verdict & LINK_CONNECTED) != 0) {
-        return refuse(
-            why, -EPERM,
-            "self-test: a key that is not on the allow-list was let in; nothing is served");
-    }
-    return refuse(why, rc != 0 ? rc : -EPROTO,
-                  "self-test: a key that is not on the allow-list was not refused as it should be "
-                  "(verdict 0x%x); nothing is served",
-                  verdict);
-}
-
-/*
- * Proves on the socket that will serve, before anybody can reach it, that a stranger is
- * refused: on a Unix socket without a name in the file system.
- */
-static int self_test(struct link_socket *s, const struct key_pair *own, char *why)
-{
-    char endpoint[ENDPOINT_BYTES];
-    uint64_t nonce[2];
-
-    randombytes_buf(nonce, sizeof(nonce));
-    (void)snprintf(endpoint, sizeof(endpoint), "ipc://@leaseherd-%d-%016" PRIx64 "%016" PRIx64,
-                   (int)getpid(), nonce[0], nonce[1]);
-    if (zmq_bind(s->zmq, endpoint) != 0) {
-        int error = zmq_errno();
-        return refuse(why, -error, "self-test: cannot bind a Unix socket: %s", zmq_strerror(error));
-    }
-    int rc = probe_with_strange_key(s, own->public_key, endpoint, why);
-    if (zmq_unbind(s->zmq, endpoint) != 0 && rc == 0) {
-        rc = refuse(why, -zmq_errno(), "self-test: cannot take its Unix socket down");
-    }
-    if (rc == 0) {
-        zap_forget_refusal(s->context->zap);
-    }
-    return rc;
-}
-
-static int bind_server(struct link_socket *s, const char *host, uint16_t port, uint16_t *out_port,
-                       char *why)
-{
-    char endpoint[ENDPOINT_BYTES];
-    char port_text[8];
-    size_t size = sizeof(endpoint);
-
-    (void)snprintf(port_text, sizeof(port_text), port == 0 ? "*" : "%u", (unsigned)port);
-    int rc = put_endpoint(s, host, port_text, endpoint, why);
-    if (rc != 0) {
-        return rc;
-    }
-    if (zmq_bind(s->zmq, endpoint) != 0) {
-        int error = zmq_errno();
-        return refuse(why, -error,
-                      "cannot listen on %s: %s; is the address of this host and the port free?",
-                      endpoint, zmq_strerror(error));
-    }
-    if (zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, endpoint, &size) != 0) {
-        return refuse(why, -zmq_errno(), "cannot learn the port bound");
-    }
-    const char *colon = strrchr(endpoint, ':');
-    *out_port = (uint16_t)strtoul(colon != NULL ? colon + 1 : "0", NULL, 10);
-    return 0;
-}
-
-static int start_server(struct link_socket *s, enum link_kind kind, const struct key_pair *own,
-                        char *why)
-{
-    if (!link_configure_server(s->zmq, kind, own)) {
-        return refuse(why, -zmq_errno(),
-                      "this libzmq lacks an option that keeps strangers out (%s); use 4.3.4 or "
-                      "later as Debian builds it",
-                      zmq_strerror(zmq_errno()));
-    }
-    int rc = self_test(s, own, why);
-    if (rc == 0) {
-        rc = open_monitor(s);
-        if (rc != 0) {
-            rc = refuse(why, rc, "cannot monitor the socket: %s", zmq_strerror(-rc));
-        }
-    }
-    return rc;
-}
-
-int link_server_open(struct link_context *context, enum link_kind kind, const char *host,
-                     uint16_t port, const struct key_pair *own, struct link_socket **out,
-                     uint16_t *out_port, char why[LINK_WHY_BYTES])
-{
-    struct link_socket *s = NULL;
-
-    if (context->zap == NULL) {
-        return refuse(why, -EINVAL, "there is no allow-list yet; nobody could be let in");
-    }
-    int rc = new_socket(context, true, &s);
-    if (rc != 0) {
-        return refuse(why, rc, "no socket: %s; check the limit of open files", strerror(-rc));
-    }
-    rc = start_server(s, kind, own, why);
-    if (rc == 0) {
-        rc = bind_server(s, host, port, out_port, why);
     }
     if (rc != 0) {
         link_close(s);
@@ -376,18 +169,46 @@ static bool take_route(zmq_msg_t *frame, struct link_peer *from)
 }
 
 /*
+ * Ends the connection a message came over: libzmq has no call for it. The file
+ * descriptor may be another connection's by now, so the address must be the same; at
+ * worst another connection from that host is cut, and comes back by itself.
+ */
+static void cut_connection(zmq_msg_t *body)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof(peer);
+    char host[NI_MAXHOST];
+    int fd = zmq_msg_get(body, ZMQ_SRCFD);
+    const char *address = zmq_msg_gets(body, "Peer-Address");
+
+    if (fd < 0 || address == NULL || getpeername(fd, (struct sockaddr *)&peer, &size) != 0 ||
+        getnameinfo((const struct sockaddr *)&peer, size, host, sizeof(host), NULL, 0,
+                    NI_NUMERICHOST) != 0 ||
+        strcmp(host, address) != 0) {
+        return;
+    }
+    (void)shutdown(fd, SHUT_RDWR); /* libzmq closes it and tells */
+}
+
+/*
  * Who sent it, from a body frame (an identity frame may have lost its
  * properties), and whether the key is still on the list.
  */
 static bool take_identity(struct link_socket *s, zmq_msg_t *body, struct link_peer *from)
 {
     struct key_entry entry;
-    uint8_t key[KEY_BYTES];
     const char *name = zmq_msg_gets(body, "User-Id");
     const char *key_text = zmq_msg_gets(body, ZAP_KEY_PROPERTY);
 
-    if (name == NULL || key_text == NULL || !key_from_z85(key_text, key) ||
-        !zap_find(s->context->zap, key, &entry) || strcmp(entry.name, name) != 0) {
+    if (name == NULL || key_text == NULL || !key_from_z85(key_text, from->key)) {
+        return false;
+    }
+    if (s->context->admits == ZAP_ADMITS_ANY_KEY) {
+        from->name[0] = '\0';
+        return true;
+    }
+    if (!zap_find(s->context->zap, from->key, &entry) || strcmp(entry.name, name) != 0) {
+        cut_connection(body); /* it was listed when it connected */
         return false;
     }
     strcpy(from->name, entry.name);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Authenticated message sockets; link*.c and zap.c are the only includers of zmq.h. Edge.
+ * Authenticated message sockets; link*.c and zap*.c are the only includers of zmq.h. Edge.
  *
  * CURVE is always on. A server socket (ROUTER) answers only peers whose public
  * key the ZAP handler (common/zap.c) finds in the allow-list; the peer's identity is
  * the enrolled name the handler returned ("User-Id"), read from a body frame,
  * never what the peer says. ZAP_DOMAIN is set and enforced, return codes are
  * checked, and link_server_open() refuses to start unless a key that is not on
- * the list was refused in a self-test on the same context.
+ * the list was refused in a self-test on the same context. A handler that dies
+ * or hangs later ends the process (common/zap_watchdog.h).
  *
  * One thread owns a socket. A context may be shared. Signals must be blocked
  * or handled before link_context_new(), and no fork() after it.
@@ -33,22 +34,27 @@ enum {
     LINK_POLL_FDS_MAX = 64
 };
 
-/* Which bounds a socket has: DESIGN section 2, CTRL small and never delayed, DATA bulk. */
-enum link_kind { LINK_CTRL, LINK_DATA };
+/*
+ * Which bounds a socket has: DESIGN section 2, CTRL small and never delayed, DATA bulk.
+ * ENROL: a few short messages of whoever calls.
+ */
+enum link_kind { LINK_CTRL, LINK_DATA, LINK_ENROL };
 
 enum {
     LINK_CTRL_UP_BYTES = 64 * 1024,         /* agent -> coordinator, one message */
     LINK_CTRL_DOWN_BYTES = 4 * 1024 * 1024, /* plans */
     LINK_DATA_UP_BYTES = 64 * 1024,
     LINK_DATA_DOWN_BYTES = 4 * 1024,
+    LINK_ENROL_BYTES = 512, /* either way */
     LINK_HIGH_WATER_MESSAGES = 1024,
     LINK_WINDOW_BATCHES = 512 /* credit; <= half the high water, see messaging rule */
 };
 
 /* Who sent a message, or who is to get one. */
 struct link_peer {
-    char name[KEY_NAME_BYTES]; /* ZAP User-Id */
+    char name[KEY_NAME_BYTES]; /* ZAP User-Id; "" of an enrolment socket */
     enum key_role role;
+    uint8_t key[KEY_BYTES]; /* the one it proved to have */
     uint8_t route[LINK_ROUTE_BYTES];
     size_t route_bytes;
 };
@@ -79,6 +85,9 @@ void link_context_free(struct link_context *context); /* NULL is fine; sockets c
  */
 NODISCARD int link_allow(struct link_context *context, const struct key_list *list);
 
+/* Instead, for enrolment: servers of this context (LINK_ENROL) hear whoever has any key. */
+NODISCARD int link_allow_anybody(struct link_context *context);
+
 /*
  * Binds tcp://host:port (port 0: any; `out_port` says which). Runs the
  * self-test first. `why` is set on failure: one sentence.
@@ -106,7 +115,7 @@ NODISCARD int link_send(struct link_socket *socket, const struct link_peer *to, 
  * socket), 0 when there is nothing, -errno. Messages without User-Id, with
  * more than one body frame, from a peer that chose its own routing id, or from a
  * key that is not on the list any more are dropped and counted; the connection
- * of a revoked key stays, but nothing comes through it. `from` may be NULL on a client.
+ * over which a revoked key speaks is cut. `from` may be NULL on a client.
  */
 NODISCARD int link_receive(struct link_socket *socket, struct link_peer *from,
                            const uint8_t **bytes, size_t *size);

@@ -22,6 +22,7 @@ static const char *const level_names[] = {
 
 static _Atomic int current_level = LOG_LEVEL_INFO;
 static _Atomic int current_fd = -1;
+static log_sink *_Atomic current_sink;
 
 void log_set_level(enum log_level level)
 {
@@ -31,6 +32,11 @@ void log_set_level(enum log_level level)
 void log_set_fd(int fd)
 {
     current_fd = fd;
+}
+
+void log_set_sink(log_sink *sink)
+{
+    current_sink = sink;
 }
 
 /* "time=2026-01-02T03:04:05.678Z level=warn " */
@@ -85,6 +91,11 @@ void log_line(enum log_level level, const char *format, ...)
         memcpy(line + size - 3, "...", 3);
     }
     make_harmless(line, size);
+    log_sink *sink = current_sink;
+    if (sink != NULL) {
+        sink(line, size);
+        return;
+    }
     line[size] = '\n';
     int fd = current_fd;
     /* There is nowhere to report a log that cannot be written. */

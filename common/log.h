@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "common/attrs.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -15,6 +17,10 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 void log_set_level(enum log_level level);
 /* `fd` replaces stderr as the destination; -1 goes back to stderr. */
 void log_set_fd(int fd);
+/* Takes every line (no newline at its end) in place of stderr or the descriptor; NULL: none. Called
+ * by the thread that logs; it must outlive every thread that does. */
+typedef void log_sink(const char *line, size_t size);
+void log_set_sink(log_sink *sink);
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -69,8 +69,11 @@ static const struct schema_row *find_row(const struct schema_row *rows, const ch
     return NULL;
 }
 
-/* A preset is a value like any other; that it is a good one is the table's promise. */
-static void apply_preset(const struct schema_row *row, void *base)
+/*
+ * A preset is a value like any other. That it is a good one is the table's promise, so what can
+ * fail is memory.
+ */
+static void apply_preset(struct parse *outer, const struct schema_row *row, void *base)
 {
     if (schema_is_scalar(row->type) && row->preset[0] != '"') {
         enum schema_scan_result result =
@@ -80,25 +83,28 @@ static void apply_preset(const struct schema_row *row, void *base)
     }
     struct diag *why = calloc(1, sizeof(*why));
     struct tree tree = {0};
-    if (why != NULL) {
-        bool is_read = tree_parse(row->preset, strlen(row->preset), &tree, why);
-        assert(is_read && tree.count > 1);
+    bool is_good = why != NULL && tree_parse(row->preset, strlen(row->preset), &tree, why);
+    if (is_good) {
+        assert(tree.count > 1);
         struct parse p = {.tree = &tree, .place.why = why};
         apply_value(&p, row, &tree.node[1], base);
-        assert(diag_is_clean(why));
+        is_good = diag_is_clean(why);
+    }
+    if (!is_good) {
+        diag_add(outer->place.why, 0, "out of memory for the preset of `%s`", row->key);
     }
     tree_free(&tree);
     free(why);
 }
 
-static void apply_absent(const struct schema_row *row, void *base)
+static void apply_absent(struct parse *p, const struct schema_row *row, void *base)
 {
     if (row->type == SCHEMA_BLOCK) {
         for (const struct schema_row *inner = row->rows; inner->key != NULL; inner++) {
-            apply_absent(inner, schema_field(row, base));
+            apply_absent(p, inner, schema_field(row, base));
         }
     } else if (row->preset != NULL) {
-        apply_preset(row, base);
+        apply_preset(p, row, base);
     }
 }
 
@@ -137,7 +143,7 @@ static void apply_block(struct parse *p, const struct schema_row *rows,
         if (row->is_required) {
             schema_complain_absence(&p->place, row, line);
         }
-        apply_absent(row, base);
+        apply_absent(p, row, base);
     }
 }
 

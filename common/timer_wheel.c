@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LEVELS = 5 };
 
@@ -142,6 +143,35 @@ struct timer_wheel *timer_wheel_new(uint32_t entries, uint64_t now_ns)
         wheel->links[head].prev = head;
     }
     return wheel;
+}
+
+/* A head stands `more` links further on than it did. */
+static uint32_t moved(uint32_t index, uint32_t heads_at, uint32_t more)
+{
+    return index != NOT_SET && index >= heads_at ? index + more : index;
+}
+
+struct timer_wheel *timer_wheel_grow(struct timer_wheel *wheel, uint32_t entries)
+{
+    uint32_t before = wheel->entries;
+    assert(entries <= TIMER_WHEEL_ENTRIES_MAX);
+    if (entries <= before) {
+        return wheel;
+    }
+    uint32_t more = entries - before;
+    struct timer_wheel *grown = timer_wheel_new(entries, wheel->origin_ns);
+    if (grown == NULL) {
+        return NULL;
+    }
+    grown->now_tick = wheel->now_tick;
+    memcpy(grown->occupied, wheel->occupied, sizeof(grown->occupied));
+    for (uint32_t i = 0; i < before + SLOT_COUNT; i++) {
+        const struct link *from = &wheel->links[i];
+        grown->links[moved(i, before, more)] = (struct link){
+            moved(from->next, before, more), moved(from->prev, before, more), from->tick};
+    }
+    timer_wheel_free(wheel);
+    return grown;
 }
 
 void timer_wheel_free(struct timer_wheel *wheel)

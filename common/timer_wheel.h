@@ -5,7 +5,7 @@
  * up to its tick, so a timer never fires early. A deadline 48 days away or more
  * is rounded up to 1.024 s, one beyond 139 years means never.
  *
- * The wheel owns one array of links (12 bytes per entry), allocated once.
+ * The wheel owns one array of links (12 bytes per entry), allocated by _new() and _grow().
  * Pure: time is an argument. Not thread-safe.
  */
 #pragma once
@@ -24,6 +24,11 @@ struct timer_wheel;
 /* NULL when out of memory. `now_ns` becomes tick 0; entries <= TIMER_WHEEL_ENTRIES_MAX. */
 struct timer_wheel *timer_wheel_new(uint32_t entries, uint64_t now_ns);
 void timer_wheel_free(struct timer_wheel *wheel); /* NULL is fine */
+/*
+ * Room for at least `entries`; what is set stays set. The wheel may move: use what
+ * is returned. NULL when out of memory, and the wheel is as it was.
+ */
+NODISCARD struct timer_wheel *timer_wheel_grow(struct timer_wheel *wheel, uint32_t entries);
 
 /* Sets or moves the deadline of `entry`. A deadline in the past fires at the next advance. */
 void timer_wheel_set(struct timer_wheel *wheel, uint32_t entry, uint64_t deadline_ns);

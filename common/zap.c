@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/zap.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <zmq.h>
 
-#include "common/clock.h"
+#include "common/log.h"
+#include "common/zap_watchdog.h"
 
 enum { REQUEST_FRAMES = 7, FRAME_BYTES = 256 };
 
@@ -34,10 +33,13 @@ struct zap_request {
 };
 
 struct zap {
+    enum zap_admits admits;
     void *socket; /* of the thread alone, once it runs */
     pthread_t thread;
+    struct zap_watchdog *watchdog;
     pthread_mutex_t lock; /* guards what follows */
     struct key_list list; /* sorted by key */
+    uint8_t probe_key[KEY_BYTES];
     struct zap_refusal refusal;
     bool is_refusal_new;
 };
@@ -70,14 +72,19 @@ static int copy_sorted(const struct key_list *from, struct key_list *out)
     return 0;
 }
 
-static void put_today(char out[11])
+const char *zap_domain(enum zap_admits admits)
 {
-    time_t seconds = (time_t)(clock_realtime_ns() / NS_PER_S);
-    struct tm utc;
+    return admits == ZAP_ADMITS_LISTED ? ZAP_DOMAIN : ZAP_ENROL_DOMAIN;
+}
 
-    if (gmtime_r(&seconds, &utc) == NULL || strftime(out, 11, "%Y-%m-%d", &utc) != 10) {
-        strcpy(out, "9999-12-31"); /* a broken clock lets nobody in whose key expires */
-    }
+void zap_fail_closed(const char *why)
+{
+    log_error("what=authentication_dead why=\"%s\" this process ends at once", why);
+    (void)fprintf(stderr,
+                  "leaseherd: %s; nobody would be kept out any more, so this process ends at "
+                  "once\n",
+                  why);
+    abort();
 }
 
 /* Copies the entry; the caller holds no lock. */
@@ -96,13 +103,13 @@ static bool find_entry(struct zap *zap, const uint8_t key[KEY_BYTES], struct key
 bool zap_find(struct zap *zap, const uint8_t public_key[KEY_BYTES], struct key_entry *out)
 {
     struct key_entry entry;
-    char today[11];
+    char today[KEY_DATE_BYTES];
 
     if (!find_entry(zap, public_key, &entry)) {
         return false;
     }
     if (strcmp(entry.expires, "-") != 0) {
-        put_today(today);
+        key_today(today);
         if (key_entry_is_expired(&entry, today)) {
             return false;
         }
@@ -131,27 +138,46 @@ void zap_forget_refusal(struct zap *zap)
     (void)pthread_mutex_unlock(&zap->lock);
 }
 
+void zap_expect_probe(struct zap *zap, const uint8_t key[KEY_BYTES])
+{
+    (void)pthread_mutex_lock(&zap->lock);
+    memcpy(zap->probe_key, key, KEY_BYTES);
+    (void)pthread_mutex_unlock(&zap->lock);
+}
+
 static bool frame_is(const struct zap_request *request, size_t index, const char *text)
 {
     return request->size[index] == strlen(text) &&
            memcmp(request->frame[index], text, request->size[index]) == 0;
 }
 
-static bool is_curve_request(const struct zap_request *request)
+static bool is_curve_request(const struct zap *zap, const struct zap_request *request)
 {
     return request->count == REQUEST_FRAMES && !request->is_cut &&
-           frame_is(request, FRAME_VERSION, "1.0") && frame_is(request, FRAME_DOMAIN, ZAP_DOMAIN) &&
+           frame_is(request, FRAME_VERSION, "1.0") &&
+           frame_is(request, FRAME_DOMAIN, zap_domain(zap->admits)) &&
            frame_is(request, FRAME_MECHANISM, "CURVE") && request->size[FRAME_KEY] == KEY_BYTES;
+}
+
+/* Our own watchdog's; nobody else knows the key. The lock is the caller's. */
+static bool is_probe(const struct zap *zap, const struct zap_request *request)
+{
+    return request->count == REQUEST_FRAMES && request->size[FRAME_KEY] == KEY_BYTES &&
+           memcmp(request->frame[FRAME_KEY], zap->probe_key, KEY_BYTES) == 0;
 }
 
 static void note_refusal(struct zap *zap, const struct zap_request *request)
 {
     struct key_entry expired;
-    bool has_key = is_curve_request(request);
+    bool has_key = is_curve_request(zap, request);
     bool is_known = has_key && find_entry(zap, request->frame[FRAME_KEY], &expired);
     size_t length = request->count > FRAME_ADDRESS ? request->size[FRAME_ADDRESS] : 0;
 
     (void)pthread_mutex_lock(&zap->lock);
+    if (is_probe(zap, request)) {
+        (void)pthread_mutex_unlock(&zap->lock);
+        return;
+    }
     struct zap_refusal *refusal = &zap->refusal;
     (void)snprintf(refusal->address, sizeof(refusal->address), "%.*s", (int)length,
                    (const char *)request->frame[FRAME_ADDRESS]);
@@ -190,16 +216,29 @@ static void send_frame(struct zap *zap, const void *bytes, size_t size, bool is_
     } while (rc < 0 && zmq_errno() == EINTR);
 }
 
+/* Whose key it is; of a domain that admits every key, nobody's. */
+static bool admits(struct zap *zap, const struct zap_request *request, struct key_entry *out)
+{
+    if (!is_curve_request(zap, request)) {
+        return false;
+    }
+    if (zap->admits == ZAP_ADMITS_LISTED) {
+        return zap_find(zap, request->frame[FRAME_KEY], out);
+    }
+    memset(out, 0, sizeof(*out));
+    return true;
+}
+
 static void answer(struct zap *zap, const struct zap_request *request)
 {
     struct key_entry entry;
     uint8_t metadata[128];
     size_t metadata_bytes = 0;
-    bool is_listed = is_curve_request(request) && zap_find(zap, request->frame[FRAME_KEY], &entry);
+    bool is_listed = admits(zap, request, &entry);
 
     if (is_listed) {
         char z85[KEY_Z85_BYTES];
-        key_to_z85(entry.public_key, z85);
+        key_to_z85(request->frame[FRAME_KEY], z85);
         metadata_bytes = put_property(metadata, ZAP_KEY_PROPERTY, z85);
     } else {
         note_refusal(zap, request);
@@ -253,9 +292,14 @@ static void *run(void *argument)
 {
     struct zap *zap = argument;
     struct zap_request request;
+    int rc = receive(zap, &request);
 
-    while (receive(zap, &request) == 0) {
+    while (rc == 0) {
         answer(zap, &request);
+        rc = receive(zap, &request);
+    }
+    if (rc != -ETERM) {
+        zap_fail_closed("the authentication handler cannot receive");
     }
     (void)zmq_close(zap->socket);
     return NULL;
@@ -271,6 +315,9 @@ static int create_thread(struct zap *zap)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&zap->thread, NULL, run, zap);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0) {
+        (void)pthread_setname_np(zap->thread, "zap"); /* for whoever looks; nothing depends on it */
+    }
     return -rc;
 }
 
@@ -291,30 +338,56 @@ static int open_handler(struct zap *zap, void *zmq_context)
     return 0;
 }
 
-int zap_start(void *zmq_context, const struct key_list *list, struct zap **out)
+/* Waits for the threads, which end when the context is shut down. */
+static void end(struct zap *zap)
 {
-    struct zap *zap = calloc(1, sizeof(*zap));
+    (void)pthread_join(zap->thread, NULL);
+    zap_watchdog_join(zap->watchdog);
+    (void)pthread_mutex_destroy(&zap->lock);
+    key_list_free(&zap->list);
+    free(zap);
+}
 
-    if (zap == NULL) {
-        return -ENOMEM;
-    }
-    int rc = copy_sorted(list, &zap->list);
-    if (rc != 0) {
-        free(zap);
-        return rc;
-    }
-    (void)pthread_mutex_init(&zap->lock, NULL);
-    rc = open_handler(zap, zmq_context);
+/* 0 or -errno; then no thread runs and no socket is open. */
+static int start_handler(struct zap *zap, void *zmq_context)
+{
+    int rc = open_handler(zap, zmq_context);
+
     if (rc == 0) {
         rc = create_thread(zap);
         if (rc != 0) {
             (void)zmq_close(zap->socket);
         }
     }
+    return rc;
+}
+
+int zap_start(void *zmq_context, enum zap_admits admits, const struct key_list *list,
+              struct zap **out)
+{
+    struct zap *zap = calloc(1, sizeof(*zap));
+
+    if (zap == NULL) {
+        return -ENOMEM;
+    }
+    zap->admits = admits;
+    int rc = copy_sorted(list, &zap->list);
+    if (rc != 0) {
+        free(zap);
+        return rc;
+    }
+    (void)pthread_mutex_init(&zap->lock, NULL);
+    rc = start_handler(zap, zmq_context);
     if (rc != 0) {
         (void)pthread_mutex_destroy(&zap->lock);
         key_list_free(&zap->list);
         free(zap);
+        return rc;
+    }
+    rc = zap_watchdog_start(zmq_context, zap, &zap->watchdog);
+    if (rc != 0) {
+        (void)zmq_ctx_shutdown(zmq_context); /* the context is good for nothing without it */
+        end(zap);
         return rc;
     }
     *out = zap;
@@ -339,11 +412,7 @@ int zap_replace(struct zap *zap, const struct key_list *list)
 
 void zap_join(struct zap *zap)
 {
-    if (zap == NULL) {
-        return;
+    if (zap != NULL) {
+        end(zap);
     }
-    (void)pthread_join(zap->thread, NULL);
-    (void)pthread_mutex_destroy(&zap->lock);
-    key_list_free(&zap->list);
-    free(zap);
 }
