@@ -26,6 +26,7 @@ static const struct kind_facts {
     [CONTROL_GO] = {"go", false, true, false},
     [CONTROL_DRAIN] = {"drain", false, true, false},
     [CONTROL_ADOPT] = {"adopt", false, true, false},
+    [CONTROL_TAKE] = {"take", false, true, false},
     [CONTROL_BYE] = {"bye", false, true, false},
     [CONTROL_REFUSE] = {"refuse", true, true, false},
     [CONTROL_DATA_HELLO] = {"data_hello", true, false, true},
@@ -45,6 +46,10 @@ static const char *const refusal_names[REFUSAL_COUNT] = {
     [REFUSAL_RESOURCES] = "resources",
     [REFUSAL_PLAN] = "plan",
     [REFUSAL_NO_RELAY] = "no_relay",
+    [REFUSAL_KEY] = "key",
+    [REFUSAL_TOTAL] = "total",
+    [REFUSAL_SENDS] = "sends",
+    [REFUSAL_PROHIBITED] = "prohibited",
 };
 
 const char *control_kind_name(enum control_kind kind)

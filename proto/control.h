@@ -28,9 +28,12 @@ enum {
     CONTROL_PROTO = 1, /* versions we speak: min == max == 1 */
     CONTROL_TEXT_BYTES = 256,
     CONTROL_ADDRESSES_MAX = 4096, /* in one HELLO */
+    CONTROL_FORMER_MAX = 8,       /* likewise */
     CONTROL_BATCH_EVENTS_MAX = 512,
     CONTROL_PREFLIGHT_RELAYS_MAX = 256, /* in one report */
     CONTROL_WHY_BYTES = 200,
+    CONTROL_OPERATOR_KEY_BYTES = 32, /* Ed25519, public */
+    CONTROL_SIGNATURE_BYTES = 64,
     /* Budgets that hold every legal message; what needs more is refused. */
     CONTROL_ARENA_UP_BYTES = 256 * 1024,        /* agent -> coordinator */
     CONTROL_ARENA_DOWN_BYTES = 5 * 1024 * 1024, /* coordinator -> agent: PREPARE */
@@ -58,6 +61,7 @@ enum control_kind {
     CONTROL_GO,
     CONTROL_DRAIN,
     CONTROL_ADOPT,
+    CONTROL_TAKE,
     CONTROL_BYE,
     /* both, CTRL */
     CONTROL_REFUSE,
@@ -81,6 +85,12 @@ enum control_refusal {
     REFUSAL_RESOURCES,       /* agent -> coordinator: memory, descriptors */
     REFUSAL_PLAN,            /* agent -> coordinator: plan does not decode, hash differs */
     REFUSAL_NO_RELAY,        /* coordinator -> agent: no relay it could carry */
+    REFUSAL_KEY,             /* coordinator -> agent: its key was revoked or has expired */
+    /* agent -> coordinator, in a run: it sends nothing any more, and what it has is still collected
+     */
+    REFUSAL_TOTAL,      /* the policy's total of packets is spent */
+    REFUSAL_SENDS,      /* the kernel refuses what is sent */
+    REFUSAL_PROHIBITED, /* ICMP says that it is prohibited */
     REFUSAL_COUNT
 };
 
@@ -92,6 +102,12 @@ struct control_hello {
     uint64_t epoch;               /* random per agent process: names its result stream */
     const struct ipv4 *addresses; /* it may use: interfaces narrowed by the policy */
     size_t address_count;
+    /* Epochs of earlier processes of this agent whose end is certain (they held its lock). */
+    uint64_t former[CONTROL_FORMER_MAX];
+    size_t former_count;
+    /* Results it has kept of a run, of its own or of an earlier process: kept_epoch 0: none. */
+    uint8_t kept_run_id[PLAN_RUN_ID_BYTES];
+    uint64_t kept_epoch, kept_last_seq;
 };
 
 /*
@@ -103,12 +119,18 @@ struct control_welcome {
     uint64_t session; /* in every later envelope of both sockets */
     uint8_t run_id[PLAN_RUN_ID_BYTES];
     uint16_t data_port;
-    uint64_t committed_batch; /* of the agent's epoch; 0: none */
+    uint64_t committed_batch; /* of the agent's epoch, or of deliver_epoch; 0: none */
+    /*
+     * Not 0: the agent was given up, or is the successor of one that was. It plays nobody, sends
+     * no packet, and delivers what it has kept of this epoch beyond committed_batch; then DONE.
+     */
+    uint64_t deliver_epoch;
 };
 
 struct control_refuse {
     enum control_refusal code;
     char text[CONTROL_TEXT_BYTES]; /* one sentence for the operator */
+    uint64_t assignment_epoch;     /* of the TAKE that is not carried out; 0: the run */
 };
 
 struct control_clock_request {
@@ -142,6 +164,9 @@ struct control_prepare {
     const uint8_t *plan;
     size_t plan_bytes;
     uint8_t plan_hash[PLAN_HASH_BYTES];
+    bool is_signed; /* by an operator; an agent takes no other */
+    uint8_t operator_key[CONTROL_OPERATOR_KEY_BYTES];
+    uint8_t signature[CONTROL_SIGNATURE_BYTES];
     uint64_t assignment_epoch;          /* 1; +1 with each reassignment */
     const struct control_share *shares; /* >= 1, ascending by first_client, disjoint */
     size_t share_count;
@@ -237,8 +262,49 @@ struct control_go {
     bool is_last_step;
 };
 
+/*
+ * Clients of a lost agent that are this agent's from now on (`on_agent_loss: reassign`): those of
+ * `relay` keep who they are and are carried by `via_relay`, a relay of this agent in the same
+ * subnet. In RUNNING only. Epochs follow each other without a gap; one that was taken already
+ * changes nothing, and PROGRESS tells how far the agent has come: repeated until it does.
+ * Who is not listed has not started. With a lease (lease_ms > 0) it asks for its old address
+ * (INIT-REBOOT), without one it waits for a stage, or acquires anew where it had one.
+ * `go` is the step under way, with this agent's numbers from now on.
+ */
+struct control_take_share {
+    uint32_t relay, first_client, client_count, via_relay; /* relays: indices in the plan */
+};
+enum control_taken_flag {
+    TAKEN_HAD_LEASE = 1 << 0,
+    TAKEN_FAILED = 1 << 1, /* it was not bound by its deadline, and that was counted */
+    TAKEN_RELEASED = 1 << 2,
+    TAKEN_FLAGS_ALL = (1 << 3) - 1
+};
+struct control_taken {
+    uint32_t client;          /* global index */
+    uint32_t flags;           /* enum control_taken_flag */
+    struct ipv4 addr, server; /* of its lease; 0: none */
+    uint32_t lease_ms;        /* left at at_ns, UINT32_MAX: for ever; 0: no lease */
+};
+enum {
+    CONTROL_TAKE_CLIENTS_MAX = 32768, /* of all shares of one message */
+    CONTROL_TAKE_SHARES_MAX = 4096
+};
+struct control_take {
+    uint64_t assignment_epoch;  /* the agent's latest plus one */
+    uint64_t at_ns;             /* agent's CLOCK_MONOTONIC */
+    uint64_t packets_per_s_max; /* as in PREPARE, from now on; 0: as it is */
+    const struct control_take_share *shares;
+    size_t share_count;
+    const struct control_taken *clients; /* ascending; those that have started */
+    size_t client_count;
+    bool has_go;
+    struct control_go go;
+};
+
 /* Sent every 100 ms while anything changed, at least every second, and at once when a step ends. */
 struct control_progress {
+    uint64_t assignment_epoch; /* of the latest TAKE that was carried out; 1: PREPARE's */
     uint64_t round;
     uint32_t stage, step;
     bool is_step_done; /* all clients allowed have finished (hold: duration passed) */
@@ -311,6 +377,7 @@ struct control_message {
         struct control_arm arm;
         struct control_armed armed;
         struct control_adopt adopt;
+        struct control_take take;
         struct control_go go;
         struct control_progress progress;
         struct control_drain drain;

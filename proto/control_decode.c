@@ -34,6 +34,23 @@ static bool take_path(Leaseherd__Path from, uint32_t *out, const char *message, 
     return true;
 }
 
+static bool take_kept(const Leaseherd__Hello *from, struct control_hello *to, char *why)
+{
+    if (from->n_former_epoch > CONTROL_FORMER_MAX) {
+        return wire_refuse(why, "hello: %zu former epochs; at most %d are possible",
+                           from->n_former_epoch, CONTROL_FORMER_MAX);
+    }
+    to->former_count = from->n_former_epoch;
+    for (size_t i = 0; i < from->n_former_epoch; i++) {
+        to->former[i] = from->former_epoch[i];
+    }
+    to->kept_epoch = from->kept_epoch;
+    to->kept_last_seq = from->kept_last_seq;
+    return from->kept_run_id.len == 0 ||
+           wire_take_exact(from->kept_run_id.data, from->kept_run_id.len, to->kept_run_id,
+                           sizeof(to->kept_run_id), "hello: kept run id", why);
+}
+
 static bool take_hello(struct control_arena *arena, const Leaseherd__Envelope *e,
                        struct control_message *out, char *why)
 {
@@ -57,6 +74,9 @@ static bool take_hello(struct control_arena *arena, const Leaseherd__Envelope *e
     to->proto_max = from->proto_max;
     to->cores = from->cores;
     to->epoch = from->epoch;
+    if (!take_kept(from, to, why)) {
+        return false;
+    }
     return wire_take_text(from->build.data, from->build.len, to->build, sizeof(to->build),
                           "hello: build", why) &&
            wire_take_text(from->host.data, from->host.len, to->host, sizeof(to->host),
@@ -77,6 +97,7 @@ static bool take_welcome(struct control_arena *arena, const Leaseherd__Envelope 
     to->session = from->session;
     to->data_port = (uint16_t)from->data_port;
     to->committed_batch = from->committed_batch;
+    to->deliver_epoch = from->deliver_epoch;
     return wire_take_exact(from->run_id.data, from->run_id.len, to->run_id, sizeof(to->run_id),
                            "welcome: run id", why);
 }
@@ -88,6 +109,7 @@ static bool take_refuse(struct control_arena *arena, const Leaseherd__Envelope *
 
     (void)arena;
     to->code = (enum control_refusal)e->refuse->code;
+    to->assignment_epoch = e->refuse->assignment_epoch;
     return wire_take_text(e->refuse->text.data, e->refuse->text.len, to->text, sizeof(to->text),
                           "refuse: text", why);
 }
@@ -144,6 +166,17 @@ static bool take_grant(struct control_arena *arena, const Leaseherd__Envelope *e
     return true;
 }
 
+/* Whether there is one at all is for the agent to judge, which says so. */
+static bool take_signature(const Leaseherd__Prepare *from, struct control_prepare *to, char *why)
+{
+    to->is_signed = from->operator_key.len > 0 || from->signature.len > 0;
+    return !to->is_signed ||
+           (wire_take_exact(from->operator_key.data, from->operator_key.len, to->operator_key,
+                            sizeof(to->operator_key), "prepare: operator's key", why) &&
+            wire_take_exact(from->signature.data, from->signature.len, to->signature,
+                            sizeof(to->signature), "prepare: signature", why));
+}
+
 static bool take_prepare(struct control_arena *arena, const Leaseherd__Envelope *e,
                          struct control_message *out, char *why)
 {
@@ -174,7 +207,8 @@ static bool take_prepare(struct control_arena *arena, const Leaseherd__Envelope 
     to->assignment_epoch = from->assignment_epoch;
     to->packets_per_s_max = from->packets_per_s_max;
     return wire_take_exact(from->plan_hash.data, from->plan_hash.len, to->plan_hash,
-                           sizeof(to->plan_hash), "prepare: plan hash", why);
+                           sizeof(to->plan_hash), "prepare: plan hash", why) &&
+           take_signature(from, to, why);
 }
 
 static bool take_ready(struct control_arena *arena, const Leaseherd__Envelope *e,
@@ -231,14 +265,8 @@ static bool take_armed(struct control_arena *arena, const Leaseherd__Envelope *e
     return true;
 }
 
-static bool take_go(struct control_arena *arena, const Leaseherd__Envelope *e,
-                    struct control_message *out, char *why)
+void control_take_go(const Leaseherd__Go *from, struct control_go *to)
 {
-    const Leaseherd__Go *from = e->go;
-    struct control_go *to = &out->u.go;
-
-    (void)arena;
-    (void)why;
     to->stage = from->stage;
     to->step = from->step;
     to->start_at_ns = from->start_at_ns;
@@ -248,7 +276,21 @@ static bool take_go(struct control_arena *arena, const Leaseherd__Envelope *e,
     to->is_last_step = from->is_last_step;
     to->round = from->round;
     to->arrivals = from->arrivals;
+}
+
+static bool take_go(struct control_arena *arena, const Leaseherd__Envelope *e,
+                    struct control_message *out, char *why)
+{
+    (void)arena;
+    (void)why;
+    control_take_go(e->go, &out->u.go);
     return true;
+}
+
+static bool take_take(struct control_arena *arena, const Leaseherd__Envelope *e,
+                      struct control_message *out, char *why)
+{
+    return control_take_take(arena, e->take, &out->u.take, why);
 }
 
 static bool take_progress(struct control_arena *arena, const Leaseherd__Envelope *e,
@@ -259,6 +301,7 @@ static bool take_progress(struct control_arena *arena, const Leaseherd__Envelope
 
     (void)arena;
     (void)why;
+    to->assignment_epoch = from->assignment_epoch;
     to->round = from->round;
     to->stage = from->stage;
     to->step = from->step;
@@ -392,6 +435,7 @@ static const struct body {
     BODY(PROGRESS, progress),
     BODY(DRAIN, drain),
     BODY(ADOPT, adopt),
+    BODY(TAKE, take),
     BODY(DONE, done),
     BODY(DATA_HELLO, data_hello),
     BODY(BATCH, batch),

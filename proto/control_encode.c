@@ -10,6 +10,7 @@ union encode_scratch {
     struct {
         Leaseherd__Hello body;
         uint32_t address[CONTROL_ADDRESSES_MAX];
+        uint64_t former[CONTROL_FORMER_MAX];
     } hello;
     struct {
         Leaseherd__Prepare body;
@@ -39,6 +40,7 @@ union encode_scratch {
     Leaseherd__Done done;
     Leaseherd__DataHello data_hello;
     Leaseherd__Ack ack;
+    struct control_take_scratch take;
     struct control_batch_scratch batch;
     struct control_snapshot_scratch snapshot;
     struct control_histogram_scratch histogram;
@@ -89,6 +91,14 @@ static bool put_hello(const struct control_message *m, Leaseherd__Envelope *e,
     }
     to->n_address = from->address_count;
     to->address = s->hello.address;
+    memcpy(s->hello.former, from->former, from->former_count * sizeof(from->former[0]));
+    to->n_former_epoch = from->former_count;
+    to->former_epoch = s->hello.former;
+    if (from->kept_epoch != 0) {
+        to->kept_run_id = control_bytes_field(from->kept_run_id, sizeof(from->kept_run_id));
+        to->kept_epoch = from->kept_epoch;
+        to->kept_last_seq = from->kept_last_seq;
+    }
     BODY(hello, HELLO, to);
     return true;
 }
@@ -104,6 +114,7 @@ static bool put_welcome(const struct control_message *m, Leaseherd__Envelope *e,
     s->welcome.run_id = control_bytes_field(from->run_id, sizeof(from->run_id));
     s->welcome.data_port = from->data_port;
     s->welcome.committed_batch = from->committed_batch;
+    s->welcome.deliver_epoch = from->deliver_epoch;
     BODY(welcome, WELCOME, &s->welcome);
     return true;
 }
@@ -114,6 +125,7 @@ static bool put_refuse(const struct control_message *m, Leaseherd__Envelope *e,
     leaseherd__refuse__init(&s->refuse);
     s->refuse.code = (Leaseherd__Refusal)m->u.refuse.code;
     s->refuse.text = control_text_field(m->u.refuse.text);
+    s->refuse.assignment_epoch = m->u.refuse.assignment_epoch;
     BODY(refuse, REFUSE, &s->refuse);
     return true;
 }
@@ -186,6 +198,10 @@ static bool put_prepare(const struct control_message *m, Leaseherd__Envelope *e,
     to->plan_hash = control_bytes_field(from->plan_hash, sizeof(from->plan_hash));
     to->assignment_epoch = from->assignment_epoch;
     to->packets_per_s_max = from->packets_per_s_max;
+    if (from->is_signed) {
+        to->operator_key = control_bytes_field(from->operator_key, sizeof(from->operator_key));
+        to->signature = control_bytes_field(from->signature, sizeof(from->signature));
+    }
     to->n_share_relay = to->n_share_first_client = to->n_share_client_count = rows;
     to->share_relay = relay;
     to->share_first_client = relay + rows;
@@ -253,21 +269,34 @@ static bool put_armed(const struct control_message *m, Leaseherd__Envelope *e,
     return true;
 }
 
+void control_put_go(const struct control_go *from, Leaseherd__Go *to)
+{
+    leaseherd__go__init(to);
+    to->stage = from->stage;
+    to->step = from->step;
+    to->start_at_ns = from->start_at_ns;
+    to->client_limit = from->client_limit;
+    to->batch = from->batch;
+    to->rate_milli_per_s = from->rate_milli_per_s;
+    to->is_last_step = from->is_last_step;
+    to->round = from->round;
+    to->arrivals = from->arrivals;
+}
+
 static bool put_go(const struct control_message *m, Leaseherd__Envelope *e, union encode_scratch *s)
 {
-    const struct control_go *from = &m->u.go;
-
-    leaseherd__go__init(&s->go);
-    s->go.stage = from->stage;
-    s->go.step = from->step;
-    s->go.start_at_ns = from->start_at_ns;
-    s->go.client_limit = from->client_limit;
-    s->go.batch = from->batch;
-    s->go.rate_milli_per_s = from->rate_milli_per_s;
-    s->go.is_last_step = from->is_last_step;
-    s->go.round = from->round;
-    s->go.arrivals = from->arrivals;
+    control_put_go(&m->u.go, &s->go);
     BODY(go, GO, &s->go);
+    return true;
+}
+
+static bool put_take(const struct control_message *m, Leaseherd__Envelope *e,
+                     union encode_scratch *s)
+{
+    if (!control_put_take(&m->u.take, &s->take)) {
+        return false;
+    }
+    BODY(take, TAKE, &s->take.body);
     return true;
 }
 
@@ -278,6 +307,7 @@ static bool put_progress(const struct control_message *m, Leaseherd__Envelope *e
     Leaseherd__Progress *to = &s->progress;
 
     leaseherd__progress__init(to);
+    to->assignment_epoch = from->assignment_epoch;
     to->round = from->round;
     to->stage = from->stage;
     to->step = from->step;
@@ -403,6 +433,7 @@ static put_fn *const puts_of_kind[CONTROL_KIND_COUNT] = {
     [CONTROL_GO] = put_go,
     [CONTROL_DRAIN] = put_drain,
     [CONTROL_ADOPT] = put_adopt,
+    [CONTROL_TAKE] = put_take,
     [CONTROL_BYE] = put_bye,
     [CONTROL_REFUSE] = put_refuse,
     [CONTROL_DATA_HELLO] = put_data_hello,
@@ -434,6 +465,8 @@ size_t control_encode(const struct control_message *m, uint8_t *out, size_t size
         free(scratch.prepare.columns);
     } else if (m->kind == CONTROL_ADOPT) {
         free(scratch.adopt.columns);
+    } else if (m->kind == CONTROL_TAKE) {
+        free(scratch.take.columns);
     }
     return needed;
 }

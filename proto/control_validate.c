@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/control.h"
+#include "proto/control_wire.h"
 #include "proto/dhcp4.h"
 #include "proto/lease_names.h"
 #include "proto/wire.h"
@@ -13,6 +14,26 @@ enum { CORES_MAX = 4096, ERRNO_MAX = 4095, PROTO_MAX = 65535 };
 #define SEQ_MAX ((uint64_t)INT64_MAX - 65536)
 
 typedef bool validate_fn(const struct control_message *m, char *why);
+
+/* An epoch and its run, or neither. */
+static bool kept_is_valid(const struct control_hello *h, char *why)
+{
+    static const uint8_t no_run[PLAN_RUN_ID_BYTES];
+    bool has_run = memcmp(h->kept_run_id, no_run, sizeof(no_run)) != 0;
+    if (h->former_count > CONTROL_FORMER_MAX) {
+        return wire_refuse(why, "hello: %zu former epochs; at most %d are possible",
+                           h->former_count, CONTROL_FORMER_MAX);
+    }
+    for (size_t i = 0; i < h->former_count; i++) {
+        if (h->former[i] == 0) {
+            return wire_refuse(why, "hello: former epoch %zu is 0", i);
+        }
+    }
+    if ((h->kept_epoch != 0) != has_run || h->kept_last_seq > SEQ_MAX) {
+        return wire_refuse(why, "hello: what it has kept is of no run, or cannot be");
+    }
+    return true;
+}
 
 static bool hello_is_valid(const struct control_message *m, char *why)
 {
@@ -44,7 +65,7 @@ static bool hello_is_valid(const struct control_message *m, char *why)
             return wire_refuse(why, "hello: address %zu is not a unicast address", i);
         }
     }
-    return true;
+    return kept_is_valid(h, why);
 }
 
 static bool welcome_is_valid(const struct control_message *m, char *why)
@@ -251,10 +272,8 @@ static bool armed_is_valid(const struct control_message *m, char *why)
     return m->u.armed.generation != 0 || wire_refuse(why, "armed: the generation is 0");
 }
 
-static bool go_is_valid(const struct control_message *m, char *why)
+bool control_go_is_valid(const struct control_go *g, char *why)
 {
-    const struct control_go *g = &m->u.go;
-
     if (g->stage >= PLAN_STAGES_MAX) {
         return wire_refuse(why, "go: there is no stage %" PRIu32, g->stage);
     }
@@ -272,6 +291,16 @@ static bool go_is_valid(const struct control_message *m, char *why)
     }
     return g->arrivals == 0 || g->rate_milli_per_s != 0 ||
            wire_refuse(why, "go: arrivals without a rate");
+}
+
+static bool go_is_valid(const struct control_message *m, char *why)
+{
+    return control_go_is_valid(&m->u.go, why);
+}
+
+static bool take_is_valid(const struct control_message *m, char *why)
+{
+    return control_take_is_valid(&m->u.take, why);
 }
 
 static bool adopt_is_valid(const struct control_message *m, char *why)
@@ -458,6 +487,7 @@ static validate_fn *const rules[CONTROL_KIND_COUNT] = {
     [CONTROL_GO] = go_is_valid,
     [CONTROL_DRAIN] = drain_is_valid,
     [CONTROL_ADOPT] = adopt_is_valid,
+    [CONTROL_TAKE] = take_is_valid,
     [CONTROL_BYE] = bye_is_valid,
     [CONTROL_REFUSE] = refuse_is_valid,
     [CONTROL_DATA_HELLO] = data_hello_is_valid,

@@ -56,6 +56,12 @@ struct control_histogram_scratch {
     uint32_t skip[HISTOGRAM_BUCKETS], count[HISTOGRAM_BUCKETS];
 };
 
+struct control_take_scratch {
+    Leaseherd__Take body;
+    Leaseherd__Go go;
+    uint32_t *columns; /* malloc'd: four per share, five per client */
+};
+
 enum { CONTROL_PREFLIGHT_PATHS_MAX = CONTROL_PREFLIGHT_RELAYS_MAX * PLAN_PATH_COUNT };
 
 struct control_report_scratch {
@@ -78,6 +84,9 @@ void control_put_histogram(const struct control_histogram *from,
                            struct control_histogram_scratch *to);
 void control_put_report(const struct control_preflight_report *from,
                         struct control_report_scratch *to);
+void control_put_go(const struct control_go *from, Leaseherd__Go *to);
+/* False when out of memory. */
+NODISCARD bool control_put_take(const struct control_take *from, struct control_take_scratch *to);
 
 NODISCARD bool control_take_batch(struct control_arena *arena, const Leaseherd__Batch *from,
                                   struct control_batch *out, char *why);
@@ -89,6 +98,13 @@ NODISCARD bool control_take_histogram(struct control_arena *arena, const Leasehe
 NODISCARD bool control_take_report(struct control_arena *arena,
                                    const Leaseherd__PreflightReport *from,
                                    struct control_preflight_report *out, char *why);
+
+void control_take_go(const Leaseherd__Go *from, struct control_go *out);
+NODISCARD bool control_take_take(struct control_arena *arena, const Leaseherd__Take *from,
+                                 struct control_take *out, char *why);
+/* The rules of TAKE and GO, for control_is_valid(). */
+NODISCARD bool control_go_is_valid(const struct control_go *go, char *why);
+NODISCARD bool control_take_is_valid(const struct control_take *take, char *why);
 
 /* All `count` lengths are `wanted`; otherwise the sentence names the message. */
 NODISCARD bool control_columns_match(const size_t *lengths, size_t count, size_t wanted,

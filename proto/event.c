@@ -69,6 +69,9 @@ static bool flags_fit(const struct event *e)
     if ((e->flags & EVENT_EARLY) != 0 && e->kind != EVENT_RENEW) {
         return false;
     }
+    if ((e->flags & EVENT_VOID) != 0 && e->result != EVENT_GAVE_UP && e->result != EVENT_ENDED) {
+        return false;
+    }
     return (e->flags & EVENT_CLEANUP) == 0 || e->kind == EVENT_RELEASE;
 }
 

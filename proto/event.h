@@ -56,7 +56,9 @@ enum event_flag {
     EVENT_CLEANUP = 1 << 11, /* released by the clean-up */
     EVENT_MASK_CHANGED = 1 << 12,
     EVENT_EARLY = 1 << 13, /* renew: demanded by a PLAN_LOAD stage, before T1 */
-    EVENT_FLAGS_ALL = (1 << 14) - 1
+    EVENT_VOID = 1 << 14,  /* the coordinator's: a lost agent says that something came to nothing
+                              of a client that had gone on elsewhere; it counts nowhere */
+    EVENT_FLAGS_ALL = (1 << 15) - 1
 };
 
 #define EVENT_SPAN_NONE UINT32_MAX

@@ -41,6 +41,9 @@ void plan_free(struct plan *plan)
     free(plan->relays);
     plan->relays = NULL;
     plan->relay_count = 0;
+    free(plan->agents);
+    plan->agents = NULL;
+    plan->agent_count = 0;
 }
 
 void plan_hash(const uint8_t *bytes, size_t size, uint8_t out[PLAN_HASH_BYTES])

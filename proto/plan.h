@@ -41,15 +41,13 @@ enum plan_stage_kind {
     PLAN_RELEASE,
     PLAN_INFORM,
     PLAN_DECLINE,
-    PLAN_LOAD,  /* open model: acquisitions and renewals on demand, in a fixed mix; see struct
-                   plan_stage */
+    PLAN_LOAD,  /* open model: acquisitions and renewals on demand, see struct plan_stage */
     PLAN_QUERY, /* a DHCPLEASEQUERY (RFC 4388) by address for every adopted lease */
     PLAN_RENEW, /* one RENEW now by every bound client, of adopted leases too; sent once */
     PLAN_STAGE_KIND_COUNT
 };
 
-/* How ACKs to ciaddr:68 come back; what the agent does on the wire. DNAT looks like egress to it.
- */
+/* How ACKs to ciaddr:68 come back, as the agent sees it. DNAT looks like egress to it. */
 enum plan_path { PLAN_PATH_ROUTED, PLAN_PATH_EGRESS, PLAN_PATH_RELAYED, PLAN_PATH_COUNT };
 
 struct plan_server {
@@ -117,6 +115,11 @@ struct plan {
 
     uint64_t packets_per_s_max; /* over the fleet */
     uint64_t run_time_max_ns;
+    uint64_t renewals_alone_ns; /* after the run lease has ended leases are renewed so long */
+
+    uint64_t not_before_s, not_after_s; /* this and who may play it: proto/plan_seal.h */
+    struct plan_agent *agents;
+    uint32_t agent_count;
 };
 
 /* Names of servers, relays, stages, scenario and run: [A-Za-z0-9][A-Za-z0-9._-]*. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/plan.h"
+#include "proto/plan_seal.h"
 #include "proto/wire.h"
 
 enum {
@@ -289,6 +290,9 @@ static bool behaviour_is_valid(const struct plan *plan, char *why)
     if (plan->run_time_max_ns == 0 || plan->run_time_max_ns > PLAN_SPAN_NS_MAX) {
         return wire_refuse(why, "the limit of the run's time is not within a year");
     }
+    if (plan->renewals_alone_ns > plan->run_time_max_ns) {
+        return wire_refuse(why, "renewals without the coordinator go on longer than the run may");
+    }
     return true;
 }
 
@@ -304,5 +308,6 @@ bool plan_is_valid(const struct plan *plan, char why[PLAN_WHY_BYTES])
         return wire_refuse(why, "the block is not a network of at least %d bits", BLOCK_BITS_MIN);
     }
     return servers_are_valid(plan, why) && relays_are_valid(plan, why) &&
-           stages_are_valid(plan, why) && behaviour_is_valid(plan, why);
+           stages_are_valid(plan, why) && behaviour_is_valid(plan, why) &&
+           plan_seal_is_valid(plan, why);
 }

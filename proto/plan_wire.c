@@ -5,6 +5,7 @@
 
 #include "proto/control_wire.h"
 #include "proto/plan.h"
+#include "proto/plan_seal.h"
 #include "proto/wire.h"
 
 _Static_assert((int)LEASEHERD__STAGE_KIND__STAGE_RENEW == PLAN_STAGE_KIND_COUNT,
@@ -18,6 +19,8 @@ struct plan_parts {
     Leaseherd__PlanStage stage[PLAN_STAGES_MAX];
     Leaseherd__PlanStage *stage_at[PLAN_STAGES_MAX];
     Leaseherd__PlanRelay **relay_at;
+    Leaseherd__PlanAgent *agent;
+    Leaseherd__PlanAgent **agent_at;
     struct plan_relay_part {
         Leaseherd__PlanRelay relay;
         uint32_t to[PLAN_SERVERS_MAX];
@@ -79,6 +82,21 @@ static void put_scalars(const struct plan *from, Leaseherd__Plan *to)
     to->expect_mclt_s = from->expect_mclt_s;
     to->packets_per_s_max = from->packets_per_s_max;
     to->run_time_max_ns = from->run_time_max_ns;
+    to->renewals_alone_ns = from->renewals_alone_ns;
+    to->not_before_s = from->not_before_s;
+    to->not_after_s = from->not_after_s;
+}
+
+static void put_agents(const struct plan *from, struct plan_parts *parts)
+{
+    for (uint32_t i = 0; i < from->agent_count; i++) {
+        leaseherd__plan_agent__init(&parts->agent[i]);
+        parts->agent[i].name = control_text_field(from->agents[i].name);
+        parts->agent[i].key = control_bytes_field(from->agents[i].key, PLAN_AGENT_KEY_BYTES);
+        parts->agent_at[i] = &parts->agent[i];
+    }
+    parts->plan.n_agents = from->agent_count;
+    parts->plan.agents = parts->agent_at;
 }
 
 static void put_plan(const struct plan *from, struct plan_parts *parts)
@@ -107,6 +125,7 @@ static void put_plan(const struct plan *from, struct plan_parts *parts)
     to->relays = parts->relay_at;
     to->n_stages = from->stage_count;
     to->stages = parts->stage_at;
+    put_agents(from, parts);
 }
 
 size_t plan_encode(const struct plan *plan, uint8_t *out, size_t size)
@@ -117,12 +136,16 @@ size_t plan_encode(const struct plan *plan, uint8_t *out, size_t size)
         return 0;
     }
     size_t relay_bytes = sizeof(struct plan_relay_part) + sizeof(Leaseherd__PlanRelay *);
-    struct plan_parts *parts = calloc(1, sizeof(*parts) + plan->relay_count * relay_bytes);
+    size_t agent_bytes = sizeof(Leaseherd__PlanAgent) + sizeof(Leaseherd__PlanAgent *);
+    struct plan_parts *parts = calloc(1, sizeof(*parts) + plan->relay_count * relay_bytes +
+                                             plan->agent_count * agent_bytes);
 
     if (parts == NULL) {
         return 0;
     }
     parts->relay_at = (Leaseherd__PlanRelay **)(void *)&parts->relay[plan->relay_count];
+    parts->agent_at = (Leaseherd__PlanAgent **)(void *)&parts->relay_at[plan->relay_count];
+    parts->agent = (Leaseherd__PlanAgent *)(void *)&parts->agent_at[plan->agent_count];
     put_plan(plan, parts);
     size_t needed = leaseherd__plan__get_packed_size(&parts->plan);
 
@@ -248,6 +271,33 @@ static bool take_stages(const Leaseherd__Plan *from, struct plan *out, char *why
     return true;
 }
 
+static bool take_agents(const Leaseherd__Plan *from, struct plan *out, char *why)
+{
+    if (from->n_agents > PLAN_AGENTS_MAX) {
+        return wire_refuse(why, "the plan names %zu agents; at most %d are possible",
+                           from->n_agents, PLAN_AGENTS_MAX);
+    }
+    if (from->n_agents == 0) {
+        return true; /* not sealed */
+    }
+    out->agents = calloc(from->n_agents, sizeof(*out->agents));
+    if (out->agents == NULL) {
+        return wire_refuse(why, "no memory for %zu agents", from->n_agents);
+    }
+    out->agent_count = (uint32_t)from->n_agents;
+    for (uint32_t i = 0; i < out->agent_count; i++) {
+        const Leaseherd__PlanAgent *in = from->agents[i];
+        struct plan_agent *agent = &out->agents[i];
+        if (!wire_take_text(in->name.data, in->name.len, agent->name, sizeof(agent->name),
+                            "an agent's name", why) ||
+            !wire_take_exact(in->key.data, in->key.len, agent->key, sizeof(agent->key),
+                             "an agent's key", why)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take_scalars(const Leaseherd__Plan *from, struct plan *out, char *why)
 {
     if (from->family != LEASEHERD__FAMILY__FAMILY_DHCP4) {
@@ -265,6 +315,9 @@ static bool take_scalars(const Leaseherd__Plan *from, struct plan *out, char *wh
     out->expect_mclt_s = from->expect_mclt_s;
     out->packets_per_s_max = from->packets_per_s_max;
     out->run_time_max_ns = from->run_time_max_ns;
+    out->renewals_alone_ns = from->renewals_alone_ns;
+    out->not_before_s = from->not_before_s;
+    out->not_after_s = from->not_after_s;
     return take_net(from->block_base, from->block_bits, &out->block, "the block", why) &&
            wire_take_exact(from->run_id.data, from->run_id.len, out->run_id, sizeof(out->run_id),
                            "the run id", why) &&
@@ -289,7 +342,7 @@ static bool take_plan(const Leaseherd__Plan *from, struct plan *out, char *why)
     }
     out->server_count = (uint32_t)from->n_servers;
     return take_scalars(from, out, why) && take_relays(from, out, why) &&
-           take_stages(from, out, why) && plan_is_valid(out, why);
+           take_stages(from, out, why) && take_agents(from, out, why) && plan_is_valid(out, why);
 }
 
 /* One content has one packing, so that one hash names it. */

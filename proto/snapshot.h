@@ -77,7 +77,10 @@
     X(slot_wait_ns, "closed model: slot time spent waiting for retransmissions")                   \
     X(results_coalesced, "successes folded because the ring was nearly full")                      \
     X(sent_query, "DHCPLEASEQUERY")                                                                \
-    X(leases_adopted, "leases of an earlier run that were taken over")
+    X(leases_adopted, "leases of an earlier run that were taken over")                             \
+    X(pauses, "times the run lease was gone after the first grant")                                \
+    X(alone_ns, "time without the coordinator in which only leases were kept")                     \
+    X(clients_taken, "of those assigned: taken over from a lost agent")
 
 enum snapshot_counter {
 #define X(name, help) COUNTER_##name,
