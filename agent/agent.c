@@ -12,6 +12,7 @@
 
 #include "agent/edge/policy_file.h"
 #include "agent/edge/privileges.h"
+#include "agent/edge/run_record.h"
 #include "agent/edge/session.h"
 #include "agent/edge/state_dir.h"
 #include "common/keys.h"
@@ -22,9 +23,10 @@ enum { COMPLAINTS_BYTES = DIAG_ITEMS_MAX * (DIAG_TEXT_BYTES + DIAG_FILE_BYTES + 
 /* What must be there before anything is opened. */
 struct agent {
     uint8_t server_key[KEY_BYTES];
-    struct key_pair own;
+    struct key_pair *own;
     struct policy policy;
-    int lock_fd;
+    struct run_record *records; /* NULL: no operators */
+    struct state_dir state_dir; /* descriptors -1: none was given */
     int signal_fd;
 };
 
@@ -85,11 +87,32 @@ bool agent_parse_coordinator(const char *text, struct agent_options *out, char w
 static bool read_keys(struct agent *agent, const struct agent_options *options)
 {
     static_assert((int)STATE_DIR_WHY_BYTES <= (int)KEY_WHY_BYTES, "one buffer serves both");
-    char why[KEY_WHY_BYTES] = "";
-    if (key_public_read(options->server_key_file, agent->server_key, why) < 0 ||
-        key_pair_read(options->key_file, &agent->own, why) < 0 ||
+    char why[KEY_WHY_BYTES] = "out of memory";
+    agent->own = key_pair_new();
+    if (agent->own == NULL ||
+        key_public_read(options->server_key_file, agent->server_key, why) < 0 ||
+        key_pair_read(options->key_file, agent->own, why) < 0 ||
         (options->state_dir != NULL &&
-         state_dir_lock(options->state_dir, &agent->lock_fd, why) < 0)) {
+         state_dir_open(options->state_dir, &agent->state_dir, why) < 0)) {
+        complain(why);
+        return false;
+    }
+    return true;
+}
+
+/* Signed plans are played once: what was played must outlive this process. */
+static bool read_records(struct agent *agent, const struct agent_options *options)
+{
+    char why[RUN_RECORD_WHY_BYTES] = "";
+    if (agent->policy.operators.count == 0) {
+        return true;
+    }
+    if (options->state_dir == NULL) {
+        complain("the policy names operators, so --state-dir DIR is needed: there this agent keeps "
+                 "which plans it has played");
+        return false;
+    }
+    if (run_record_load(options->state_dir, &agent->records, why) < 0) {
         complain(why);
         return false;
     }
@@ -130,7 +153,7 @@ static int watch_signals(void)
 static bool settle(struct agent *agent)
 {
     char why[PRIVILEGES_WHY_BYTES] = "";
-    if (privileges_reduce(why) < 0) {
+    if (privileges_reduce(why) < 0 || privileges_confine(agent->state_dir.dir_fd, why) < 0) {
         complain(why);
         return false;
     }
@@ -152,8 +175,11 @@ static enum agent_exit serve(struct agent *agent, const struct agent_options *op
     struct session_setup setup = {.context = context,
                                   .host = options->host,
                                   .port = options->port,
-                                  .own = &agent->own,
+                                  .own = agent->own,
                                   .policy = &agent->policy,
+                                  .records = agent->records,
+                                  .state_dir =
+                                      options->state_dir == NULL ? NULL : &agent->state_dir,
                                   .stop_fd = agent->signal_fd,
                                   .is_once = options->is_once};
     memcpy(setup.server_key, agent->server_key, sizeof(setup.server_key));
@@ -174,20 +200,20 @@ enum agent_exit agent_run(const struct agent_options *options)
 {
     struct agent agent;
     memset(&agent, 0, sizeof(agent));
-    agent.lock_fd = -1;
+    agent.state_dir.dir_fd = agent.state_dir.lock_fd = -1;
     agent.signal_fd = -1;
     enum agent_exit code = AGENT_USAGE;
-    if (read_policy(&agent, options->policy_file) && read_keys(&agent, options) && settle(&agent)) {
+    if (read_policy(&agent, options->policy_file) && read_keys(&agent, options) &&
+        read_records(&agent, options) && settle(&agent)) {
         code = serve(&agent, options);
     }
+    run_record_free(agent.records);
     policy_free(&agent.policy);
-    key_pair_wipe(&agent.own);
+    key_pair_free(agent.own);
     if (agent.signal_fd >= 0) {
         (void)close(agent.signal_fd);
     }
-    if (agent.lock_fd >= 0) {
-        (void)close(agent.lock_fd); /* frees the lock */
-    }
+    state_dir_close(&agent.state_dir);
     return code;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/enrol.h"
+#include "common/secrets.h"
 
 static const char help_text[] =
     "leaseherd-agent plays DHCP clients and the relays in front of them, as a coordinator says\n"
@@ -13,18 +15,26 @@ static const char help_text[] =
     "  leaseherd-agent --coordinator HOST[:PORT] --server-key FILE --key FILE --policy FILE\n"
     "                  [--state-dir DIR] [--once]\n"
     "  leaseherd-agent keygen FILE\n"
+    "  leaseherd-agent enrol --key FILE --server-key FILE [--token FILE]\n"
     "\n"
     "  --coordinator HOST[:PORT]  where `leaseherd run --listen` waits; port 6767 unless given\n"
     "  --server-key FILE          the coordinator's public key (its coordinator.pub)\n"
     "  --key FILE                 this agent's key pair, mode 0600\n"
     "  --policy FILE              what this host allows; of root or the agent's user, and of\n"
     "                             nobody else to write\n"
-    "  --state-dir DIR            directory for the lock agent.lock; no two agents share one\n"
-    "  --once                     exit after one run instead of waiting for the next\n"
+    "  --state-dir DIR            directory for the lock agent.lock, the record of plans played,\n"
+    "                             and results not delivered yet (results.ring, 64 MiB); no two\n"
+    "                             agents share one; needed when the policy has operators.\n"
+    "                             Without it, what is not delivered is lost with the agent\n"
+    "  --once                     exit after one run instead of waiting for the next; results are\n"
+    "                             kept in memory only\n"
     "  --help, --version\n"
     "\n"
     "  keygen FILE                make a key pair in FILE and print its public half, for\n"
     "                             `leaseherd keys agent NAME --public KEY` at the coordinator\n"
+    "  enrol                      make both key files with a token of `leaseherd keys enrol`, "
+    "read\n"
+    "                             from FILE (mode 0600) or from standard input\n"
     "\n"
     "Exit codes: 0 stopped, 2 usage, key or policy, 3 refused for good, 6 internal.\n";
 
@@ -113,8 +123,16 @@ int main(int argc, char **argv)
 {
     struct agent_options options;
     memset(&options, 0, sizeof(options));
+    if (secrets_forbid_dumps() < 0) {
+        complain("cannot forbid core dumps", "", "the system refused prctl() or setrlimit()");
+        return AGENT_INTERNAL;
+    }
+    secrets_wipe_freed();
     if (argc > 1 && strcmp(argv[1], "keygen") == 0) {
         return (int)keygen(argc, argv);
+    }
+    if (argc > 1 && strcmp(argv[1], "enrol") == 0) {
+        return (int)agent_enrol(argc - 1, argv + 1);
     }
     int code = 0;
     opterr = 0;

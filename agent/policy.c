@@ -6,10 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sign.h"
+
 #define MILLI   UINT64_C(1000)
 #define HOUR_NS (UINT64_C(3600) * NS_PER_S)
 
 enum { SHORTEST_PREFIX_BITS = 8 };
+
+static const struct schema_row operator_rows[] = {
+    {.key = "key",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct policy_operator, key),
+     .size = POLICY_KEY_BYTES,
+     .is_required = true,
+     .line_offset_plus_1 = 1 + offsetof(struct policy_operator, key_line),
+     .help = "Public key, as `leaseherd keys operator` prints it."},
+    {.key = NULL}};
 
 const struct schema_row policy_rows[] = {
     {.key = "servers",
@@ -46,6 +58,26 @@ const struct schema_row policy_rows[] = {
      .max = 24 * 366 * HOUR_NS,
      .preset = "12h",
      .help = "Longest run."},
+    {.key = "total_packets",
+     .type = SCHEMA_UINT,
+     .offset = offsetof(struct policy, total_packets),
+     .min = 1,
+     .max = UINT64_C(1000000000000000),
+     .preset = "1000000000",
+     .help = "Most packets of one run; then nothing more is sent, and the run is aborted."},
+    {.key = "renewals_without_coordinator",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct policy, renewals_alone_ns),
+     .max = 24 * 366 * HOUR_NS,
+     .preset = "0s",
+     .help = "How long leases may be renewed after the coordinator is lost."},
+    {.key = "operators",
+     .type = SCHEMA_MAP,
+     .offset = offsetof(struct policy, operators),
+     .size = sizeof(struct policy_operator),
+     .rows = operator_rows,
+     .line_offset_plus_1 = 1 + offsetof(struct policy, operators_line),
+     .help = "Who may sign plans for this agent; without any it takes none."},
     {.key = NULL}};
 
 static const struct ipv4 *server_list(const struct policy *policy)
@@ -114,6 +146,27 @@ static void check_prefixes(const struct policy *policy, struct diag *why)
     }
 }
 
+static void check_operators(const struct policy *policy, struct diag *why)
+{
+    const struct policy_operator *operators = policy->operators.items;
+    for (size_t i = 0; i < policy->operators.count; i++) {
+        uint8_t key[SIGN_PUBLIC_BYTES];
+        if (!sign_public_from_text(operators[i].key, key)) {
+            diag_add(why, operators[i].key_line,
+                     "operators: the key of %.63s is not 44 characters of base64; copy the line "
+                     "that `leaseherd keys operator` printed",
+                     operators[i].name);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(operators[i].key, operators[j].key) == 0) {
+                diag_add(why, operators[i].key_line,
+                         "operators: %.63s and %.63s have the same key; leave one of them out",
+                         operators[j].name, operators[i].name);
+            }
+        }
+    }
+}
+
 bool policy_parse(const char *text, size_t bytes, struct policy *out, struct diag *why)
 {
     struct policy parsed;
@@ -127,6 +180,7 @@ bool policy_parse(const char *text, size_t bytes, struct policy *out, struct dia
     if (is_parsed) {
         check_servers(&parsed, why);
         check_prefixes(&parsed, why);
+        check_operators(&parsed, why);
     }
     if (!is_parsed || !diag_is_clean(why)) {
         policy_free(&parsed);
@@ -208,7 +262,7 @@ static bool check_relay(const struct policy *policy, const struct plan_relay *re
            owns_or_says(policy, relay->subnet, "subnet", relay->name, why);
 }
 
-static bool check_caps(const struct policy *policy, const struct plan *plan,
+bool policy_check_caps(const struct policy *policy, const struct plan *plan,
                        const struct control_prepare *assignment, char why[POLICY_WHY_BYTES])
 {
     uint64_t clients = 0;
@@ -230,11 +284,26 @@ static bool check_caps(const struct policy *policy, const struct plan *plan,
                        assignment->packets_per_s_max, packets_max);
         return false;
     }
+    if (assignment->packets_per_s_max > plan->packets_per_s_max) {
+        (void)snprintf(why, POLICY_WHY_BYTES,
+                       "the assignment is for %" PRIu64
+                       " packets/s, but the signed plan for %" PRIu64 "/s at most",
+                       assignment->packets_per_s_max, plan->packets_per_s_max);
+        return false;
+    }
     if (plan->run_time_max_ns > policy->run_time_ns) {
         (void)snprintf(why, POLICY_WHY_BYTES,
                        "a run of up to %" PRIu64 " s is longer than the %" PRIu64 " s this agent's "
                        "policy allows; shorten the scenario's limits or raise run_time:",
                        plan->run_time_max_ns / NS_PER_S, policy->run_time_ns / NS_PER_S);
+        return false;
+    }
+    if (plan->renewals_alone_ns > policy->renewals_alone_ns) {
+        (void)snprintf(why, POLICY_WHY_BYTES,
+                       "renewals for %" PRIu64 " s without a coordinator are more than the %" PRIu64
+                       " s this agent's policy allows; shorten on_coordinator_loss or raise %s:",
+                       plan->renewals_alone_ns / NS_PER_S, policy->renewals_alone_ns / NS_PER_S,
+                       "renewals_without_coordinator");
         return false;
     }
     return true;
@@ -252,7 +321,7 @@ bool policy_check_plan(const struct policy *policy, const struct plan *plan,
             return false;
         }
     }
-    return check_caps(policy, plan, assignment, why);
+    return policy_check_caps(policy, plan, assignment, why);
 }
 
 static int by_first_client(const void *a, const void *b)

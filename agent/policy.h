@@ -20,15 +20,25 @@
 #include "proto/control.h"
 #include "proto/plan.h"
 
-enum { POLICY_WHY_BYTES = CONTROL_TEXT_BYTES };
+enum { POLICY_WHY_BYTES = CONTROL_TEXT_BYTES, POLICY_KEY_BYTES = 64 };
+
+/* Whose signature makes a plan one that is played: agent/permit.h. */
+struct policy_operator {
+    char name[SCHEMA_MAP_NAME_BYTES];
+    char key[POLICY_KEY_BYTES]; /* base64, checked */
+    unsigned key_line;
+};
 
 struct policy {
     struct schema_array servers;  /* struct ipv4: the only destinations */
     struct schema_array prefixes; /* struct ipv4_net: ours to use */
     uint64_t packets_milli_per_s;
     uint64_t clients;
+    uint64_t total_packets; /* of one run */
     uint64_t run_time_ns;
-    unsigned servers_line, prefixes_line; /* of the file; 0: not given */
+    uint64_t renewals_alone_ns;    /* without a coordinator; 0: none */
+    struct schema_array operators; /* struct policy_operator; none: no plan is taken */
+    unsigned servers_line, prefixes_line, operators_line; /* of the file; 0: not given */
 };
 
 /* The keys of the file; also the reference for the man page. */
@@ -47,6 +57,11 @@ bool policy_owns_net(const struct policy *policy, struct ipv4_net net);
  * one sentence that names the value refused and the line of the policy to change.
  */
 NODISCARD bool policy_check_plan(const struct policy *policy, const struct plan *plan,
+                                 const struct control_prepare *assignment,
+                                 char why[POLICY_WHY_BYTES]);
+
+/* Of these rules, those about numbers. */
+NODISCARD bool policy_check_caps(const struct policy *policy, const struct plan *plan,
                                  const struct control_prepare *assignment,
                                  char why[POLICY_WHY_BYTES]);
 

@@ -54,6 +54,8 @@ static const struct rule rules[LEASE_STATE_COUNT][LEASE_EVENT_COUNT] = {
     },
     [LEASE_INIT_REBOOT] = {
         [LEASE_START]       = { LEASE_REBOOT,   LEASE_REBOOTING },
+        [LEASE_EXPIRY]      = { LEASE_LOST,     LEASE_EXPIRED }, /* before its turn came */
+        [LEASE_RELEASE_DUE] = { LEASE_RELEASE,  LEASE_RELEASED },
     },
     [LEASE_REBOOTING] = {
         [LEASE_ACK]         = { LEASE_BIND,     LEASE_BOUND },

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent/lane/lane_sleep.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -19,6 +20,7 @@ enum {
 #define WAIT_LONGEST_NS (50 * NS_PER_MS)
 #define WAIT_SHORT_NS   NS_PER_MS /* something is kept back that time alone sets free */
 #define RETRY_AFTER_NS  NS_PER_MS
+#define SLEEP_LEAST_NS  INT64_C(1000000)
 /* A full send queue empties by itself; ENOBUFS may also be a filter that drops for ever. */
 #define PATIENCE_AGAIN_NS  (20 * NS_PER_MS)
 #define PATIENCE_NOBUFS_NS (2 * NS_PER_MS)
@@ -36,9 +38,28 @@ uint64_t lane_loop_cpu_ns(void)
     return getrusage(RUSAGE_SELF, &usage) < 0 ? 0 : usage_ns(&usage);
 }
 
-static bool holds_lease(const struct lane_thread *t)
+static enum lane_right right_at(const struct lane_thread *t, uint64_t boottime_ns)
 {
-    return clock_boottime_ns() < atomic_load_explicit(&t->lease_until_ns, memory_order_acquire);
+    if (t->is_halted) {
+        return LANE_MAY_NOTHING;
+    }
+    if (boottime_ns < atomic_load_explicit(&t->lease_until_ns, memory_order_acquire)) {
+        return LANE_MAY_SEND;
+    }
+    return boottime_ns < atomic_load_explicit(&t->alone_until_ns, memory_order_acquire)
+               ? LANE_MAY_RENEW
+               : LANE_MAY_NOTHING;
+}
+
+/* When the right that is held ends (CLOCK_BOOTTIME); 0: there is none. */
+static uint64_t right_until_ns(const struct lane_thread *t)
+{
+    if (t->right == LANE_MAY_SEND) {
+        return atomic_load_explicit(&t->lease_until_ns, memory_order_acquire);
+    }
+    return t->right == LANE_MAY_RENEW
+               ? atomic_load_explicit(&t->alone_until_ns, memory_order_acquire)
+               : 0;
 }
 
 /* --- receive --- */
@@ -108,6 +129,13 @@ static void obey_adopt(struct lane_thread *t, const struct lane_adoption *adopti
     free(adoption->leases);
 }
 
+static void obey_take(struct lane_thread *t, struct control_take *take)
+{
+    bool is_taken = lane_take(t->lane, take, t->now_ns);
+    free(take);
+    atomic_store_explicit(&t->take_state, is_taken ? TAKE_DONE : TAKE_FAILED, memory_order_release);
+}
+
 static void obey(struct lane_thread *t, const struct lane_command *command)
 {
     switch (command->kind) {
@@ -133,11 +161,36 @@ static void obey(struct lane_thread *t, const struct lane_command *command)
     case LANE_DO_ADOPT:
         obey_adopt(t, &command->u.adopt);
         break;
+    case LANE_DO_TAKE:
+        obey_take(t, command->u.take);
+        break;
     case LANE_DO_SNAPSHOT:
         t->request = command->u.snapshot;
         t->is_snapshot_asked = true;
         t->histogram_at = 0;
         break;
+    }
+}
+
+/* A right that ended while nobody looked (SIGSTOP, suspend) ended when it ended. */
+static void use_right(struct lane_thread *t)
+{
+    uint64_t boot_ns = clock_boottime_ns(), since_ns = t->now_ns;
+    enum lane_right right = right_at(t, boot_ns);
+    if (right == t->right) {
+        return;
+    }
+    uint64_t until_ns = right_until_ns(t);
+    if (right < t->right && until_ns != 0 && boot_ns > until_ns) {
+        uint64_t ago_ns = boot_ns - until_ns;
+        since_ns = ago_ns < t->now_ns ? t->now_ns - ago_ns : 1;
+    }
+    t->right = right;
+    lane_set_right(t->lane, right, since_ns, t->now_ns);
+    if (right == LANE_MAY_RENEW) {
+        lane_outbox_withdraw(t->lane, t->outbox_at); /* renewals must not wait behind them */
+        t->outbox_at = 0;
+        t->retry_at_ns = 0;
     }
 }
 
@@ -150,11 +203,7 @@ static void take_commands(struct lane_thread *t)
     while (spsc_pop(&t->commands, &command)) {
         obey(t, &command);
     }
-    bool may_send = holds_lease(t);
-    if (may_send != t->may_send) {
-        t->may_send = may_send;
-        lane_set_may_send(t->lane, may_send, t->now_ns);
-    }
+    use_right(t);
     uint32_t permille = atomic_load_explicit(&t->pressure_permille, memory_order_relaxed);
     uint32_t own = (uint32_t)(spsc_used(&t->events) * 1000 / LANE_THREAD_EVENTS);
     lane_set_pressure(t->lane, permille > own ? permille : own);
@@ -185,8 +234,50 @@ static void tell_sent(struct lane_thread *t, const struct udp_sent *sent)
     for (size_t i = 0; i < sent->done; i++) {
         bool is_refused = sent->error != 0 && i + 1 == sent->done;
         lane_sent(t->lane, t->outbox_at + i, is_refused ? sent->error : 0, sent->at_ns);
+        if (is_refused) {
+            const struct lane_out *out = NULL;
+            (void)lane_outbox(t->lane, &out);
+            send_health_refused(&t->health, sent->error, out[t->outbox_at + i].destination,
+                                sent->at_ns);
+        }
     }
+    send_health_sent(&t->health, sent->error != 0 ? sent->done - 1 : sent->done, sent->at_ns);
     t->outbox_at += sent->done;
+}
+
+/* For good: what is on its way to the kernel stays here, and nothing is made any more. */
+static void look_at_health(struct lane_thread *t)
+{
+    struct udp_icmp icmp[UDP_ICMP_MAX];
+    size_t count = udp_take_icmp(t->udp, icmp);
+    for (size_t i = 0; i < count; i++) {
+        send_health_icmp(&t->health, icmp[i].type, icmp[i].code, icmp[i].destination, t->now_ns);
+    }
+    if (lane_is_spent(t->lane)) {
+        send_health_spent(&t->health, 0);
+    }
+    if (t->is_halted || t->health.halt.kind == SEND_GOES_ON) {
+        return;
+    }
+    t->is_halted = true;
+    t->halt = t->health.halt;
+    lane_outbox_withdraw(t->lane, t->outbox_at);
+    t->outbox_at = 0;
+    t->retry_at_ns = 0;
+    use_right(t);
+    atomic_store_explicit(&t->halt_is_full, true, memory_order_release);
+    lane_tell_link(t);
+}
+
+/* One comparison before every send call: what was made a moment ago may be too late now. */
+static bool may_leave(const struct lane_thread *t, const struct lane_out *out)
+{
+    enum lane_right right = right_at(t, clock_boottime_ns());
+    bool is_renewal = out->intent == DHCP4_RENEW || out->intent == DHCP4_REBIND;
+    if (t->health.halt.kind != SEND_GOES_ON) {
+        return false;
+    }
+    return right == LANE_MAY_SEND || (right == LANE_MAY_RENEW && is_renewal);
 }
 
 static void send_outbox(struct lane_thread *t)
@@ -194,7 +285,7 @@ static void send_outbox(struct lane_thread *t)
     const struct lane_out *out = NULL;
     size_t count = lane_outbox(t->lane, &out);
     t->retry_at_ns = 0;
-    while (t->outbox_at < count && holds_lease(t)) {
+    while (t->outbox_at < count && may_leave(t, &out[t->outbox_at])) {
         struct udp_sent sent = udp_send(t->udp, out + t->outbox_at, count - t->outbox_at);
         if (keeps_back(t, &sent)) {
             return;
@@ -210,7 +301,7 @@ static void send_outbox(struct lane_thread *t)
 /* How late the stage's first packets were on their way; one sample per stage. */
 static void record_start(struct lane_thread *t)
 {
-    if (t->is_start_awaited && t->may_send && t->now_ns >= t->start_at_ns) {
+    if (t->is_start_awaited && t->right == LANE_MAY_SEND && t->now_ns >= t->start_at_ns) {
         t->is_start_awaited = false;
         lane_record_lateness(t->lane, t->start_stage, clock_monotonic_ns() - t->start_at_ns);
     }
@@ -225,7 +316,8 @@ static uint64_t wait_ns(const struct lane_thread *t)
     uint64_t next_ns = lane_next_ns(t->lane);
     uint64_t wait = next_ns > now_ns ? next_ns - now_ns : 0;
     const struct event *events = NULL;
-    bool is_blocked = !t->may_send || t->retry_at_ns != 0 || lane_events(t->lane, &events) > 0;
+    bool is_blocked =
+        t->right == LANE_MAY_NOTHING || t->retry_at_ns != 0 || lane_events(t->lane, &events) > 0;
     if (is_blocked && wait < WAIT_SHORT_NS) {
         wait = WAIT_SHORT_NS; /* the lane is due, but cannot go on */
     }
@@ -238,24 +330,45 @@ static uint64_t wait_ns(const struct lane_thread *t)
     if (t->retry_at_ns != 0) {
         wait = t->retry_at_ns > now_ns ? t->retry_at_ns - now_ns : 0;
     }
-    if (t->may_send) {
+    if (t->right != LANE_MAY_NOTHING) {
         /* The end of the lease is noticed when it comes, not with the next packet. */
         uint64_t boot_ns = clock_boottime_ns();
-        uint64_t until_ns = atomic_load_explicit(&t->lease_until_ns, memory_order_acquire);
+        uint64_t until_ns = right_until_ns(t);
         uint64_t left_ns = until_ns > boot_ns ? until_ns - boot_ns : 0;
         wait = left_ns < wait ? left_ns : wait;
     }
     return wait < WAIT_LONGEST_NS ? wait : WAIT_LONGEST_NS;
 }
 
+/* In this order a delay between the two readings only makes the difference smaller. */
+static int64_t time_asleep_ns(void)
+{
+    uint64_t boot_ns = clock_boottime_ns();
+    return (int64_t)(boot_ns - clock_monotonic_ns());
+}
+
+/* A suspended host: the clients' leases ran on. */
+static void notice_sleep(struct lane_thread *t)
+{
+    int64_t asleep_ns = time_asleep_ns();
+    if (asleep_ns - t->asleep_ns > SLEEP_LEAST_NS) {
+        log_warn("what=host_slept span_s=%.3f continuing",
+                 (double)(asleep_ns - t->asleep_ns) / (double)NS_PER_S);
+        lane_slept(t->lane, (uint64_t)(asleep_ns - t->asleep_ns));
+        t->asleep_ns = asleep_ns;
+    }
+}
+
 static void turn(struct lane_thread *t)
 {
     t->now_ns = clock_monotonic_ns();
+    notice_sleep(t);
     receive(t);
     take_commands(t);
     t->now_ns = clock_monotonic_ns();
     lane_turn(t->lane, t->now_ns);
     send_outbox(t);
+    look_at_health(t);
     record_start(t);
     lane_report(t);
 }
@@ -277,6 +390,8 @@ void *lane_loop(void *lane_thread)
     struct lane_thread *t = lane_thread;
     /* Waits end when they should: the default slack is 50 us. */
     (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
+    t->asleep_ns = time_asleep_ns();
+    t->right = LANE_MAY_NOTHING;
     lane_set_may_send(t->lane, false, clock_monotonic_ns());
     while (!atomic_load_explicit(&t->is_stopping, memory_order_acquire)) {
         int rc = udp_wait(t->udp, wait_ns(t));

@@ -10,7 +10,7 @@ enum { EVENTS_WORTH_WAKING = CONTROL_BATCH_EVENTS_MAX };
 #define PROGRESS_CHANGED_NS (100 * NS_PER_MS)
 #define PROGRESS_LONGEST_NS NS_PER_S
 
-static void tell_link(struct lane_thread *t)
+void lane_tell_link(struct lane_thread *t)
 {
     if (!atomic_exchange_explicit(&t->has_news, true, memory_order_seq_cst)) {
         uint64_t one = 1;
@@ -27,7 +27,7 @@ static void hand_events(struct lane_thread *t)
     if (taken > 0) {
         lane_events_clear(t->lane, taken);
         if (spsc_used(&t->events) >= EVENTS_WORTH_WAKING) {
-            tell_link(t);
+            lane_tell_link(t);
         }
     }
 }
@@ -37,7 +37,8 @@ static bool is_urgent(const struct control_progress *now, const struct control_p
     bool is_other_step =
         now->round != told->round || now->stage != told->stage || now->step != told->step;
     return (now->is_step_done && (is_other_step || !told->is_step_done)) ||
-           now->foreign_offers != told->foreign_offers;
+           now->foreign_offers != told->foreign_offers ||
+           now->assignment_epoch != told->assignment_epoch;
 }
 
 static void hand_progress(struct lane_thread *t)
@@ -58,7 +59,7 @@ static void hand_progress(struct lane_thread *t)
     t->told = now;
     t->told_ns = t->now_ns;
     atomic_store_explicit(&t->progress_is_full, true, memory_order_release);
-    tell_link(t);
+    lane_tell_link(t);
 }
 
 static void hand_preflight(struct lane_thread *t)
@@ -73,7 +74,7 @@ static void hand_preflight(struct lane_thread *t)
     memcpy(t->preflight, relays, count * sizeof(*relays));
     t->is_preflight_told = true;
     atomic_store_explicit(&t->preflight_is_full, true, memory_order_release);
-    tell_link(t);
+    lane_tell_link(t);
 }
 
 /* True when all that changed are in the ring. */
@@ -92,11 +93,11 @@ static bool hand_histograms(struct lane_thread *t)
         t->copy->key = key;
         t->copy->histogram = *h;
         if (!spsc_push(&t->histograms, t->copy)) {
-            tell_link(t);
+            lane_tell_link(t);
             return false;
         }
         t->histogram_version[t->histogram_at] = version;
-        tell_link(t);
+        lane_tell_link(t);
         if (!t->request.is_final) {
             /* One a turn: copying them all at once would hold packets up. */
             t->histogram_at++;
@@ -125,7 +126,7 @@ static void hand_snapshot(struct lane_thread *t)
     t->snapshot.counter[COUNTER_elapsed_ns] = t->now_ns - t->ready_ns;
     t->is_snapshot_asked = false;
     atomic_store_explicit(&t->snapshot_is_full, true, memory_order_release);
-    tell_link(t);
+    lane_tell_link(t);
 }
 
 static void tell_drained(struct lane_thread *t)
@@ -134,7 +135,7 @@ static void tell_drained(struct lane_thread *t)
     if (t->is_drain_asked && lane_is_drained(t->lane) && lane_events(t->lane, &events) == 0 &&
         t->outbox_at == 0 &&
         !atomic_exchange_explicit(&t->is_drained, true, memory_order_acq_rel)) {
-        tell_link(t);
+        lane_tell_link(t);
     }
 }
 

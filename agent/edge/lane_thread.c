@@ -35,6 +35,8 @@ static void forget_commands(struct lane_thread *t)
     while (spsc_pop(&t->commands, &command)) {
         if (command.kind == LANE_DO_ADOPT) {
             free(command.u.adopt.leases);
+        } else if (command.kind == LANE_DO_TAKE) {
+            free(command.u.take);
         }
     }
 }
@@ -116,6 +118,7 @@ void lane_thread_free(struct lane_thread *t)
     if (t == NULL) {
         return;
     }
+    atomic_store_explicit(&t->alone_until_ns, 0, memory_order_release);
     atomic_store_explicit(&t->lease_until_ns, 0, memory_order_release);
     atomic_store_explicit(&t->is_stopping, true, memory_order_release);
     wake_lane(t);
@@ -162,13 +165,56 @@ bool lane_thread_adopt(struct lane_thread *t, const struct control_adopt *adopt)
     return true;
 }
 
-void lane_thread_set_lease(struct lane_thread *t, uint64_t until_boottime_ns)
+bool lane_thread_take(struct lane_thread *t, const struct control_take *take)
 {
+    size_t shares = take->share_count * sizeof(*take->shares);
+    size_t clients = take->client_count * sizeof(*take->clients);
+    struct control_take *copy = malloc(sizeof(*copy) + shares + clients);
+    if (copy == NULL) {
+        return false;
+    }
+    *copy = *take;
+    uint8_t *rows = (uint8_t *)(copy + 1);
+    memcpy(rows, take->shares, shares);
+    if (clients > 0) {
+        memcpy(rows + shares, take->clients, clients);
+    }
+    copy->shares = (const struct control_take_share *)(const void *)rows;
+    copy->clients = (const struct control_taken *)(const void *)(rows + shares);
+    const struct lane_command command = {.kind = LANE_DO_TAKE, .u.take = copy};
+    if (!lane_thread_command(t, &command)) {
+        free(copy);
+        return false;
+    }
+    return true;
+}
+
+bool lane_thread_take_done(struct lane_thread *t, bool *out_was_taken)
+{
+    int state = atomic_exchange_explicit(&t->take_state, TAKE_NONE, memory_order_acq_rel);
+    *out_was_taken = state == TAKE_DONE;
+    return state != TAKE_NONE;
+}
+
+void lane_thread_set_lease(struct lane_thread *t, uint64_t until_boottime_ns,
+                           uint64_t alone_until_boottime_ns)
+{
+    atomic_store_explicit(&t->alone_until_ns, alone_until_boottime_ns, memory_order_release);
     uint64_t former =
         atomic_exchange_explicit(&t->lease_until_ns, until_boottime_ns, memory_order_acq_rel);
     if (former <= clock_boottime_ns()) {
         wake_lane(t); /* it had none: due sends are waiting */
     }
+}
+
+bool lane_thread_take_halt(struct lane_thread *t, struct send_halt *out)
+{
+    if (!atomic_load_explicit(&t->halt_is_full, memory_order_acquire)) {
+        return false;
+    }
+    *out = t->halt;
+    atomic_store_explicit(&t->halt_is_full, false, memory_order_release);
+    return true;
 }
 
 void lane_thread_set_pressure(struct lane_thread *t, uint32_t permille)

@@ -18,6 +18,7 @@
 
 #include "agent/edge/udp.h"
 #include "agent/lane/lane.h"
+#include "agent/lane/send_health.h"
 #include "common/attrs.h"
 #include "proto/control.h"
 #include "proto/event.h"
@@ -33,7 +34,8 @@ enum lane_command_kind {
     LANE_DO_GO,
     LANE_DO_DRAIN,
     LANE_DO_SNAPSHOT,
-    LANE_DO_ADOPT /* by lane_thread_adopt() only */
+    LANE_DO_ADOPT, /* by lane_thread_adopt() only */
+    LANE_DO_TAKE   /* by lane_thread_take() only */
 };
 
 /* What the snapshot asked for is to say about itself. */
@@ -55,6 +57,7 @@ struct lane_command {
             struct control_adopted *leases; /* the command's own */
             size_t lease_count;
         } adopt;
+        struct control_take *take; /* the command's own, in one piece */
     } u;
 };
 
@@ -83,8 +86,16 @@ void lane_thread_awake(struct lane_thread *t);
 NODISCARD bool lane_thread_command(struct lane_thread *t, const struct lane_command *command);
 /* Copies the leases for the lane. False when out of memory or the ring of commands is full. */
 NODISCARD bool lane_thread_adopt(struct lane_thread *t, const struct control_adopt *adopt);
-/* The run lease: packets may be sent until then (CLOCK_BOOTTIME); 0: not at all. */
-void lane_thread_set_lease(struct lane_thread *t, uint64_t until_boottime_ns);
+/* Copies it for the lane, one at a time. False as above. */
+NODISCARD bool lane_thread_take(struct lane_thread *t, const struct control_take *take);
+/* The lane has come to it, once; `out_was_taken` false: it could not. */
+bool lane_thread_take_done(struct lane_thread *t, bool *out_was_taken);
+/*
+ * The run lease: packets may be sent until then (CLOCK_BOOTTIME), 0: not at all; and renewals
+ * of leases that are held until `alone_until_boottime_ns`, not before the other.
+ */
+void lane_thread_set_lease(struct lane_thread *t, uint64_t until_boottime_ns,
+                           uint64_t alone_until_boottime_ns);
 /* How full the way to the coordinator is. */
 void lane_thread_set_pressure(struct lane_thread *t, uint32_t permille);
 
@@ -102,6 +113,9 @@ bool lane_thread_take_snapshot(struct lane_thread *t, struct snapshot *out);
 bool lane_thread_take_preflight(struct lane_thread *t,
                                 const struct control_preflight_relay **out_relays,
                                 size_t *out_count);
+
+/* Once: why this lane sends nothing any more, for good; agent/lane/send_health.h. */
+bool lane_thread_take_halt(struct lane_thread *t, struct send_halt *out);
 
 /* After DRAIN: nothing is left to send, and no event will come that is not in the ring. */
 bool lane_thread_is_drained(const struct lane_thread *t);

@@ -13,17 +13,21 @@
 
 enum { LANE_THREAD_HISTOGRAMS = 16 };
 
+enum take_state { TAKE_NONE, TAKE_DONE, TAKE_FAILED };
+
 /* Full: the link's to read. Empty: the lane's to write. */
 struct lane_thread {
     pthread_t thread;
     int wake_lane_fd, wake_link_fd;
     struct spsc commands, events, histograms;
-    _Atomic uint64_t lease_until_ns; /* CLOCK_BOOTTIME */
+    _Atomic uint64_t lease_until_ns, alone_until_ns; /* CLOCK_BOOTTIME */
+    _Atomic int take_state;                          /* enum take_state */
     _Atomic uint32_t pressure_permille;
     _Atomic bool is_stopping;
     _Atomic bool has_news; /* wake_link_fd was written and not read yet */
     _Atomic bool is_drained;
-    _Atomic bool progress_is_full, snapshot_is_full, preflight_is_full;
+    _Atomic bool progress_is_full, snapshot_is_full, preflight_is_full, halt_is_full;
+    struct send_halt halt;
     struct control_progress progress;
     struct snapshot snapshot;
     struct control_preflight_relay *preflight;
@@ -33,8 +37,12 @@ struct lane_thread {
     struct lane *lane;
     struct udp *udp;
     uint64_t ready_ns, cpu_at_ready_ns;
-    uint64_t now_ns; /* of this turn */
-    bool may_send, is_drain_asked, is_preflight_told;
+    uint64_t now_ns;   /* of this turn */
+    int64_t asleep_ns; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC as last seen */
+    enum lane_right right;
+    bool is_drain_asked, is_preflight_told;
+    struct send_health health;
+    bool is_halted;        /* nothing is sent any more */
     size_t outbox_at;      /* packets before it are dealt with */
     bool has_started;      /* `start_stage` is a stage that was let loose */
     bool is_start_awaited; /* ... and has not begun */
@@ -54,6 +62,7 @@ struct lane_thread {
 
 /* lane_report.c: the end of a turn, what the link is to know. */
 void lane_report(struct lane_thread *t);
+void lane_tell_link(struct lane_thread *t);
 
 /* The thread's function. */
 void *lane_loop(void *lane_thread);

@@ -50,7 +50,11 @@ bool policy_file_read(const char *path, struct policy *out, struct diag *why)
 {
     diag_init(why, path);
     memset(out, 0, sizeof(*out));
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0 && errno == ELOOP) {
+        diag_add(why, 0, "the policy is a symbolic link; name the file itself");
+        return false;
+    }
     if (fd < 0) {
         diag_add(why, 0,
                  "cannot open the policy: %s; without one this agent does not start, see --policy",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads the policy, and refuses a file that others could have written: it must
- * be a regular file of root or of us, writable by neither group nor others.
+ * be a regular file of root or of us, no link, writable by neither group nor others.
  * Edge.
  */
 #pragma once

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/edge/privileges.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+
+#include "common/confine.h"
+#include "common/log.h"
 
 enum { OPEN_FILES_WANTED = 65536 };
 
@@ -86,6 +93,58 @@ int privileges_reduce(char why[PRIVILEGES_WHY_BYTES])
     }
     if (rc < 0) {
         (void)snprintf(why, PRIVILEGES_WHY_BYTES, "cannot drop privileges: %s", strerror(-rc));
+    }
+    return rc;
+}
+
+/*
+ * Names of hosts are looked up again at every new connection, by libraries the C library may load
+ * then. Not /etc as a whole: root reads more there than an agent may.
+ */
+static const char *const readable[] = {"/etc/hosts",
+                                       "/etc/host.conf",
+                                       "/etc/nsswitch.conf",
+                                       "/etc/gai.conf",
+                                       "/etc/services",
+                                       "/etc/protocols",
+                                       "/etc/resolv.conf",
+                                       "/etc/ld.so.cache",
+                                       "/lib",
+                                       "/lib64",
+                                       "/usr",
+                                       "/proc",
+                                       "/sys",
+                                       "/dev/null",
+                                       "/dev/urandom",
+                                       "/proc/self/exe"};
+
+int privileges_confine(int state_dir_fd, char why[PRIVILEGES_WHY_BYTES])
+{
+    static_assert((int)CONFINE_WHY_BYTES <= (int)PRIVILEGES_WHY_BYTES, "one buffer serves both");
+    static_assert(ARRAY_LEN(readable) + 2 <= CONFINE_PATHS_MAX, "all paths fit");
+    struct confine_path paths[CONFINE_PATHS_MAX];
+    char resolver[PATH_MAX], state_dir[32];
+    size_t count = 0;
+    for (; count < ARRAY_LEN(readable); count++) {
+        paths[count] = (struct confine_path){readable[count], false};
+    }
+    /* Where it is a link into /run the file is replaced whenever the network changes. */
+    if (realpath("/etc/resolv.conf", resolver) != NULL && strncmp(resolver, "/run/", 5) == 0) {
+        paths[count++] = (struct confine_path){dirname(resolver), false};
+    }
+    if (state_dir_fd >= 0) { /* its path may be closed to root without privileges */
+        (void)snprintf(state_dir, sizeof(state_dir), "/proc/self/fd/%d", state_dir_fd);
+        paths[count++] = (struct confine_path){state_dir, true};
+    }
+    int rc = confine_files(paths, count, why);
+    if (rc == -ENOTSUP) {
+        log_warn("what=files_not_confined why=\"%s\"", why);
+        rc = 0;
+    }
+    rc = rc < 0 ? rc : confine_system_calls(CONFINE_AGENT, why);
+    if (rc == -ENOTSUP) {
+        log_warn("what=system_calls_not_confined why=\"%s\"", why);
+        rc = 0;
     }
     return rc;
 }

@@ -19,3 +19,11 @@ enum { PRIVILEGES_WHY_BYTES = 300 };
  * with one sentence in `why`; -EPERM also when ports 67 and 68 are out of reach.
  */
 NODISCARD int privileges_reduce(char why[PRIVILEGES_WHY_BYTES]);
+
+/*
+ * Once all that is read at the start has been read: from now on only the system calls of an
+ * agent (common/confine.h), and only the files that finding names takes, this program's own
+ * libraries, and the state directory (-1: none). 0 or -errno. Where the kernel has no Landlock or
+ * no filters, what the user's rights allow stays allowed, which is logged.
+ */
+NODISCARD int privileges_confine(int state_dir_fd, char why[PRIVILEGES_WHY_BYTES]);

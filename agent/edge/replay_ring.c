@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "common/crc32c.h"
+
 struct header {
     uint32_t length; /* of the payload, or REPLAY_SKIP */
     uint32_t crc;
@@ -14,32 +16,13 @@ struct header {
 
 enum { ALIGNMENT = 8 };
 
-static void crc_make_table(uint32_t table[256])
-{
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; bit++) {
-            value = (value >> 1) ^ ((value & 1U) != 0 ? UINT32_C(0x82f63b78) : 0);
-        }
-        table[i] = value;
-    }
-}
-
-static uint32_t crc_add(const uint32_t table[256], uint32_t crc, const void *bytes, size_t size)
-{
-    const uint8_t *at = bytes;
-    for (size_t i = 0; i < size; i++) {
-        crc = table[(crc ^ at[i]) & 0xffU] ^ (crc >> 8);
-    }
-    return crc;
-}
-
 static uint32_t record_crc(const struct replay_ring *ring, const struct header *h,
                            const uint8_t *payload)
 {
-    uint32_t crc = crc_add(ring->crc_table, UINT32_MAX, &h->seq, sizeof(h->seq));
-    crc = crc_add(ring->crc_table, crc, &h->length, sizeof(h->length));
-    return ~crc_add(ring->crc_table, crc, payload, h->length);
+    uint32_t crc = crc32c(0, &ring->salt, sizeof(ring->salt));
+    crc = crc32c(crc, &h->seq, sizeof(h->seq));
+    crc = crc32c(crc, &h->length, sizeof(h->length));
+    return crc32c(crc, payload, h->length);
 }
 
 static size_t record_bytes(size_t payload)
@@ -65,15 +48,16 @@ static uint64_t oldest_seq(const struct replay_ring *ring)
     return ring->acked_seq + 1;
 }
 
-void replay_ring_init(struct replay_ring *ring, void *region, size_t bytes, uint64_t committed_seq)
+void replay_ring_init(struct replay_ring *ring, void *region, size_t bytes, uint64_t salt,
+                      uint64_t committed_seq)
 {
     assert(bytes >= 2 * sizeof(struct header) && bytes % ALIGNMENT == 0);
     memset(ring, 0, sizeof(*ring));
     ring->region = region;
     ring->bytes = bytes;
+    ring->salt = salt;
     ring->acked_seq = committed_seq;
     ring->next_seq = committed_seq + 1;
-    crc_make_table(ring->crc_table);
 }
 
 /* Room at `end`, or at the start after skipping the rest; false when neither is free. */
@@ -171,6 +155,34 @@ enum replay_read replay_ring_read(const struct replay_ring *ring, struct replay_
     cursor->at = at + record_bytes(*out_size);
     cursor->seq++;
     return REPLAY_RECORD;
+}
+
+bool replay_ring_recover(struct replay_ring *ring, void *region, size_t bytes, uint64_t salt,
+                         uint64_t oldest, uint64_t acked_seq)
+{
+    replay_ring_init(ring, region, bytes, salt, 0);
+    if (oldest > bytes || oldest % ALIGNMENT != 0 || acked_seq == UINT64_MAX) {
+        return false;
+    }
+    ring->acked_seq = acked_seq;
+    ring->next_seq = acked_seq + 1;
+    ring->oldest = (size_t)oldest;
+    ring->end = (size_t)oldest;
+    for (;;) {
+        bool is_skipped = is_skip(ring, ring->end);
+        size_t skipped = is_skipped ? ring->bytes - ring->end : 0;
+        size_t at = is_skipped ? 0 : ring->end;
+        if (!record_is_whole(ring, at, ring->next_seq)) {
+            return true; /* a skip without a record behind it was the process's last word */
+        }
+        size_t size = skipped + record_bytes(header_at(ring, at).length);
+        if (ring->used + size > ring->bytes) {
+            return true; /* more than once around: what was acknowledged begins here */
+        }
+        ring->used += size;
+        ring->end = at + record_bytes(header_at(ring, at).length);
+        ring->next_seq++;
+    }
 }
 
 uint32_t replay_ring_used_permille(const struct replay_ring *ring)

@@ -3,12 +3,13 @@
  * Encoded result batches that the coordinator has not committed yet, in one
  * region of memory: what is appended stays until it is acknowledged and can be
  * sent again as often as a connection breaks. The region may be anonymous or a
- * mapped file: each record carries its length, sequence number and CRC32C.
+ * mapped file (ring_file.h): each record carries its length, sequence number and CRC32C.
  *
- * Record: length u32, CRC32C u32 (over seq, length and payload), seq u64,
+ * Record: length u32, CRC32C u32 (over the ring's salt, seq, length and payload), seq u64,
  * payload, padding to 8 bytes; host byte order, the region never leaves the
  * host. Records do not wrap: a length of REPLAY_SKIP sends the reader back to
- * the start.
+ * the start. The salt keeps what an earlier ring left in the region from being taken for
+ * records of this one.
  *
  * Pure; the caller owns the region. Not thread-safe.
  */
@@ -30,7 +31,7 @@ struct replay_ring {
     size_t used;       /* bytes taken, skipped ends included */
     uint64_t next_seq; /* of the next append */
     uint64_t acked_seq;
-    uint32_t crc_table[256];
+    uint64_t salt;
 };
 
 /* Where a reader stands; one made by replay_ring_rewind() stands at the oldest record. */
@@ -40,7 +41,16 @@ struct replay_cursor {
 };
 
 /* Sequence numbers go on after `committed_seq`. */
-void replay_ring_init(struct replay_ring *ring, void *region, size_t bytes, uint64_t committed_seq);
+void replay_ring_init(struct replay_ring *ring, void *region, size_t bytes, uint64_t salt,
+                      uint64_t committed_seq);
+
+/*
+ * The ring that a process left in this region, by where its oldest record was and how far it was
+ * acknowledged then: records are read forward until one is not whole, which is where the process
+ * ended. False when these two cannot be of a ring of this size; nothing is trusted, all is checked.
+ */
+NODISCARD bool replay_ring_recover(struct replay_ring *ring, void *region, size_t bytes,
+                                   uint64_t salt, uint64_t oldest, uint64_t acked_seq);
 
 /* Copies the record in; false, and nothing changed, when there is no room. size > 0. */
 NODISCARD bool replay_ring_append(struct replay_ring *ring, const void *payload, size_t size);

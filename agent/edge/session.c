@@ -233,6 +233,7 @@ static void turn(struct session *s)
     session_collect(s);
     session_control_tick(s);
     session_data_tick(s);
+    session_kept_tick(s);
 }
 
 static int session_init(struct session *s, const struct session_setup *setup)
@@ -243,6 +244,13 @@ static int session_init(struct session *s, const struct session_setup *setup)
     s->now_ns = clock_monotonic_ns();
     randombytes_buf(&s->epoch, sizeof(s->epoch));
     s->epoch |= 1; /* 0 would mean: none */
+    session_kept_find(s);
+    int rc = setup->state_dir != NULL ? state_dir_note_epoch(setup->state_dir, s->epoch) : 0;
+    if (rc < 0) {
+        log_warn("what=state_dir_not_written errno=%d why=\"%s\" hint=\"if this agent is started "
+                 "anew, its coordinator will not know at once that this one has ended\" continuing",
+                 -rc, strerror(-rc));
+    }
     s->arena = control_arena_new(ARENA_BYTES);
     s->out = malloc(LINK_CTRL_UP_BYTES);
     return s->arena == NULL || s->out == NULL ? -ENOMEM : 0;
@@ -250,7 +258,8 @@ static int session_init(struct session *s, const struct session_setup *setup)
 
 static void session_fini(struct session *s)
 {
-    session_discard(s, NULL);
+    session_discard(s, NULL); /* its results wait in the state directory */
+    ring_file_close(&s->kept.file, false);
     close_sockets(s);
     control_arena_free(s->arena);
     free(s->out);

@@ -6,13 +6,16 @@
  *
  * It serves run after run. A broken connection does not end a run: the session
  * says HELLO again and, if the same run answers, goes on with what is not
- * committed yet. The right to send ends by itself meanwhile (run lease).
+ * committed yet. The right to send ends by itself meanwhile (run lease). With a state
+ * directory, what a killed agent had not delivered is delivered by its successor, and so is
+ * what an agent has that the coordinator had given up.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/edge/state_dir.h"
 #include "agent/policy.h"
 #include "common/attrs.h"
 #include "common/keys.h"
@@ -25,6 +28,8 @@ enum session_end {
     SESSION_INTERNAL = 6
 };
 
+struct run_record;
+
 struct session_setup {
     struct link_context *context;
     const char *host;
@@ -32,6 +37,8 @@ struct session_setup {
     uint8_t server_key[KEY_BYTES];
     const struct key_pair *own;
     const struct policy *policy;
+    struct run_record *records; /* of plans played here; NULL: the policy names no operators */
+    const struct state_dir *state_dir; /* NULL: results are kept in memory only */
     int stop_fd;  /* readable: stop sending and return; a signalfd in the agent */
     bool is_once; /* return after one run */
 };

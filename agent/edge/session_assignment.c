@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "agent/edge/run_record.h"
+#include "agent/permit.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "proto/plan_seal.h"
 
 enum { REPORT_RELAYS_MAX = 256 };
 
@@ -44,12 +46,34 @@ static void assignment_free(struct assignment *a)
     }
     lane_thread_free(a->lane); /* first: the lane reads the plan */
     plan_free(&a->plan);
-    if (a->region != NULL) {
-        (void)munmap(a->region, REPLAY_RING_BYTES); /* ours and whole */
-    }
+    ring_file_close(&a->results.file, true);
     free(a->shares);
     free(a->batch);
     free(a);
+}
+
+static uint64_t wall_s(void)
+{
+    return clock_realtime_ns() / NS_PER_S;
+}
+
+/* Made for this agent, for now, and not played before. */
+static enum control_refusal check_seal(const struct session *s, struct assignment *a,
+                                       const uint8_t hash[PLAN_HASH_BYTES],
+                                       char why[CONTROL_TEXT_BYTES])
+{
+    char reason[RUN_RECORD_WHY_BYTES] = "";
+    const struct plan *plan = &a->plan;
+    if (!permit_seal(plan, s->setup->own->public_key, wall_s(), why)) {
+        return REFUSAL_POLICY;
+    }
+    if (!run_record_allows(s->setup->records, plan->run_id, hash, plan->not_after_s, reason)) {
+        (void)snprintf(why, CONTROL_TEXT_BYTES, "%.*s", CONTROL_TEXT_BYTES - 1, reason);
+        return REFUSAL_POLICY;
+    }
+    uint64_t left_s = plan->not_after_s + PLAN_CLOCK_TOLERANCE_S - wall_s();
+    a->valid_until_ns = clock_boottime_ns() + left_s * NS_PER_S;
+    return REFUSAL_UNSPECIFIED;
 }
 
 static enum control_refusal check_plan(struct session *s, struct assignment *a,
@@ -61,6 +85,9 @@ static enum control_refusal check_plan(struct session *s, struct assignment *a,
     if (memcmp(hash, prepare->plan_hash, sizeof(hash)) != 0) {
         (void)snprintf(why, CONTROL_TEXT_BYTES, "the plan's bytes do not have the hash sent along");
         return REFUSAL_PLAN;
+    }
+    if (!permit_signature(s->setup->policy, prepare, &a->operator_name, why)) {
+        return REFUSAL_POLICY;
     }
     static_assert((int)PLAN_WHY_BYTES <= (int)CONTROL_TEXT_BYTES, "reasons fit");
     if (!plan_decode(prepare->plan, prepare->plan_bytes, &a->plan, why)) {
@@ -76,23 +103,34 @@ static enum control_refusal check_plan(struct session *s, struct assignment *a,
     if (!policy_check_plan(s->setup->policy, &a->plan, prepare, why)) {
         return REFUSAL_POLICY;
     }
-    return REFUSAL_UNSPECIFIED;
+    return check_seal(s, a, hash, why);
 }
 
-static enum control_refusal make_ring(const struct session *s, struct assignment *a,
+static enum control_refusal make_ring(struct session *s, struct assignment *a,
+                                      const struct control_prepare *prepare,
                                       char why[CONTROL_TEXT_BYTES])
 {
+    static_assert((int)RING_FILE_WHY_BYTES <= (int)CONTROL_TEXT_BYTES, "reasons fit");
     a->batch = malloc(LINK_DATA_UP_BYTES);
-    void *region = mmap(NULL, REPLAY_RING_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (region == MAP_FAILED || a->batch == NULL) {
-        (void)snprintf(why, CONTROL_TEXT_BYTES, "no memory for 64 MiB of results");
+    if (a->batch == NULL) {
+        (void)snprintf(why, CONTROL_TEXT_BYTES, "no memory for a batch of results");
         return REFUSAL_RESOURCES;
     }
-    a->region = region;
-    replay_ring_init(&a->ring, region, REPLAY_RING_BYTES, s->committed_batch);
-    a->cursor = replay_ring_rewind(&a->ring);
-    a->limit_seq = s->committed_batch + LINK_WINDOW_BATCHES;
+    session_kept_forget(s, "another run begins, and its results take their place");
+    struct ring_owner owner = {.assignment_epoch = prepare->assignment_epoch, .epoch = s->epoch};
+    memcpy(owner.run_id, a->plan.run_id, sizeof(owner.run_id));
+    memcpy(owner.plan_hash, prepare->plan_hash, sizeof(owner.plan_hash));
+    memcpy(owner.run_name, a->plan.run_name, sizeof(owner.run_name));
+    /* One that serves a single run has no successor: it reserves no room on a disk. */
+    bool has_file = s->setup->state_dir != NULL && !s->setup->is_once;
+    int dir_fd = has_file ? s->setup->state_dir->dir_fd : -1;
+    struct result_stream *r = &a->results;
+    if (ring_file_make(dir_fd, &owner, REPLAY_RING_BYTES, s->committed_batch, &r->file, &r->ring,
+                       why) < 0) {
+        return REFUSAL_RESOURCES;
+    }
+    r->cursor = replay_ring_rewind(&r->ring);
+    r->limit_seq = s->committed_batch + LINK_WINDOW_BATCHES;
     return REFUSAL_UNSPECIFIED;
 }
 
@@ -105,7 +143,7 @@ static enum control_refusal keep_shares(struct assignment *a, const struct contr
         return REFUSAL_RESOURCES;
     }
     memcpy(a->shares, prepare->shares, prepare->share_count * sizeof(*a->shares));
-    a->share_count = prepare->share_count;
+    a->share_count = a->dealt_count = prepare->share_count;
     return REFUSAL_UNSPECIFIED;
 }
 
@@ -152,6 +190,7 @@ static enum control_refusal start_lane(struct session *s, struct assignment *a,
                                .shares = prepare->shares,
                                .share_count = prepare->share_count,
                                .packets_per_s_max = packets_max,
+                               .total_packets = s->setup->policy->total_packets,
                                .now_ns = s->now_ns};
     struct lane *lane = lane_new(&setup);
     if (lane == NULL) {
@@ -175,22 +214,47 @@ static enum control_refusal start_lane(struct session *s, struct assignment *a,
     return REFUSAL_UNSPECIFIED;
 }
 
+/* From here on the plan counts as played; the lane has not been told to do anything yet. */
+static enum control_refusal note_played(struct session *s, const struct assignment *a,
+                                        const uint8_t hash[PLAN_HASH_BYTES],
+                                        char why[CONTROL_TEXT_BYTES])
+{
+    char reason[RUN_RECORD_WHY_BYTES] = "";
+    if (run_record_open(s->setup->records, a->plan.run_id, hash, a->plan.not_after_s, wall_s(),
+                        reason) < 0) {
+        (void)snprintf(why, CONTROL_TEXT_BYTES, "%.*s", CONTROL_TEXT_BYTES - 1, reason);
+        return REFUSAL_RESOURCES;
+    }
+    return REFUSAL_UNSPECIFIED;
+}
+
+/* The operator's signature ends every span. */
+static void may_send_for(struct assignment *a, uint64_t span_ns)
+{
+    uint64_t until_ns = clock_boottime_ns() + span_ns;
+    a->send_until_ns = until_ns < a->valid_until_ns ? until_ns : a->valid_until_ns;
+}
+
 static void make_assignment(struct session *s, const struct control_prepare *prepare)
 {
     char why[CONTROL_TEXT_BYTES] = "no memory for the run";
     enum control_refusal refusal = REFUSAL_RESOURCES;
     struct assignment *a = calloc(1, sizeof(*a));
     if (a != NULL) {
+        a->results.file.fd = -1;
         refusal = check_plan(s, a, prepare, why);
-    }
-    if (refusal == REFUSAL_UNSPECIFIED) {
-        refusal = make_ring(s, a, why);
     }
     if (refusal == REFUSAL_UNSPECIFIED) {
         refusal = keep_shares(a, prepare, why);
     }
     if (refusal == REFUSAL_UNSPECIFIED) {
         refusal = start_lane(s, a, prepare, why);
+    }
+    if (refusal == REFUSAL_UNSPECIFIED) {
+        refusal = note_played(s, a, prepare->plan_hash, why);
+    }
+    if (refusal == REFUSAL_UNSPECIFIED) {
+        refusal = make_ring(s, a, prepare, why);
     }
     if (refusal != REFUSAL_UNSPECIFIED) {
         send_refusal(s, refusal, why);
@@ -202,12 +266,12 @@ static void make_assignment(struct session *s, const struct control_prepare *pre
     a->phase = PHASE_READY;
     a->owes = OWES_READY;
     a->needs_all_histograms = true;
-    a->send_until_ns = clock_boottime_ns() + BEFORE_RUN_NS;
+    may_send_for(a, BEFORE_RUN_NS);
     s->assignment = a;
     session_renew_lease(s);
     if (session_may_tell(s, NEWS_PREPARED)) {
-        log_info("what=prepared run=%s scenario=%s shares=%zu", a->plan.run_name, a->plan.scenario,
-                 prepare->share_count);
+        log_info("what=prepared run=%s scenario=%s shares=%zu operator=%s", a->plan.run_name,
+                 a->plan.scenario, prepare->share_count, a->operator_name);
     }
 }
 
@@ -237,7 +301,14 @@ void session_renew_lease(struct session *s)
                   "goes on; nothing more is sent after it\"",
                   a->plan.run_name);
     }
-    lane_thread_set_lease(a->lane, is_cut ? a->send_until_ns : s->lease_until_ns);
+    uint64_t until_ns = is_cut ? a->send_until_ns : s->lease_until_ns;
+    uint64_t alone_until_ns = until_ns;
+    if (a->phase == PHASE_RUNNING && s->lease_until_ns != 0) {
+        /* Without a word of the coordinator leases are kept, inside what was signed and allowed. */
+        alone_until_ns = s->lease_until_ns + a->plan.renewals_alone_ns;
+        alone_until_ns = alone_until_ns < a->send_until_ns ? alone_until_ns : a->send_until_ns;
+    }
+    lane_thread_set_lease(a->lane, until_ns, alone_until_ns);
 }
 
 void session_discard(struct session *s, const char *why)
@@ -248,8 +319,25 @@ void session_discard(struct session *s, const char *why)
     if (why != NULL && session_may_tell(s, NEWS_DISCARDED)) {
         log_warn("what=run_discarded run=%s why=\"%s\"", s->assignment->plan.run_name, why);
     }
+    if (why != NULL) {
+        session_close_run(s);
+    }
+    session_kept_take(s);
+}
+
+void session_assignment_free(struct session *s)
+{
     assignment_free(s->assignment);
     s->assignment = NULL;
+}
+
+void session_close_run(struct session *s)
+{
+    char why[RUN_RECORD_WHY_BYTES] = "";
+    const uint8_t *run_id = s->assignment != NULL ? s->assignment->plan.run_id : s->run_id;
+    if (s->setup->records != NULL && run_record_close(s->setup->records, run_id, why) < 0) {
+        log_error("what=run_record_not_written why=\"%s\" continuing", why);
+    }
 }
 
 /* --- commands --- */
@@ -317,11 +405,12 @@ static void obey_go(struct session *s, const struct control_go *go)
         return;
     }
     if (tell_lane(s, &command, "go")) {
-        if (a->phase == PHASE_ARMED) {
-            a->send_until_ns = clock_boottime_ns() + a->plan.run_time_max_ns + OVER_TIME_NS;
+        bool has_begun = a->phase == PHASE_RUNNING;
+        a->phase = PHASE_RUNNING;
+        if (!has_begun) {
+            may_send_for(a, a->plan.run_time_max_ns + OVER_TIME_NS);
             session_renew_lease(s);
         }
-        a->phase = PHASE_RUNNING;
     }
 }
 
@@ -329,12 +418,19 @@ static void obey_drain(struct session *s, const struct control_drain *drain)
 {
     struct assignment *a = s->assignment;
     struct lane_command command = {.kind = LANE_DO_DRAIN, .u.drain = *drain};
+    if (a->halt_code != REFUSAL_UNSPECIFIED) {
+        command.u.drain.mode = DRAIN_NOW; /* nothing can be released */
+    }
     if (a->phase <= PHASE_DRAINING && tell_lane(s, &command, "drain")) {
-        if (a->phase < PHASE_DRAINING && !a->is_over_time) {
-            a->send_until_ns = clock_boottime_ns() + CLEAN_UP_NS;
-            session_renew_lease(s);
-        }
+        bool is_first = a->phase < PHASE_DRAINING;
         a->phase = PHASE_DRAINING; /* a second one may say NOW */
+        if (is_first && !a->is_over_time) {
+            may_send_for(a, CLEAN_UP_NS);
+        }
+        session_renew_lease(s);
+        if (is_first || drain->mode == DRAIN_NOW) {
+            session_close_run(s); /* whatever comes now, it is not begun again */
+        }
     }
 }
 
@@ -348,6 +444,8 @@ void session_obey(struct session *s, const struct control_message *m)
         obey_go(s, &m->u.go);
     } else if (m->kind == CONTROL_ADOPT) {
         session_adopt(s, &m->u.adopt);
+    } else if (m->kind == CONTROL_TAKE) {
+        session_take(s, &m->u.take);
     } else {
         assert(m->kind == CONTROL_DRAIN);
         obey_drain(s, &m->u.drain);
@@ -362,7 +460,14 @@ void session_resume(struct session *s)
     if (a == NULL) {
         return;
     }
-    replay_ring_ack(&a->ring, s->committed_batch);
+    if (s->committed_batch < a->results.ring.acked_seq) {
+        session_refuse_run(s, REFUSAL_PLAN,
+                           "results that were acknowledged are not in the coordinator's ledger any "
+                           "more; was the run directory put back from a copy?");
+        return;
+    }
+    ring_file_ack(&a->results.file, &a->results.ring, s->committed_batch);
+    session_halt_again(a);
     static const unsigned answer_of[] = {
         [PHASE_READY] = OWES_READY, [PHASE_ARMED] = OWES_ARMED, [PHASE_DONE] = OWES_DONE};
     if (a->phase == PHASE_PREFLIGHT) {
@@ -409,7 +514,7 @@ static bool send_armed(struct session *s, const struct assignment *a)
 static bool send_done(struct session *s, const struct assignment *a)
 {
     struct control_message m = {.kind = CONTROL_DONE};
-    m.u.done.last_batch_seq = a->ring.next_seq - 1;
+    m.u.done.last_batch_seq = a->results.ring.next_seq - 1;
     m.u.done.event_count = a->event_count;
     return session_send(s, &m) == 0;
 }
@@ -440,10 +545,12 @@ void session_collect(struct session *s)
     }
     struct control_message m = {.kind = CONTROL_PROGRESS};
     bool has_progress = lane_thread_take_progress(a->lane, &m.u.progress);
+    session_take_tick(s);
     if (a->preflight == NULL &&
         lane_thread_take_preflight(a->lane, &a->preflight, &a->preflight_count)) {
         a->owes |= OWES_REPORT;
     }
+    session_halt_tick(s);
     if (s->state != SESSION_WELCOMED) {
         return;
     }

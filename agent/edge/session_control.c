@@ -41,6 +41,7 @@ static void say_hello(struct session *s, struct ipv4 *addresses)
         hello->address_count = 0;
     }
     hello->addresses = addresses;
+    session_kept_tell(s, hello);
     (void)session_send(s, &m); /* said again until WELCOME */
 }
 
@@ -60,6 +61,12 @@ static void welcomed(struct session *s, const struct control_welcome *welcome)
 {
     if (s->state == SESSION_WELCOMED && welcome->session == s->id) {
         return; /* told twice; another id means that a repeated HELLO was answered, too */
+    }
+    s->is_delivering = false;
+    if (welcome->deliver_epoch != 0 && !session_kept_deliver(s, welcome)) {
+        session_complain(s, control_kind_name(CONTROL_WELCOME), "nothing is kept of what it wants");
+        session_call_again(s, BUSY_AGAIN_NS);
+        return;
     }
     bool is_same_run = memcmp(s->run_id, welcome->run_id, sizeof(s->run_id)) == 0;
     if (s->assignment != NULL && !is_same_run) {
@@ -98,6 +105,12 @@ static void refused(struct session *s, const struct control_refuse *refuse)
     }
     session_discard(s, "the coordinator refused this agent");
     session_data_close(s);
+    if (refuse->code == REFUSAL_KEY) {
+        log_error("what=refused code=%s why=\"%s\" trying again",
+                  control_refusal_name(refuse->code), refuse->text);
+        session_reopen_later(s); /* it hears nothing more over this connection */
+        return;
+    }
     if (refuse->code == REFUSAL_BUSY) {
         session_say(s, TROUBLE_BUSY);
         session_call_again(s, BUSY_AGAIN_NS);
@@ -135,7 +148,9 @@ static void granted(struct session *s, const struct control_grant *grant)
 static void run_is_over(struct session *s, const struct control_bye *bye)
 {
     log_info("what=run_over why=\"%s\"", bye->text);
+    session_close_run(s);
     session_discard(s, NULL);
+    session_kept_forget(s, "the run is over");
     session_await_next_run(s);
     if (s->setup->is_once) {
         s->end = SESSION_STOPPED;
@@ -145,7 +160,7 @@ static void run_is_over(struct session *s, const struct control_bye *bye)
 static bool is_command(enum control_kind kind)
 {
     return kind == CONTROL_PREFLIGHT || kind == CONTROL_ARM || kind == CONTROL_GO ||
-           kind == CONTROL_DRAIN || kind == CONTROL_ADOPT;
+           kind == CONTROL_DRAIN || kind == CONTROL_ADOPT || kind == CONTROL_TAKE;
 }
 
 static void handle(struct session *s, const struct control_message *m, uint64_t received_ns)
@@ -202,7 +217,7 @@ static void beat(struct session *s)
     struct control_message m = {.kind = CONTROL_BEAT};
     m.u.beat.boottime_ns = clock_boottime_ns();
     if (s->assignment != NULL) {
-        m.u.beat.ring_used_permille = replay_ring_used_permille(&s->assignment->ring);
+        m.u.beat.ring_used_permille = replay_ring_used_permille(&s->assignment->results.ring);
     }
     (void)session_send(s, &m); /* the next one is due in a second */
     s->beat_at_ns = s->now_ns + BEAT_EVERY_NS;

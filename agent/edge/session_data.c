@@ -2,6 +2,7 @@
 #include "agent/edge/session_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -31,17 +32,28 @@ int session_data_open(struct session *s, uint16_t port)
     return rc;
 }
 
+struct result_stream *session_stream(struct session *s)
+{
+    if (s->assignment != NULL) {
+        return &s->assignment->results;
+    }
+    return s->is_delivering && s->kept.file.map != NULL ? &s->kept : NULL;
+}
+
 /* What was sent and not acknowledged may be lost: all of it again, under the present session. */
 static void start_over(struct session *s)
 {
     s->is_data_open = false;
     struct assignment *a = s->assignment;
+    struct result_stream *r = session_stream(s);
+    if (r != NULL) {
+        r->cursor = replay_ring_rewind(&r->ring);
+        r->stale_until_seq = r->ring.next_seq - (a != NULL && a->batch_bytes > 0 ? 0 : 1);
+        r->ack_moved_ns = s->now_ns;
+    }
     if (a == NULL) {
         return;
     }
-    a->cursor = replay_ring_rewind(&a->ring);
-    a->stale_until_seq = a->ring.next_seq - (a->batch_bytes > 0 ? 0 : 1);
-    a->ack_moved_ns = s->now_ns;
     a->needs_all_histograms = true;
     a->is_snapshot_broken = true;
     if (a->phase == PHASE_DONE) {
@@ -76,19 +88,22 @@ void session_data_trouble(struct session *s, unsigned trouble)
 
 static void acknowledged(struct session *s, const struct control_ack *ack)
 {
-    struct assignment *a = s->assignment;
-    if (a != NULL && !s->is_data_open) {
-        a->ack_moved_ns = s->now_ns; /* sending begins only now: nothing is overdue */
+    struct result_stream *r = session_stream(s);
+    if (r != NULL && !s->is_data_open) {
+        r->ack_moved_ns = s->now_ns; /* sending begins only now: nothing is overdue */
     }
     s->is_data_open = true;
-    if (a == NULL || ack->epoch != s->epoch) {
+    if (r == NULL || ack->epoch != r->file.owner.epoch) {
         return;
     }
-    uint64_t former = a->ring.acked_seq;
-    replay_ring_ack(&a->ring, ack->committed_seq);
-    a->limit_seq = ack->limit_seq;
-    if (a->ring.acked_seq != former) {
-        a->ack_moved_ns = s->now_ns;
+    uint64_t former = r->ring.acked_seq;
+    ring_file_ack(&r->file, &r->ring, ack->committed_seq);
+    r->limit_seq = ack->limit_seq;
+    if (r->ring.acked_seq != former) {
+        r->ack_moved_ns = s->now_ns;
+    }
+    if (s->is_delivering) {
+        s->heard_ns = s->now_ns; /* who only delivers is granted nothing, and hears no more */
     }
 }
 
@@ -118,7 +133,7 @@ void session_receive_data(struct session *s)
 /* False when the ring has no room; the batch waits then, and its events are not taken twice. */
 static bool keep_batch(struct assignment *a)
 {
-    if (a->batch_bytes > 0 && !replay_ring_append(&a->ring, a->batch, a->batch_bytes)) {
+    if (a->batch_bytes > 0 && !replay_ring_append(&a->results.ring, a->batch, a->batch_bytes)) {
         return false;
     }
     a->batch_bytes = 0;
@@ -128,8 +143,10 @@ static bool keep_batch(struct assignment *a)
 static void encode_batch(struct session *s, struct assignment *a, size_t count)
 {
     struct control_message m = {.kind = CONTROL_BATCH, .session = s->id};
-    m.u.batch = (struct control_batch){
-        .epoch = s->epoch, .seq = a->ring.next_seq, .events = a->events, .event_count = count};
+    m.u.batch = (struct control_batch){.epoch = s->epoch,
+                                       .seq = a->results.ring.next_seq,
+                                       .events = a->events,
+                                       .event_count = count};
     a->batch_bytes = control_encode(&m, a->batch, LINK_DATA_UP_BYTES);
     assert(a->batch_bytes > 0 && a->batch_bytes <= LINK_DATA_UP_BYTES);
     a->event_count += count;
@@ -150,57 +167,76 @@ static void take_events(struct session *s, struct assignment *a, bool is_last)
     if (is_due) {
         a->flushed_ns = s->now_ns;
     }
-    uint32_t permille = replay_ring_used_permille(&a->ring);
+    uint32_t permille = replay_ring_used_permille(&a->results.ring);
     lane_thread_set_pressure(a->lane, a->batch_bytes > 0 ? 1000 : permille);
 }
 
-/* A record of an earlier session is packed again: the id stands in its envelope. */
-static int send_record(struct session *s, const struct assignment *a, uint64_t seq,
+bool session_data_collect(struct session *s, struct assignment *a)
+{
+    take_events(s, a, true);
+    return a->batch_bytes == 0 && lane_thread_events_waiting(a->lane) == 0;
+}
+
+/*
+ * A record of an earlier session is packed again: the id stands in its envelope. -EBADMSG: it is
+ * no batch of this stream, which only a file of another program can hold: its CRC is right.
+ */
+static int send_record(struct session *s, const struct result_stream *r, uint64_t seq,
                        const uint8_t *payload, size_t size)
 {
-    if (seq > a->stale_until_seq) {
+    if (seq > r->stale_until_seq) {
         return link_send(s->data, NULL, payload, size);
     }
     struct control_message m;
     char why[CONTROL_WHY_BYTES] = "";
-    bool is_ours = control_decode(s->arena, payload, size, &m, why);
-    assert(is_ours); /* we encoded it, and its CRC is right */
-    return session_send(s, &m);
+    bool is_ours = control_decode(s->arena, payload, size, &m, why) && m.kind == CONTROL_BATCH &&
+                   m.u.batch.seq == seq && m.u.batch.epoch == r->file.owner.epoch;
+    return is_ours ? session_send(s, &m) : -EBADMSG;
 }
 
-static void send_batches(struct session *s, struct assignment *a)
+static void ring_is_corrupt(struct session *s, uint64_t seq)
 {
-    for (unsigned i = 0; i < RECORDS_PER_TURN && a->cursor.seq <= a->limit_seq; i++) {
-        struct replay_cursor next = a->cursor;
-        uint64_t seq = 0;
-        const uint8_t *payload = NULL;
-        size_t size = 0;
-        enum replay_read read = replay_ring_read(&a->ring, &next, &seq, &payload, &size);
-        if (read == REPLAY_CORRUPT) {
-            log_error("what=ring_corrupt seq=%llu why=\"a result in memory changed by itself; test "
-                      "this host's memory\"",
-                      (unsigned long long)next.seq);
-            s->end = SESSION_INTERNAL;
-            return;
-        }
-        if (read == REPLAY_RECORD && send_record(s, a, seq, payload, size) < 0) {
-            return;
-        }
-        a->cursor = next;
-        if (read == REPLAY_END) {
-            return;
-        }
+    log_error("what=ring_corrupt seq=%llu why=\"a result that was kept has changed by itself; test "
+              "this host's memory and disk\"",
+              (unsigned long long)seq);
+    if (s->assignment != NULL) {
+        s->end = SESSION_INTERNAL;
+    } else {
+        session_kept_forget(s, "what is kept of it cannot be read");
     }
 }
 
-static void watch_acks(struct session *s, struct assignment *a)
+static void send_batches(struct session *s, struct result_stream *r)
 {
-    bool is_waiting = a->cursor.seq > a->ring.acked_seq + 1;
+    for (unsigned i = 0; i < RECORDS_PER_TURN && r->cursor.seq <= r->limit_seq; i++) {
+        struct replay_cursor next = r->cursor;
+        uint64_t seq = 0;
+        const uint8_t *payload = NULL;
+        size_t size = 0;
+        enum replay_read read = replay_ring_read(&r->ring, &next, &seq, &payload, &size);
+        if (read == REPLAY_END) {
+            r->cursor = next;
+            return;
+        }
+        int rc = read == REPLAY_CORRUPT ? -EBADMSG : send_record(s, r, seq, payload, size);
+        if (rc == -EBADMSG) {
+            ring_is_corrupt(s, r->cursor.seq);
+        }
+        if (rc < 0) {
+            return;
+        }
+        r->cursor = next;
+    }
+}
+
+static void watch_acks(const struct session *s, struct result_stream *r)
+{
+    bool is_waiting = r->cursor.seq > r->ring.acked_seq + 1;
     if (!is_waiting) {
-        a->ack_moved_ns = s->now_ns;
-    } else if (s->now_ns - a->ack_moved_ns > ACK_STALLED_NS) {
-        a->cursor = replay_ring_rewind(&a->ring);
-        a->ack_moved_ns = s->now_ns;
+        r->ack_moved_ns = s->now_ns;
+    } else if (s->now_ns - r->ack_moved_ns > ACK_STALLED_NS) {
+        r->cursor = replay_ring_rewind(&r->ring);
+        r->ack_moved_ns = s->now_ns;
     }
 }
 
@@ -210,7 +246,7 @@ static void ask_snapshot(struct session *s, struct assignment *a)
 {
     struct lane_command command = {.kind = LANE_DO_SNAPSHOT,
                                    .u.snapshot = {.seq = a->snapshot_seq + 1,
-                                                  .last_batch_seq = a->ring.next_seq - 1,
+                                                  .last_batch_seq = a->results.ring.next_seq - 1,
                                                   .is_final = a->phase == PHASE_FINAL,
                                                   .is_complete = a->needs_all_histograms}};
     if (!lane_thread_command(a->lane, &command)) {
@@ -259,8 +295,7 @@ static void send_snapshot(struct session *s, struct assignment *a)
 static void look_for_end(struct session *s, struct assignment *a)
 {
     if (a->phase == PHASE_DRAINING && lane_thread_is_drained(a->lane)) {
-        take_events(s, a, true);
-        if (a->batch_bytes == 0 && lane_thread_events_waiting(a->lane) == 0) {
+        if (session_data_collect(s, a)) {
             a->phase = PHASE_FINAL;
             a->snapshot_at_ns = s->now_ns;
             a->needs_all_histograms = true;
@@ -270,7 +305,7 @@ static void look_for_end(struct session *s, struct assignment *a)
 
 static bool may_ask_snapshot(const struct session *s, const struct assignment *a)
 {
-    bool all_batches_left = a->cursor.seq == a->ring.next_seq;
+    bool all_batches_left = a->results.cursor.seq == a->results.ring.next_seq;
     return s->is_data_open && !a->is_snapshot_open && s->now_ns >= a->snapshot_at_ns &&
            a->phase != PHASE_DONE && (a->phase != PHASE_FINAL || all_batches_left);
 }
@@ -278,7 +313,8 @@ static bool may_ask_snapshot(const struct session *s, const struct assignment *a
 static void say_data_hello(struct session *s)
 {
     struct control_message m = {.kind = CONTROL_DATA_HELLO};
-    m.u.data_hello.epoch = s->epoch;
+    const struct result_stream *r = session_stream(s);
+    m.u.data_hello.epoch = r != NULL ? r->file.owner.epoch : s->epoch;
     (void)session_send(s, &m); /* said again until an ACK comes */
     s->data_hello_at_ns = s->now_ns + DATA_HELLO_EVERY_NS;
 }
@@ -290,17 +326,17 @@ void session_data_tick(struct session *s)
     if (is_up && !s->is_data_open && s->now_ns >= s->data_hello_at_ns) {
         say_data_hello(s);
     }
-    if (a == NULL) {
-        return;
+    if (a != NULL) {
+        take_events(s, a, false);
+        look_for_end(s, a);
+        send_snapshot(s, a);
     }
-    take_events(s, a, false);
-    look_for_end(s, a);
-    send_snapshot(s, a);
-    if (is_up && s->is_data_open) {
-        send_batches(s, a);
-        watch_acks(s, a);
+    struct result_stream *r = session_stream(s);
+    if (is_up && s->is_data_open && r != NULL) {
+        send_batches(s, r);
+        watch_acks(s, r);
     }
-    if (s->end < 0 && may_ask_snapshot(s, a)) {
+    if (a != NULL && s->end < 0 && may_ask_snapshot(s, a)) {
         ask_snapshot(s, a);
     }
 }

@@ -2,9 +2,9 @@
 /*
  * The state of a session, shared by session.c (loop, connection),
  * session_control.c (CTRL messages), session_assignment.c (a run from PREPARE
- * to its end), session_adopt.c (leases of an earlier run), session_data.c (DATA
- * socket) and session_say.c (sentences).
- * Nobody else includes it.
+ * to its end), session_adopt.c (leases of an earlier run), session_take.c (clients of a lost
+ * agent), session_data.c (DATA socket), session_kept.c (results of a run that is not played here
+ * any more) and session_say.c (sentences). Nobody else includes it.
  *
  * Two machines stand side by side. The connection: CLOSED -> CALLING (HELLO
  * until WELCOME) -> WELCOMED, and back to CALLING or CLOSED whenever it breaks. The
@@ -13,7 +13,7 @@
 #pragma once
 
 #include "agent/edge/lane_thread.h"
-#include "agent/edge/replay_ring.h"
+#include "agent/edge/ring_file.h"
 #include "agent/edge/session.h"
 #include "proto/control.h"
 #include "proto/plan.h"
@@ -42,18 +42,36 @@ enum session_owes {
     OWES_DONE = 1 << 3
 };
 
+/* Batches of one run's results on their way to the coordinator's ledger. */
+struct result_stream {
+    struct ring_file file; /* map NULL: there is no stream */
+    struct replay_ring ring;
+    struct replay_cursor cursor; /* the next to send */
+    uint64_t stale_until_seq;    /* records up to it carry an older session id */
+    uint64_t limit_seq;
+    uint64_t ack_moved_ns;
+};
+
 /* One run of this agent. */
 struct assignment {
     enum session_phase phase;
-    unsigned owes; /* set of enum session_owes */
+    unsigned owes;                  /* set of enum session_owes */
+    enum control_refusal halt_code; /* its lane sends nothing any more; UNSPECIFIED: it does */
+    char halt_why[CONTROL_TEXT_BYTES];
+    bool is_halt_owed; /* the coordinator is to be told */
     struct plan plan;
+    const char *operator_name; /* of the signature; the policy's */
     uint8_t plan_hash[PLAN_HASH_BYTES];
     uint64_t assignment_epoch;
     struct control_share *shares; /* ascending by first_client */
     size_t share_count;
+    size_t dealt_count; /* shares of PREPARE, whose relays are carried here; behind them: taken */
+    bool is_taking;     /* a TAKE is with the lane; `taken_before` shares were there before it */
+    size_t taken_before;
     bool has_adopted; /* leases of an earlier run */
     uint64_t memory_bytes;
-    uint64_t send_until_ns; /* CLOCK_BOOTTIME: the plan's run time is over, whatever is granted */
+    uint64_t send_until_ns;  /* CLOCK_BOOTTIME: the plan's run time is over, whatever is granted */
+    uint64_t valid_until_ns; /* CLOCK_BOOTTIME: nor later: the end of what was signed */
     bool is_over_time;
     struct lane_thread *lane;
 
@@ -62,12 +80,7 @@ struct assignment {
     size_t preflight_count, preflight_at;            /* relays reported so far */
 
     /* Results: events -> batch -> ring -> DATA. */
-    void *region; /* of the ring, mapped */
-    struct replay_ring ring;
-    struct replay_cursor cursor; /* the next to send */
-    uint64_t stale_until_seq;    /* records up to it carry an older session id */
-    uint64_t limit_seq;
-    uint64_t ack_moved_ns;
+    struct result_stream results;
     uint64_t event_count;
     uint64_t flushed_ns;
     struct event events[CONTROL_BATCH_EVENTS_MAX];
@@ -139,6 +152,11 @@ struct session {
     uint64_t told_ns[NEWS_COUNT];
 
     struct assignment *assignment; /* NULL: none */
+
+    /* What an ended process, or a run that was discarded, has left undelivered. */
+    struct result_stream kept;
+    bool is_delivering; /* the coordinator wants it: the state is WELCOMED, and nobody is played */
+    uint64_t delivered_at_ns; /* DONE is said again */
 };
 
 /* --- session.c --- */
@@ -167,8 +185,13 @@ void session_prepare(struct session *s, const struct control_prepare *prepare);
 void session_obey(struct session *s, const struct control_message *m);
 /* The run lease as it stands, never beyond the run's time, given to the lane. */
 void session_renew_lease(struct session *s);
-/* Ends the run without another packet; NULL is fine. One line in the log says why. */
+/* Ends the run without another packet; what it has not delivered is kept. One line in the log
+ * says why, unless it is NULL. */
 void session_discard(struct session *s, const char *why);
+/* Without another word or packet; its results with it. */
+void session_assignment_free(struct session *s);
+/* No plan of the run joined is taken any more: run_record.h. */
+void session_close_run(struct session *s);
 /* The same run answered a new HELLO: all that may have been lost is owed again. */
 void session_resume(struct session *s);
 /* REFUSE, and the run is discarded: it cannot go on here as the coordinator means it. */
@@ -176,9 +199,37 @@ void session_refuse_run(struct session *s, enum control_refusal code, const char
 /* Takes what the lane thread has to tell. */
 void session_collect(struct session *s);
 
+/* --- session_kept.c --- */
+
+/* Looks into the state directory for what an ended process has left. */
+void session_kept_find(struct session *s);
+/* From the run that is being played, or from what is kept, into HELLO. */
+void session_kept_tell(const struct session *s, struct control_hello *hello);
+/* Ends the run that is played, if any, and keeps its results, those still on their way included. */
+void session_kept_take(struct session *s);
+/* WELCOME with an epoch to deliver: false when nothing of it is here. */
+NODISCARD bool session_kept_deliver(struct session *s, const struct control_welcome *welcome);
+/* Says DONE when all of it is acknowledged. */
+void session_kept_tick(struct session *s);
+/* Nobody will want it any more; `why` is said where something was left. */
+void session_kept_forget(struct session *s, const char *why);
+
+/* --- session_halt.c --- */
+
+/* Tells the coordinator of a lane that was halted. There is an assignment. */
+void session_halt_tick(struct session *s);
+/* After a new WELCOME: once more. */
+void session_halt_again(struct assignment *a);
+
 /* --- session_adopt.c --- */
 
 void session_adopt(struct session *s, const struct control_adopt *adopt);
+
+/* --- session_take.c --- */
+
+void session_take(struct session *s, const struct control_take *take);
+/* What became of the TAKE that is with the lane. */
+void session_take_tick(struct session *s);
 
 /* --- session_data.c --- */
 
@@ -189,6 +240,10 @@ void session_receive_data(struct session *s);
 void session_data_trouble(struct session *s, unsigned trouble);
 /* Batches, snapshots, DATA_HELLO. */
 void session_data_tick(struct session *s);
+/* The results that this session delivers: of the run played, or kept ones; NULL: none. */
+struct result_stream *session_stream(struct session *s);
+/* All that the lane has told so far goes into the ring; what has no room is lost, and false. */
+bool session_data_collect(struct session *s, struct assignment *a);
 uint64_t session_data_next_ns(const struct session *s);
 
 /* --- session_say.c --- */

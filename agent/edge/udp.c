@@ -46,6 +46,9 @@ static int configure(int fd, bool is_wildcard)
     if (rc == 0) {
         rc = set_on(fd, SOL_SOCKET, SO_RXQ_OVFL);
     }
+    if (rc == 0) {
+        rc = set_on(fd, IPPROTO_IP, IP_RECVERR);
+    }
     if (rc == 0 && is_wildcard) {
         rc = set_on(fd, IPPROTO_IP, IP_PKTINFO);
     }

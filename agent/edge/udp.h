@@ -31,6 +31,7 @@ struct udp;
 
 enum {
     UDP_BATCH = 64, /* messages per recvmmsg() and sendmmsg() */
+    UDP_ICMP_MAX = 64,
     UDP_WHY_BYTES = CONTROL_TEXT_BYTES
 };
 
@@ -80,6 +81,14 @@ struct udp_rx_facts {
 struct udp_rx_facts udp_take_rx_facts(struct udp *udp);
 /* Asks every socket for its drops, also those after which nothing was received. */
 void udp_poll_drops(struct udp *udp);
+
+/* An ICMP error that answers a packet of ours to `destination`. */
+struct udp_icmp {
+    uint8_t type, code;
+    struct ipv4 destination;
+};
+/* Those that came since the last call, at most UDP_ICMP_MAX; the rest is forgotten. */
+size_t udp_take_icmp(struct udp *udp, struct udp_icmp out[UDP_ICMP_MAX]);
 
 struct udp_sent {
     size_t done;    /* of the packets offered, the first ones are dealt with */

@@ -44,6 +44,8 @@ struct udp {
     bool ready_was_cut;          /* more sockets than `ready` holds may have been readable */
     uint64_t real_minus_mono_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC, of this turn; wraps */
     struct udp_rx_facts facts;
+    struct udp_icmp icmp[UDP_ICMP_MAX];
+    size_t icmp_count;
 
     struct mmsghdr messages[UDP_BATCH];
     struct udp_slot slots[UDP_BATCH];
@@ -63,6 +65,10 @@ static inline size_t udp_socket_index(size_t carrier, enum lane_port port)
 {
     return carrier * LANE_PORT_COUNT + (size_t)port;
 }
+
+/* Empties the socket's error queue, and with it the errno that waits for the next call; false: it
+ * was empty. */
+bool udp_read_errors(struct udp *udp, const struct udp_socket *s);
 
 /* The kernel's counter of a socket went on; it wraps, and messages carry older values. */
 void udp_note_drops(struct udp *udp, struct udp_socket *s, uint32_t drops);

@@ -109,6 +109,9 @@ static size_t receive_from(struct udp *udp, struct udp_socket *s, struct lane_pa
     prepare_slots(udp);
     uint64_t before_ns = clock_monotonic_ns();
     int got = recvmmsg(s->fd, udp->messages, UDP_BATCH, MSG_DONTWAIT, NULL);
+    if (got < 0 && udp_read_errors(udp, s)) { /* it told of an ICMP error, not of a packet */
+        got = recvmmsg(s->fd, udp->messages, UDP_BATCH, MSG_DONTWAIT, NULL);
+    }
     uint64_t now_ns = clock_monotonic_ns();
     size_t count = got > 0 ? (size_t)got : 0;
     for (size_t i = 0; i < count; i++) {
@@ -126,6 +129,10 @@ size_t udp_receive(struct udp *udp, struct lane_packet out[UDP_BATCH])
     size_t count = 0;
     while (count == 0 && udp->ready_at < udp->ready_count) {
         struct udp_socket *s = &udp->sockets[udp->ready[udp->ready_at].data.u64];
+        if ((udp->ready[udp->ready_at].events & EPOLLERR) != 0 && s->fd >= 0) {
+            (void)udp_read_errors(udp, s);
+            udp->ready[udp->ready_at].events &= ~(uint32_t)EPOLLERR;
+        }
         if (s->fd < 0) {
             udp->ready_at++;
         } else {

@@ -8,6 +8,8 @@
 
 #include "common/clock.h"
 
+enum { ICMP_TRIES = 8 };
+
 /* The wildcard takes the place of every (addr,68), see udp_use_wildcard(). */
 static size_t leaves_from(const struct udp *udp, const struct lane_out *out)
 {
@@ -58,6 +60,26 @@ static void fill(struct udp *udp, size_t index, const struct lane_out *out)
     }
 }
 
+/*
+ * An ICMP error to an earlier packet makes the next call fail, whatever that sends: it is
+ * noted, and the packets are sent. Bounded: somebody might send such errors without end.
+ */
+static int send_run(struct udp *udp, size_t from, unsigned run)
+{
+    const struct udp_socket *s = &udp->sockets[from];
+    for (unsigned tries = 0;; tries++) {
+        int rc = sendmmsg(s->fd, udp->messages, run, MSG_DONTWAIT);
+        if (rc >= 0) {
+            return rc;
+        }
+        int error = errno;
+        if (error != EINTR && (tries >= ICMP_TRIES || !udp_read_errors(udp, s))) {
+            errno = error;
+            return rc;
+        }
+    }
+}
+
 struct udp_sent udp_send(struct udp *udp, const struct lane_out *out, size_t count)
 {
     if (!inet_is_zero(out[0].source) && !udp->uses_wildcard) {
@@ -74,10 +96,7 @@ struct udp_sent udp_send(struct udp *udp, const struct lane_out *out, size_t cou
         run++;
     }
     struct udp_sent sent = {.at_ns = clock_monotonic_ns()};
-    int rc = 0;
-    do {
-        rc = sendmmsg(udp->sockets[from].fd, udp->messages, run, MSG_DONTWAIT);
-    } while (rc < 0 && errno == EINTR);
+    int rc = send_run(udp, from, run);
     if (rc > 0) {
         /* A refusal behind them comes back as the first of the next call. */
         sent.done = (size_t)rc;

@@ -58,9 +58,9 @@ static bool init_ready(struct lane *lane)
     return true;
 }
 
-static size_t memory_of(const struct lane *lane)
+size_t lane_memory_of(const struct lane *lane)
 {
-    size_t clients = lane->population.count;
+    size_t clients = lane->room;
     size_t shares = lane->population.share_count;
     size_t own_templates = 0;
     for (size_t i = 0; i < shares; i++) {
@@ -68,6 +68,8 @@ static size_t memory_of(const struct lane *lane)
     }
     return sizeof(*lane) + own_templates * sizeof(struct relay_templates) +
            clients * (sizeof(struct client) + sizeof(*lane->due) + 3 * sizeof(uint32_t)) +
+           (lane->held != NULL ? clients * sizeof(*lane->held) : 0) +
+           lane->comeback.count * sizeof(*lane->comeback.local) +
            shares * (sizeof(*lane->relays) + sizeof(*lane->carriers) +
                      LANE_PREFLIGHT_CLIENTS * sizeof(struct probe)) +
            LANE_OUTBOX_MAX * sizeof(*lane->out) +
@@ -93,16 +95,21 @@ struct lane *lane_new(const struct lane_setup *setup)
         lane->wheel = timer_wheel_new(count, setup->now_ns);
         lane->due = calloc((size_t)count + 1, sizeof(*lane->due));
         lane->out = calloc(LANE_OUTBOX_MAX, sizeof(*lane->out));
-        ok = lane->wheel != NULL && lane->due != NULL && lane->out != NULL;
+        lane->room = count;
+        ok = lane->wheel != NULL && lane->due != NULL && lane->out != NULL && lane_right_init(lane);
     }
     if (!ok) {
         lane_free(lane);
         return NULL;
     }
     tx_gate_init(&lane->gate, setup->plan, setup->packets_per_s_max, setup->now_ns);
+    if (setup->total_packets != 0) {
+        tx_gate_set_total(&lane->gate, setup->total_packets);
+    }
     lane->results.counter[COUNTER_clients_assigned] = count;
     lane->results.counter[COUNTER_clients_never_started] = count;
-    lane->memory_bytes = memory_of(lane);
+    lane->assignment_epoch = 1;
+    lane->memory_bytes = lane_memory_of(lane);
     return lane;
 }
 
@@ -123,6 +130,8 @@ void lane_free(struct lane *lane)
     free(lane->relays);
     free(lane->carriers);
     free(lane->due);
+    free(lane->held);
+    free(lane->comeback.local);
     free(lane->out);
     free(lane);
 }
@@ -148,59 +157,6 @@ struct ipv4 lane_carrier_address(const struct lane *lane, size_t carrier)
 void lane_arm(struct lane *lane, enum plan_path path)
 {
     lane->path = path;
-}
-
-/* Messages of one exchange that a stage begins. */
-static double messages_per_start(const struct stage *s)
-{
-    if (s->kind == PLAN_LOAD) {
-        double acquire = s->mix.weight[MIX_ACQUIRE];
-        return 1 + acquire / (acquire + s->mix.weight[MIX_RENEW]);
-    }
-    return s->kind == PLAN_ACQUIRE ? 2 : 1;
-}
-
-/*
- * Messages per second the plan itself calls for, N/T1 renewals and the stage's
- * starts: the ceiling of what a pause left behind. `out_doubles`: the closed
- * model has no rate; it begins as it did at first, one window in a second.
- */
-static double planned_per_s(const struct lane *lane, bool *out_doubles)
-{
-    const struct stage *s = &lane->stage;
-    const uint64_t *counter = lane->results.counter;
-    bool is_starting = s->is_begun && s->kind != PLAN_HOLD && !lane_is_ending(lane);
-    double t1_s = lane->typical_t1_ms > 0 ? lane->typical_t1_ms / 1000.0 : 1;
-    double holders = (double)(counter[COUNTER_clients_bound] + counter[COUNTER_clients_expired]);
-    double starts_per_s = (double)lane->release_milli_per_s / 1000;
-    *out_doubles = is_starting && s->pacer.batch > 0;
-    if (is_starting) {
-        starts_per_s = s->pacer.batch > 0
-                           ? s->pacer.batch
-                           : (double)s->pacer.rate_milli_per_s / 1000 * messages_per_start(s);
-    }
-    return holders / t1_s + starts_per_s;
-}
-
-void lane_set_may_send(struct lane *lane, bool may_send, uint64_t now_ns)
-{
-    lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
-    if (may_send == lane->gate.may_send) {
-        return;
-    }
-    tx_gate_set_may_send(&lane->gate, may_send, lane->now_ns);
-    if (!may_send) {
-        lane->paused_at_ns = lane->now_ns;
-        return;
-    }
-    if (lane->was_granted) {
-        bool doubles = false;
-        double per_s = planned_per_s(lane, &doubles);
-        lane->results.counter[COUNTER_paused_ns] += lane->now_ns - lane->paused_at_ns;
-        tx_gate_catch_up(&lane->gate, per_s, doubles, lane->now_ns);
-    }
-    lane->was_granted = true;
-    lane->paused_at_ns = 0;
 }
 
 void lane_set_pressure(struct lane *lane, uint32_t permille)
@@ -249,6 +205,7 @@ void lane_turn(struct lane *lane, uint64_t now_ns)
     }
     expire_timers(lane);
     lane_preflight_turn(lane);
+    lane_comeback_turn(lane);
     lane_stage_turn(lane);
     lane_drain_turn(lane);
     lane_send_due(lane);
@@ -270,6 +227,7 @@ uint64_t lane_next_ns(const struct lane *lane)
             earliest(next_ns, tx_gate_next_ns(&lane->gate, lane_due_packets(lane), lane->now_ns));
     }
     next_ns = earliest(next_ns, lane_preflight_next_ns(lane));
+    next_ns = earliest(next_ns, lane_comeback_next_ns(lane));
     next_ns = earliest(next_ns, lane_stage_next_ns(lane));
     return earliest(next_ns, lane_drain_next_ns(lane));
 }
@@ -291,6 +249,7 @@ void lane_progress(const struct lane *lane, struct control_progress *out)
 {
     const uint64_t *counter = lane->results.counter;
     memset(out, 0, sizeof(*out));
+    out->assignment_epoch = lane->assignment_epoch;
     out->round = lane->stage.round;
     out->stage = lane->stage.index;
     out->step = lane->stage.step;
@@ -308,6 +267,11 @@ void lane_progress(const struct lane *lane, struct control_progress *out)
     out->foreign_offer_server = lane->foreign_server;
 }
 
+bool lane_is_spent(const struct lane *lane)
+{
+    return lane->gate.is_spent;
+}
+
 bool lane_is_drained(const struct lane *lane)
 {
     return lane->is_drained;
@@ -317,9 +281,7 @@ void lane_snapshot(const struct lane *lane, struct snapshot *out)
 {
     results_snapshot(&lane->results, out);
     out->counter[COUNTER_planned_starts] += lane_stage_planned(lane);
-    if (lane->was_granted && lane->paused_at_ns != 0 && lane->now_ns > lane->paused_at_ns) {
-        out->counter[COUNTER_paused_ns] += lane->now_ns - lane->paused_at_ns;
-    }
+    lane_right_snapshot(lane, out);
 }
 
 size_t lane_histogram_count(const struct lane *lane)

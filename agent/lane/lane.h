@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One core's share of the work: own relays, clients, timer wheel, counters.
- * Lanes share nothing and allocate nothing after lane_new().
+ * Lanes share nothing and allocate nothing after lane_new(), but in lane_take().
  *
  * Pure: packets, time and commands come in as arguments, packets and events
  * go out through arrays the caller empties. The same lane runs on sockets
@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/lane/lane_right.h"
 #include "common/attrs.h"
 #include "proto/control.h"
 #include "proto/dhcp4.h"
@@ -42,6 +43,7 @@ struct lane_setup {
     const struct control_share *shares; /* copied */
     size_t share_count;
     uint64_t packets_per_s_max; /* this lane's part; 0: not limited */
+    uint64_t total_packets;     /* of the run; 0: not limited */
     uint64_t now_ns;            /* CLOCK_MONOTONIC at READY */
 };
 
@@ -67,12 +69,6 @@ void lane_drain(struct lane *lane, const struct control_drain *command, uint64_t
  * of other lanes' clients, outside the block, of unknown servers, or of a client that has a lease.
  */
 size_t lane_adopt(struct lane *lane, const struct control_adopt *command, uint64_t now_ns);
-
-/*
- * The run lease. While it is gone lane_turn() produces no packet; due sends wait.
- * Afterwards overdue sends go out at most at the stage's planned rate.
- */
-void lane_set_may_send(struct lane *lane, bool may_send, uint64_t now_ns);
 
 /* How full the way to the coordinator is: from 750 successes are folded, at 1000 nothing starts. */
 void lane_set_pressure(struct lane *lane, uint32_t permille);
@@ -125,6 +121,8 @@ void lane_events_clear(struct lane *lane, size_t count); /* the first `count` we
 
 /* Fills the lane's part of a PROGRESS message; is_step_done as there. */
 void lane_progress(const struct lane *lane, struct control_progress *out);
+/* The total of packets is spent: nothing will be sent any more. */
+bool lane_is_spent(const struct lane *lane);
 /* True when DRAIN has nothing left to do. */
 bool lane_is_drained(const struct lane *lane);
 

@@ -45,6 +45,7 @@ static uint64_t next_deadline_ns(const struct lane *lane, const struct client *c
         return earliest(client_lease_at_ns(c, c->t2_ms), retry_ns(c));
     case LEASE_REBINDING:
     case LEASE_REBOOTING:
+    case LEASE_INIT_REBOOT:
         return earliest(client_lease_at_ns(c, c->expiry_ms), retry_ns(c));
     case LEASE_DECLINED:
         return pause_over_ns(c);
@@ -53,7 +54,6 @@ static uint64_t next_deadline_ns(const struct lane *lane, const struct client *c
     case LEASE_RELEASED: /* a query */
         return retry_ns(c);
     case LEASE_INIT:
-    case LEASE_INIT_REBOOT:
     case LEASE_EXPIRED:
     case LEASE_STATE_COUNT:
         break;
@@ -168,11 +168,10 @@ static void begin_rebinding(struct lane *lane, uint32_t local)
     lane_queue(lane, local);
 }
 
-static void expire(struct lane *lane, uint32_t local)
+static void end_lease(struct lane *lane, uint32_t local)
 {
     struct client *c = lane_client(lane, local);
     uint64_t expiry_ns = client_lease_at_ns(c, c->expiry_ms);
-    lane_record(lane, local, lane_kind_of(c), EVENT_GAVE_UP, expiry_ns);
     lane_record(lane, local, EVENT_EXPIRE, EVENT_ENDED, expiry_ns);
     results_count(&lane->results, COUNTER_leases_expired);
     if (lane->paused_at_ns != 0 || client_has(c, CLIENT_PAUSED)) {
@@ -182,6 +181,23 @@ static void expire(struct lane *lane, uint32_t local)
     assert(action == LEASE_LOST);
     (void)action;
     lane_close_exchange(lane, c);
+}
+
+static void expire(struct lane *lane, uint32_t local)
+{
+    struct client *c = lane_client(lane, local);
+    if (c->state != LEASE_INIT_REBOOT) { /* there nothing was asked yet */
+        lane_record(lane, local, lane_kind_of(c), EVENT_GAVE_UP,
+                    client_lease_at_ns(c, c->expiry_ms));
+    }
+    end_lease(lane, local);
+}
+
+/* No T1 or T2 lies between it and the end of its lease. */
+static bool ends_at_expiry(const struct client *c)
+{
+    return c->state == LEASE_REBINDING || c->state == LEASE_REBOOTING ||
+           c->state == LEASE_INIT_REBOOT;
 }
 
 /* One overdue deadline, the earliest first; false when there is none. */
@@ -195,8 +211,7 @@ static bool take_deadline(struct lane *lane, uint32_t local)
         begin_renewal(lane, local);
     } else if (c->state == LEASE_RENEWING && client_lease_at_ns(c, c->t2_ms) <= now_ns) {
         begin_rebinding(lane, local);
-    } else if ((c->state == LEASE_REBINDING || c->state == LEASE_REBOOTING) &&
-               client_lease_at_ns(c, c->expiry_ms) <= now_ns) {
+    } else if (ends_at_expiry(c) && client_lease_at_ns(c, c->expiry_ms) <= now_ns) {
         expire(lane, local);
         return true;
     } else if (c->state == LEASE_DECLINED && pause_over_ns(c) <= now_ns) {
@@ -244,6 +259,24 @@ void lane_timer_fired(struct lane *lane, uint32_t local)
         reacquire(lane, local);
     }
     lane_arm_timer(lane, local);
+}
+
+bool lane_lapse(struct lane *lane, uint32_t local)
+{
+    struct client *c = lane_client(lane, local);
+    if (!client_is_bound(c) || client_has(c, CLIENT_WAITING) ||
+        client_lease_at_ns(c, c->expiry_ms) > lane->now_ns) {
+        return false;
+    }
+    enum client_class before = lane_class_of(c);
+    while (!ends_at_expiry(c)) {
+        enum lease_action action = lane_step(c, c->state == LEASE_BOUND ? LEASE_T1 : LEASE_T2);
+        assert(action != LEASE_UNEXPECTED);
+        (void)action;
+    }
+    end_lease(lane, local);
+    lane_recount(lane, before, false, c);
+    return true;
 }
 
 void lane_abandon(struct lane *lane, uint32_t local)

@@ -13,7 +13,7 @@ void lane_drain(struct lane *lane, const struct control_drain *drain, uint64_t n
     }
     if (drain->mode == DRAIN_NOW) {
         lane->is_stopped = true;
-        lane->due_count = 0;
+        lane->due_count = lane->held_count = 0;
         lane_preflight_stop(lane, true);
         return;
     }
@@ -50,8 +50,13 @@ static bool release_some(struct lane *lane)
     uint32_t count = lane->population.count;
     uint64_t intended_ns;
     for (unsigned i = 0; i < CLIENTS_PER_TURN && lane->drain_cursor < count; i++) {
-        if (client_is_bound(lane_client(lane, lane->drain_cursor))) {
-            if (!lane->gate.may_send || lane->due_count >= LANE_OUTBOX_MAX ||
+        if (!results_has_room(&lane->results)) {
+            return false;
+        }
+        /* At a gentle rate the last ones wait for longer than a short lease. */
+        bool has_lapsed = lane_lapse(lane, lane->drain_cursor);
+        if (!has_lapsed && client_is_bound(lane_client(lane, lane->drain_cursor))) {
+            if (!lane_may_start(lane) || lane->due_count >= LANE_OUTBOX_MAX ||
                 !pacer_may_start(&lane->release_pacer, 0, lane->now_ns, &intended_ns)) {
                 return false;
             }
@@ -88,7 +93,7 @@ void lane_drain_turn(struct lane *lane)
         begin_releasing(lane);
     }
     if (lane->drain == DRAIN_RELEASING && release_some(lane)) {
-        lane->is_drained = lane->due_count == 0 && lane->out_count == 0;
+        lane->is_drained = lane->due_count == 0 && lane->held_count == 0 && lane->out_count == 0;
     }
 }
 
@@ -112,5 +117,5 @@ uint64_t lane_drain_next_ns(const struct lane *lane)
     if (lane->drain_cursor == lane->population.count) {
         return lane->now_ns;
     }
-    return lane->gate.may_send ? pacer_next_ns(&lane->release_pacer, 0, lane->now_ns) : UINT64_MAX;
+    return lane_may_start(lane) ? pacer_next_ns(&lane->release_pacer, 0, lane->now_ns) : UINT64_MAX;
 }

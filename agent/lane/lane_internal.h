@@ -32,6 +32,24 @@ uint64_t lane_wait_ns(const struct lane *lane, uint32_t local, enum dhcp4_intent
 void lane_new_xid(struct lane *lane, uint32_t local);
 uint8_t lane_server_index(const struct lane *lane, struct ipv4 server);
 
+/* --- lane.c, lane_right.c: the run lease goes and comes back --- */
+
+size_t lane_memory_of(const struct lane *lane); /* what it has allocated */
+NODISCARD bool lane_right_init(struct lane *lane);
+/*
+ * Messages per second the plan itself calls for, N/T1 renewals and the stage's
+ * starts: the ceiling of what a pause left behind. `out_doubles`: the closed
+ * model has no rate; it begins as it did at first, one window in a second.
+ */
+double lane_planned_per_s(const struct lane *lane, bool *out_doubles);
+/* Adds the pause, or the time alone, that lasts. */
+void lane_right_snapshot(const struct lane *lane, struct snapshot *out);
+
+/* --- lane_take.c: clients of a lost agent --- */
+
+void lane_comeback_turn(struct lane *lane);
+uint64_t lane_comeback_next_ns(const struct lane *lane);
+
 /* --- lane_client.c: exchanges begin --- */
 
 enum lease_action lane_step(struct client *c, enum lease_event event);
@@ -68,6 +86,9 @@ void lane_timer_fired(struct lane *lane, uint32_t local);
 void lane_give_up(struct lane *lane, uint32_t local);
 /* The open exchange ends without an answer, and the timer with it (drain). */
 void lane_abandon(struct lane *lane, uint32_t local);
+/* Of a client without an open exchange whose timer is off: true when its lease has ended, which is
+ * recorded now. */
+bool lane_lapse(struct lane *lane, uint32_t local);
 
 /* --- lane_stage.c --- */
 
@@ -80,6 +101,8 @@ bool lane_stage_is_done(const struct lane *lane);
 uint64_t lane_stage_planned(const struct lane *lane);
 /* No more starts: what was planned until now is kept. */
 void lane_stage_stop(struct lane *lane);
+/* There are more clients: the step under way has them as well, by `go` (NULL: as it is paced). */
+void lane_stage_widen(struct lane *lane, const struct control_go *go);
 
 /* --- lane_load.c --- */
 

@@ -168,7 +168,7 @@ static bool start_next(struct lane *lane)
 
 static bool can_start(const struct lane *lane)
 {
-    return lane->results.pressure_permille < 1000 && lane->gate.may_send &&
+    return lane->results.pressure_permille < 1000 && lane_may_start(lane) &&
            lane->due_count < LANE_OUTBOX_MAX;
 }
 
@@ -177,7 +177,7 @@ static bool is_exhausted(const struct lane *lane, enum mix_kind kind)
 {
     const struct stage *s = &lane->stage;
     return s->demand[kind].place >= s->arrivals ||
-           (s->pacer.arrivals >= s->arrivals && lane->gate.may_send &&
+           (s->pacer.arrivals >= s->arrivals && lane_may_start(lane) &&
             lane->ready.count[wanted(kind)] == 0);
 }
 

@@ -18,14 +18,15 @@ enum { ACQUIRE_TRIES = 3, RENEW_TRIES = 2 };
 
 static size_t slot_count(const struct lane *lane)
 {
-    return lane->population.share_count * LANE_PREFLIGHT_CLIENTS;
+    return lane->preflight.share_count * LANE_PREFLIGHT_CLIENTS;
 }
 
 bool lane_preflight_init(struct lane *lane)
 {
     struct preflight *p = &lane->preflight;
+    p->share_count = lane->population.share_count;
     p->probes = calloc(slot_count(lane) + 1, sizeof(*p->probes));
-    p->reports = calloc(lane->population.share_count + 1, sizeof(*p->reports));
+    p->reports = calloc(p->share_count + 1, sizeof(*p->reports));
     return p->probes != NULL && p->reports != NULL;
 }
 
@@ -73,7 +74,7 @@ void lane_preflight(struct lane *lane, const struct control_preflight *command, 
     p->command = *command;
     uint64_t stagger_ns = STAGGER_ALL_NS / (slot_count(lane) + 1);
     stagger_ns = stagger_ns < STAGGER_LONGEST_NS ? stagger_ns : STAGGER_LONGEST_NS;
-    for (size_t i = 0; i < lane->population.share_count; i++) {
+    for (size_t i = 0; i < p->share_count; i++) {
         begin_share(lane, i, stagger_ns);
     }
     p->is_running = p->probe_count > 0;
@@ -167,6 +168,14 @@ static void send_step(struct lane *lane, struct probe *probe)
     }
 }
 
+/* A path that does not work, or a pause, can take longer than a short lease. */
+static bool lease_is_over(struct lane *lane, const struct probe *probe)
+{
+    const struct client *c = lane_client(lane, probe->local);
+    bool holds_one = probe->phase == PROBE_RENEW || probe->phase == PROBE_RELEASE;
+    return holds_one && client_lease_at_ns(c, c->expiry_ms) <= lane->now_ns;
+}
+
 static void probe_turn(struct lane *lane, struct probe *probe)
 {
     uint32_t tries = probe->phase == PROBE_RENEW ? RENEW_TRIES : ACQUIRE_TRIES;
@@ -176,6 +185,10 @@ static void probe_turn(struct lane *lane, struct probe *probe)
     }
     if (probe->phase == PROBE_RELEASE && probe->tries == 1) {
         finish(lane, probe); /* the packet was sent in an earlier turn */
+        return;
+    }
+    if (lease_is_over(lane, probe)) {
+        finish(lane, probe);
         return;
     }
     if (probe->tries == tries) {
@@ -275,10 +288,18 @@ static void offered(struct lane *lane, struct probe *probe, const struct dhcp4_r
     next_phase(lane, probe, PROBE_REQUEST);
 }
 
+/* From when the exchange began: what is sent about it later than that is not sent at all. */
+static void note_lease(struct client *c, const struct dhcp4_reply *r)
+{
+    c->lease_ns = c->intended_ns;
+    c->expiry_ms = r->lease_s < UINT32_MAX / 1000 ? r->lease_s * 1000 : UINT32_MAX;
+}
+
 static void bound(struct lane *lane, struct probe *probe, const struct dhcp4_reply *r,
                   uint64_t at_ns)
 {
     struct client *c = lane_client(lane, probe->local);
+    note_lease(c, r);
     lane->preflight.reports[probe->report].bound++;
     c->addr = r->yiaddr;
     c->server = r->server_id;
@@ -291,6 +312,7 @@ static void renewed(struct lane *lane, struct probe *probe, const struct dhcp4_r
 {
     struct control_preflight_path *path = path_of(lane, probe);
     path->renew_acked++;
+    note_lease(lane_client(lane, probe->local), r);
     if (packet->source_port != DHCP4_SERVER_PORT) {
         path->wrong_port++;
         path->last_wrong_port = packet->source_port;
@@ -365,5 +387,5 @@ bool lane_preflight_is_done(const struct lane *lane)
 size_t lane_preflight_relays(const struct lane *lane, const struct control_preflight_relay **out)
 {
     *out = lane->preflight.reports;
-    return lane->population.share_count;
+    return lane->preflight.share_count;
 }

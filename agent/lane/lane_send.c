@@ -49,10 +49,10 @@ void lane_queue(struct lane *lane, uint32_t local)
     if (client_has(c, CLIENT_QUEUED)) {
         return;
     }
-    assert(lane->due_count < lane->population.count);
+    assert(lane->due_count < lane->room);
     client_set(c, CLIENT_QUEUED);
     uint64_t at = (uint64_t)lane->due_head + lane->due_count++;
-    lane->due[at % lane->population.count] = local;
+    lane->due[at % lane->room] = local;
 }
 
 bool lane_has_room(const struct lane *lane, const struct relay *relay)
@@ -215,6 +215,31 @@ static void transmit(struct lane *lane, uint32_t local, enum dhcp4_intent intent
     }
 }
 
+/* Without the coordinator leases are kept, and nothing else is done. */
+static bool must_wait(const struct lane *lane, enum dhcp4_intent intent)
+{
+    return lane->right == LANE_MAY_RENEW && intent != DHCP4_RENEW && intent != DHCP4_REBIND;
+}
+
+/* The lease ended while its RELEASE waited to be sent: the address may be somebody else's by now.
+ */
+static bool comes_too_late(const struct lane *lane, const struct client *c,
+                           enum dhcp4_intent intent)
+{
+    return intent == DHCP4_RELEASE && client_lease_at_ns(c, c->expiry_ms) <= lane->now_ns;
+}
+
+static void forgo_release(struct lane *lane, uint32_t local)
+{
+    struct event e = lane_event(lane, local, EVENT_RELEASE, EVENT_SENT, lane->now_ns);
+    e.tries = 0;
+    if (lane_is_ending(lane)) {
+        e.flags |= EVENT_CLEANUP;
+    }
+    results_event(&lane->results, &e);
+    lane_stage_finished(lane, lane_client(lane, local));
+}
+
 void lane_send_due(struct lane *lane)
 {
     while (lane->due_count > 0) {
@@ -223,16 +248,25 @@ void lane_send_due(struct lane *lane)
         const struct relay *relay = lane_relay_of(lane, local);
         enum dhcp4_intent intent;
         bool speaks = intent_of(c, &intent);
-        if (speaks) {
+        bool is_held = speaks && must_wait(lane, intent);
+        bool is_late = speaks && comes_too_late(lane, c, intent);
+        if (speaks && !is_held) {
             uint32_t copies = relay_copies(intent) ? relay->plan->to_count : 1;
-            if (!lane_has_room(lane, relay) || !tx_gate_pass(&lane->gate, copies, lane->now_ns)) {
+            if (!lane_has_room(lane, relay) ||
+                (!is_late && !tx_gate_pass(&lane->gate, copies, lane->now_ns))) {
                 return;
             }
         }
-        lane->due_head = lane->due_head + 1 == lane->population.count ? 0 : lane->due_head + 1;
+        lane->due_head = lane->due_head + 1 == lane->room ? 0 : lane->due_head + 1;
         lane->due_count--;
+        if (is_held) {
+            lane->held[lane->held_count++] = local;
+            continue;
+        }
         client_clear(c, CLIENT_QUEUED);
-        if (speaks) {
+        if (is_late) {
+            forgo_release(lane, local);
+        } else if (speaks) {
             transmit(lane, local, intent);
         }
     }
@@ -271,6 +305,16 @@ static void one_way_sent(struct lane *lane, const struct lane_out *out, int erro
     lane_stage_finished(lane, c);
 }
 
+/* A pause is no lateness of the agent's own: it is counted, and marked, as what it is. */
+static void record_lag(struct lane *lane, const struct client *c, uint64_t at_ns)
+{
+    if (!client_has(c, CLIENT_PAUSED) && c->intended_ns >= lane->back_at_ns) {
+        results_latency(&lane->results, LATENCY_SEND_LAG, LATENCY_INTENDED, 0,
+                        lane_stage_index(lane),
+                        at_ns > c->intended_ns ? at_ns - c->intended_ns : 0);
+    }
+}
+
 void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
 {
     assert(index < lane->out_count);
@@ -291,9 +335,7 @@ void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
         c->message_sent_us = client_span_us(c, at_ns);
         if (c->tries == 1) {
             c->first_sent_us = c->message_sent_us;
-            results_latency(&lane->results, LATENCY_SEND_LAG, LATENCY_INTENDED, 0,
-                            lane_stage_index(lane),
-                            at_ns > c->intended_ns ? at_ns - c->intended_ns : 0);
+            record_lag(lane, c, at_ns);
         }
     }
     bool is_last_copy = index + 1 == lane->out_count ||

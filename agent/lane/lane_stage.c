@@ -128,7 +128,7 @@ void lane_stage_turn(struct lane *lane)
     bool is_full = lane->results.pressure_permille >= 1000;
     uint64_t intended_ns;
     uint32_t local;
-    while (!is_full && lane->gate.may_send && s->started < s->client_limit &&
+    while (!is_full && lane_may_start(lane) && s->started < s->client_limit &&
            lane->due_count < LANE_OUTBOX_MAX && may_ask(s) &&
            pacer_may_start(&s->pacer, open_starts(s), lane->now_ns, &intended_ns) &&
            next_client(lane, &local)) {
@@ -139,7 +139,7 @@ void lane_stage_turn(struct lane *lane)
 uint64_t lane_stage_next_ns(const struct lane *lane)
 {
     const struct stage *s = &lane->stage;
-    if (!s->is_begun || lane_is_ending(lane) || !lane->gate.may_send) {
+    if (!s->is_begun || lane_is_ending(lane) || !lane_may_start(lane)) {
         return UINT64_MAX;
     }
     if (s->kind == PLAN_HOLD) {
@@ -210,6 +210,50 @@ static bool is_newer(const struct control_go *go, const struct stage *s)
     return go->stage != s->index ? go->stage > s->index : go->step > s->step;
 }
 
+/* Everybody may be looked at once more, also those who came since the last look. */
+static void look_again(struct lane *lane)
+{
+    struct stage *s = &lane->stage;
+    uint32_t count = lane->population.count;
+    s->client_limit = s->asked_limit < count ? s->asked_limit : count;
+    s->passes_left = 1;
+    s->found_later = false;
+}
+
+static void begin_step(struct lane *lane, const struct control_go *go, uint64_t start_at_ns)
+{
+    struct stage *s = &lane->stage;
+    const struct plan_stage *plan = &lane->plan->stages[go->stage];
+    s->step = go->step;
+    s->is_last_step = go->is_last_step;
+    s->asked_limit = go->client_limit;
+    look_again(lane);
+    if (s->is_by_arrival) {
+        lane_load_begin(lane, go);
+    } else {
+        pacer_begin(&s->pacer, go->batch, go->rate_milli_per_s, plan->is_poisson,
+                    prng_mix(lane->plan->seed, go->stage, population_global(&lane->population, 0)),
+                    start_at_ns);
+    }
+}
+
+void lane_stage_widen(struct lane *lane, const struct control_go *go)
+{
+    struct stage *s = &lane->stage;
+    s->cursor = 0; /* the order of starting is another one; who had a turn is known */
+    if (go == NULL || go->stage >= lane->plan->stage_count) {
+        look_again(lane);
+    } else if (!s->is_begun || is_newer(go, s)) {
+        lane_go(lane, go, lane->now_ns);
+    } else if (go->round == s->round && go->stage == s->index && go->step == s->step &&
+               !s->is_by_arrival) {
+        lane_stage_stop(lane);
+        begin_step(lane, go, go->start_at_ns > lane->now_ns ? go->start_at_ns : lane->now_ns);
+    } else {
+        look_again(lane);
+    }
+}
+
 void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
 {
     struct stage *s = &lane->stage;
@@ -225,20 +269,7 @@ void lane_go(struct lane *lane, const struct control_go *go, uint64_t now_ns)
     if (!s->is_begun || go->round != s->round || go->stage != s->index) {
         begin_stage(lane, go);
     }
-    s->step = go->step;
-    s->is_last_step = go->is_last_step;
-    s->client_limit =
-        go->client_limit < lane->population.count ? go->client_limit : lane->population.count;
-    s->passes_left = 1;
-    s->found_later = false;
-    if (s->is_by_arrival) {
-        lane_load_begin(lane, go);
-    } else {
-        const struct plan_stage *plan = &lane->plan->stages[go->stage];
-        pacer_begin(&s->pacer, go->batch, go->rate_milli_per_s, plan->is_poisson,
-                    prng_mix(lane->plan->seed, go->stage, population_global(&lane->population, 0)),
-                    go->start_at_ns);
-    }
+    begin_step(lane, go, go->start_at_ns);
     uint64_t late_ns = now_ns > go->start_at_ns ? now_ns - go->start_at_ns : 0;
     results_latency(&lane->results, LATENCY_START_LATENESS, LATENCY_INTENDED, 0, (uint8_t)s->index,
                     late_ns);

@@ -12,6 +12,7 @@
 #include "agent/client/client.h"
 #include "agent/client/population.h"
 #include "agent/lane/lane.h"
+#include "agent/lane/lane_parts.h"
 #include "agent/lane/mix.h"
 #include "agent/lane/pacer.h"
 #include "agent/lane/ready.h"
@@ -36,7 +37,8 @@ struct stage {
     enum plan_stage_kind kind;
     bool is_begun, is_last_step;
     uint64_t start_ns, end_ns; /* hold: when it is over */
-    uint32_t client_limit;
+    uint32_t client_limit;     /* at most population.count */
+    uint32_t asked_limit;      /* as GO said it */
     uint32_t started, finished;
     uint32_t started_before; /* of `started`: in earlier steps */
     uint32_t cursor;         /* position in population_order() */
@@ -54,29 +56,6 @@ struct stage {
 
 /* Queries are told apart by the low bits of their number; so many may be open, with room. */
 enum { LANE_QUERY_RING = 65536, LANE_QUERIES_OPEN_MAX = LANE_QUERY_RING / 2 };
-
-/* One preflight client: three per relay, each with a tiny program of its own. */
-enum probe_phase { PROBE_DISCOVER, PROBE_REQUEST, PROBE_RENEW, PROBE_RELEASE, PROBE_OVER };
-
-struct probe {
-    uint32_t local;
-    uint32_t report; /* index into reports */
-    enum probe_phase phase;
-    uint32_t path_index; /* of the command's paths, in PROBE_RENEW */
-    uint32_t tries;
-    uint64_t due_ns;
-    bool is_waiting;
-};
-
-struct preflight {
-    struct control_preflight command;
-    struct probe
-        *probes; /* LANE_PREFLIGHT_CLIENTS per share; those there is no client for are over */
-    size_t probe_count; /* of the clients there are; 0: not begun */
-    size_t over_count;
-    struct control_preflight_relay *reports; /* per share */
-    bool is_running;
-};
 
 /* DRAIN: open exchanges finish, the others are abandoned, leases are released. */
 enum drain_phase { DRAIN_NOT_ASKED, DRAIN_FINISHING, DRAIN_ABANDONING, DRAIN_RELEASING };
@@ -97,6 +76,9 @@ struct lane {
     /* Clients whose packet is to be sent, first come first served. */
     uint32_t *due;
     uint32_t due_head, due_count;
+    uint32_t *held; /* their message waits until more than renewals may be sent; NULL: never */
+    uint32_t held_count;
+    uint32_t room; /* of `due` and `wheel`: at least population.count */
 
     struct lane_out *out;
     size_t out_count;
@@ -104,6 +86,8 @@ struct lane {
     struct stage stage;
     struct ready ready; /* allocated where the plan may want it */
     struct preflight preflight;
+    uint64_t assignment_epoch; /* 1, and one more with each lane_take() */
+    struct comeback comeback;
 
     uint32_t *queries; /* LANE_QUERY_RING: who asked with that number; NULL: nobody will */
     uint32_t query_number;
@@ -115,8 +99,11 @@ struct lane {
     uint32_t drain_cursor; /* clients below it were abandoned, or released */
     struct pacer release_pacer;
 
+    enum lane_right right;
     bool was_granted;
     uint64_t paused_at_ns; /* 0: sending is allowed, or never was */
+    uint64_t back_at_ns;   /* when it came back; what was due before waited for that */
+    uint64_t alone_at_ns;  /* LANE_MAY_RENEW: since when */
     uint64_t now_ns;
     struct ipv4 foreign_addr, foreign_server;
     size_t memory_bytes;
@@ -131,6 +118,12 @@ static inline struct client *lane_client(struct lane *lane, uint32_t local)
 static inline bool lane_is_ending(const struct lane *lane)
 {
     return lane->drain != DRAIN_NOT_ASKED || lane->is_stopped;
+}
+
+/* New exchanges may begin, besides renewals. */
+static inline bool lane_may_start(const struct lane *lane)
+{
+    return lane->right == LANE_MAY_SEND;
 }
 
 /* Nobody acquires but on demand. */

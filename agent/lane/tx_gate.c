@@ -56,7 +56,13 @@ void tx_gate_init(struct tx_gate *g, const struct plan *plan, uint64_t packets_p
         g->server[i] = plan->servers[i].address;
     }
     g->server_count = plan->server_count;
+    g->left = UINT64_MAX;
     bucket_start(&g->cap, (double)packets_per_s_max, g->server_count, now_ns);
+}
+
+void tx_gate_set_total(struct tx_gate *g, uint64_t packets)
+{
+    g->left = packets;
 }
 
 bool tx_gate_knows(const struct tx_gate *g, struct ipv4 destination)
@@ -83,7 +89,7 @@ static void refill_catch_up(struct tx_gate *g, uint64_t now_ns)
 bool tx_gate_pass(struct tx_gate *g, uint32_t packets, uint64_t now_ns)
 {
     assert(packets <= g->server_count);
-    if (!g->may_send) {
+    if (!g->may_send || g->is_spent) {
         return false;
     }
     bucket_refill(&g->cap, now_ns);
@@ -94,6 +100,11 @@ bool tx_gate_pass(struct tx_gate *g, uint32_t packets, uint64_t now_ns)
         (g->is_catching_up && g->catch_up.tokens + rounding < 1)) {
         return false;
     }
+    if (g->left < packets) {
+        g->is_spent = true;
+        return false;
+    }
+    g->left -= g->left == UINT64_MAX ? 0 : packets;
     g->cap.tokens -= packets;
     g->catch_up.tokens -= 1;
     return true;
@@ -101,7 +112,7 @@ bool tx_gate_pass(struct tx_gate *g, uint32_t packets, uint64_t now_ns)
 
 uint64_t tx_gate_next_ns(const struct tx_gate *g, uint32_t packets, uint64_t now_ns)
 {
-    if (!g->may_send) {
+    if (!g->may_send || g->is_spent) {
         return UINT64_MAX;
     }
     uint64_t cap_ns = bucket_next_ns(&g->cap, packets, now_ns);
@@ -115,6 +126,13 @@ void tx_gate_set_may_send(struct tx_gate *g, bool may_send, uint64_t now_ns)
         bucket_start(&g->cap, g->cap.per_s, g->server_count, now_ns);
     }
     g->may_send = may_send;
+}
+
+void tx_gate_limit(struct tx_gate *g, uint64_t packets_per_s_max, uint64_t now_ns)
+{
+    if (packets_per_s_max != 0) {
+        bucket_start(&g->cap, (double)packets_per_s_max, g->server_count, now_ns);
+    }
 }
 
 void tx_gate_catch_up(struct tx_gate *g, double per_s, bool doubles, uint64_t now_ns)
