@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/schema.h"
+#include "common/secrets.h"
 #include "coordinator/cmd/cmd.h"
 
 static const struct command {
@@ -12,11 +13,13 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"run", cmd_run, "play a scenario with a fleet of agents, judge and report"},
+    {"resume", cmd_resume, "go on with a run whose coordinator was killed"},
     {"stop", cmd_stop, "end a run from another terminal, in order or at once"},
     {"check", cmd_check, "show what a scenario would do; sends nothing"},
     {"report", cmd_report, "print the report of a run again"},
     {"compare", cmd_compare, "is one run worse than another?"},
     {"cleanup", cmd_cleanup, "give back the leases that a run has left at the servers"},
+    {"audit", cmd_audit, "do counters, ledger, captures and lease files agree?"},
     {"export", cmd_export, "the results of a run as CSV"},
     {"testbed", cmd_testbed, "what the test bed scripts need to know of a scenario"},
     {"keys", cmd_keys, "make, list and revoke the keys of coordinator and agents"},
@@ -61,6 +64,13 @@ static int unknown_command(const char *word)
 
 int main(int argc, char **argv)
 {
+    if (secrets_forbid_dumps() < 0) {
+        (void)fputs("leaseherd: cannot forbid core dumps; the system refused prctl() or "
+                    "setrlimit()\n",
+                    stderr);
+        return CMD_INTERNAL;
+    }
+    secrets_wipe_freed();
     if (argc < 2) {
         print_help(stderr);
         return CMD_USAGE;

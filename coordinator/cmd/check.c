@@ -80,6 +80,36 @@ static void print_targets(const struct plan *plan, const struct plan_relay *r)
     (void)putchar('\n');
 }
 
+static bool has_another(const struct plan *plan, uint32_t relay)
+{
+    const struct ipv4_net *net = &plan->relays[relay].subnet;
+    for (uint32_t i = 0; i < plan->relay_count; i++) {
+        const struct ipv4_net *other = &plan->relays[i].subnet;
+        if (i != relay && other->prefix_bits == net->prefix_bits &&
+            inet_equal(other->base, net->base)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whose clients are lost with their agent, whatever the scenario wants. */
+static void print_homeless(const struct scenario *s, const struct plan *plan)
+{
+    enum { SHOWN_MAX = 8 };
+    unsigned shown = 0;
+    for (uint32_t i = 0;
+         s->on_agent_loss == AGENT_LOSS_REASSIGN && i < plan->relay_count && shown <= SHOWN_MAX;
+         i++) {
+        if (!has_another(plan, i)) {
+            shown++;
+            (void)printf("%s%s", shown == 1 ? "  no second relay in the subnet of: " : ", ",
+                         shown > SHOWN_MAX ? "..." : plan->relays[i].name);
+        }
+    }
+    (void)fputs(shown > 0 ? "\n  (their clients are lost with their agent)\n" : "", stdout);
+}
+
 static void print_relays(const struct scenario *s, const struct plan *plan)
 {
     const struct scenario_relay *relays = s->relays.items;
@@ -96,6 +126,7 @@ static void print_relays(const struct scenario *s, const struct plan *plan)
                      (unsigned)r->xid_slot, relays[i].agent[0] != '\0' ? relays[i].agent : "any");
         print_targets(plan, r);
     }
+    print_homeless(s, plan);
 }
 
 static void print_rate(double per_s, bool is_upper_bound, char *out, size_t size)

@@ -7,11 +7,12 @@
 #include "common/schema.h"
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/fleet_options.h"
+#include "coordinator/cmd/operator_option.h"
 #include "coordinator/run/cleanup.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/run/run_lock.h"
 
-enum { OPT_RATE = FLEET_OPTION_COUNT, OPT_DRY_RUN, OPT_COUNT };
+enum { OPT_RATE = FLEET_OPTION_COUNT, OPT_DRY_RUN, OPT_OPERATOR, OPT_COUNT };
 #define DEFAULT_RATE_MILLI_PER_S UINT64_C(500000)
 
 static void help(const struct option_row *rows)
@@ -57,6 +58,7 @@ int cmd_cleanup(int argc, char **argv)
         [OPT_DRY_RUN] = {.name = "--dry-run", .help = "only say what is left; sends nothing"},
     };
     fleet_options_rows(rows);
+    operator_option_row(&rows[OPT_OPERATOR]);
     char why[OPTIONS_WHY_BYTES], host[FLEET_HOST_BYTES], path[RUN_DIR_PATH_BYTES];
     const char *run_dir = NULL;
     size_t count = 0;
@@ -86,6 +88,9 @@ int cmd_cleanup(int argc, char **argv)
     int code = refuse_running(run_dir);
     if (code == CMD_PASS && !options.is_dry) {
         code = fleet_options_read("cleanup", rows, &options.fleet, host);
+        if (code == CMD_PASS) {
+            code = operator_option_read("cleanup", &rows[OPT_OPERATOR], &options.fleet);
+        }
     }
     struct scenario scenario = {0};
     if (code == CMD_PASS) {
@@ -98,5 +103,6 @@ int cmd_cleanup(int argc, char **argv)
         code = cleanup_execute(&options);
         scenario_free(&scenario);
     }
+    sign_key_free(options.fleet.signer);
     return code;
 }

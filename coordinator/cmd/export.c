@@ -17,7 +17,7 @@ static const char header[] =
     "run_us,agent,client,mac,relay,stage,kind,result,tries,xid,addr,"
     "server,lease_s,offer_us,took_us,wait_us,first_lease,late_bound,"
     "deadline,offer_seen,foreign_offer,in_pause,outside_subnet,short_lease,"
-    "address_changed,wrong_port,preflight,cleanup,mask_changed,early\n";
+    "address_changed,wrong_port,preflight,cleanup,mask_changed,early,void\n";
 
 struct export
 {

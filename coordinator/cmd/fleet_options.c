@@ -26,8 +26,7 @@ void fleet_options_rows(struct option_row *rows)
         .name = "--wait", .value = "DURATION", .help = "for the agents to join; default 2m"};
 }
 
-/* "ADDR[:PORT]" */
-static bool split_listen(const char *text, char host[FLEET_HOST_BYTES], uint16_t *port)
+bool fleet_options_listen(const char *text, char host[FLEET_HOST_BYTES], uint16_t *port)
 {
     const char *colon = strrchr(text, ':');
     size_t length = colon == NULL ? strlen(text) : (size_t)(colon - text);
@@ -76,7 +75,7 @@ int fleet_options_read(const char *command, const struct option_row *rows, struc
                    : CMD_PASS;
     }
     if (!rows[FLEET_LISTEN].is_given ||
-        !split_listen(rows[FLEET_LISTEN].text, host, &out->listen_port)) {
+        !fleet_options_listen(rows[FLEET_LISTEN].text, host, &out->listen_port)) {
         return cmd_usage_error(
             command, "--agents needs --listen ADDR[:PORT], the address the agents connect to");
     }

@@ -21,6 +21,9 @@ enum {
 /* Fills rows[0..FLEET_OPTION_COUNT) of a subcommand's own array. */
 void fleet_options_rows(struct option_row *rows);
 
+/* "ADDR[:PORT]", port 6767 unless given. */
+NODISCARD bool fleet_options_listen(const char *text, char host[FLEET_HOST_BYTES], uint16_t *port);
+
 /*
  * Reads them into `out`; `host` must live as long as `out`. CMD_PASS, or CMD_USAGE
  * after one sentence that begins with the subcommand's name.

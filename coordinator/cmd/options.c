@@ -55,16 +55,31 @@ struct words {
     size_t row_count;
 };
 
+static bool keep_in_list(struct option_row *row, char why[OPTIONS_WHY_BYTES])
+{
+    if (row->list == NULL) {
+        return true;
+    }
+    if (row->list_count == row->list_max) {
+        (void)snprintf(why, OPTIONS_WHY_BYTES, "%s is given more than %zu times", row->name,
+                       row->list_max);
+        return false;
+    }
+    row->list[row->list_count++] = row->text;
+    return true;
+}
+
 /* Takes the value of `row` from "--x=V" or from the next argument. */
 static bool take_value(struct words *w, struct option_row *row, const char *equals,
                        char why[OPTIONS_WHY_BYTES])
 {
     const char *flag = w->argv[w->at];
-    if (row->is_given) {
+    if (row->is_given && row->list == NULL) {
         (void)snprintf(why, OPTIONS_WHY_BYTES, "%s is given twice; give it once", row->name);
         return false;
     }
     row->is_given = true;
+    row->text = NULL;
     if (row->value == NULL) {
         if (equals != NULL) {
             (void)snprintf(why, OPTIONS_WHY_BYTES, "%s takes no value; write it without '%.80s'",
@@ -84,7 +99,7 @@ static bool take_value(struct words *w, struct option_row *row, const char *equa
                        row->value);
         return false;
     }
-    return true;
+    return keep_in_list(row, why);
 }
 
 bool options_parse(int argc, char **argv, struct option_row *rows, size_t row_count,

@@ -24,6 +24,8 @@ struct option_row {
     const char *help;  /* a few words, no full stop */
     bool is_given;     /* out */
     const char *text;  /* out: the value; NULL for a switch or when not given */
+    const char **list; /* given: the flag may stand there list_max times; its values go there */
+    size_t list_max, list_count; /* out: list_count */
 };
 
 /*

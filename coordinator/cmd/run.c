@@ -3,15 +3,16 @@
 
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/fleet_options.h"
+#include "coordinator/cmd/operator_option.h"
 #include "coordinator/run/run.h"
 
-enum { OPT_RUN_DIR = FLEET_OPTION_COUNT, OPT_ACTIONS, OPT_COUNT };
+enum { OPT_RUN_DIR = FLEET_OPTION_COUNT, OPT_ACTIONS, OPT_OPERATOR, OPT_COUNT };
 
 static void help(const struct option_row *rows)
 {
     printf(
-        "usage: leaseherd run SCENARIO.yaml (--local N | --agents N --listen ADDR[:PORT]) "
-        "[flags]\n\n"
+        "usage: leaseherd run SCENARIO.yaml (--local N | --agents N --listen ADDR[:PORT]\n"
+        "                                    --operator-key FILE) [flags]\n\n"
         "Deals the scenario's clients to N agents, runs it, judges it, and writes one report.\n\n");
     options_print(stdout, rows, OPT_COUNT);
     printf("\nExit code: 0 PASS, 1 FAIL, 2 usage or scenario, 3 INVALID, 4 ABORTED, 5 preflight "
@@ -33,6 +34,7 @@ int cmd_run(int argc, char **argv)
     const char *path = NULL;
     size_t paths = 0;
     fleet_options_rows(rows);
+    operator_option_row(&rows[OPT_OPERATOR]);
     if (options_want_help(argc, argv)) {
         help(rows);
         return CMD_PASS;
@@ -46,19 +48,24 @@ int cmd_run(int argc, char **argv)
     }
     struct run_options options = {0};
     int code = fleet_options_read("run", rows, &options, host);
-    if (code != CMD_PASS) {
-        return code;
+    if (code == CMD_PASS) {
+        code = operator_option_read("run", &rows[OPT_OPERATOR], &options);
     }
     struct scenario scenario = {0};
-    code = cmd_load_scenario("run", path, &scenario);
+    if (code == CMD_PASS) {
+        code = cmd_load_scenario("run", path, &scenario);
+    }
     if (code != CMD_PASS) {
+        sign_key_free(options.signer);
         return code;
     }
+    options.forgets_signer = true;
     options.scenario = &scenario;
     options.scenario_path = path;
     options.run_dir = rows[OPT_RUN_DIR].text;
     options.allows_actions = rows[OPT_ACTIONS].is_given;
     code = run_execute(&options);
     scenario_free(&scenario);
+    sign_key_free(options.signer);
     return code;
 }

@@ -48,3 +48,35 @@ void deal_split(uint64_t total, const uint64_t *weights, size_t count, uint64_t 
 /* True when every subnet of the plan lies at one agent (routed, dnat need it). */
 bool deal_subnets_are_whole(const struct plan *plan, const struct deal_hand *hands,
                             size_t agent_count);
+
+/* --- an agent is lost: its clients go on at live relays of the same subnet --- */
+
+struct deal_home { /* an agent */
+    const char *name;
+    uint32_t cores;
+    uint64_t clients;
+    bool can_take;
+};
+
+struct deal_lost {
+    struct control_share share;
+    uint32_t from; /* the agent on whose account they are */
+};
+
+#define DEAL_NOBODY UINT32_MAX
+
+struct deal_move {
+    uint32_t from, to; /* agents; to DEAL_NOBODY: there is no other live relay in the subnet */
+    struct control_take_share share;
+};
+
+/*
+ * Each share goes to the agent with the fewest clients per core among those that carry a relay
+ * of the same subnet, ties by name; a few large shares are cut into as many pieces as there are
+ * such agents. No giaddr moves. `owner`: relay -> agent that carries it. The moves keep the
+ * order of the shares; the caller frees them. False when out of memory.
+ */
+NODISCARD bool deal_reassign(const struct plan *plan, const uint32_t *owner,
+                             const struct deal_home *homes, size_t home_count,
+                             const struct deal_lost *lost, size_t lost_count,
+                             struct deal_move **out_moves, size_t *out_count);

@@ -186,9 +186,13 @@ static void take_scalars(const struct raw_scenario *raw, struct scenario *s)
     s->time_ns = raw->limits.time_ns;
     s->release_milli_per_s = raw->cleanup.release_milli_per_s;
     s->cleanup_on = raw->has_cleanup ? raw->cleanup.on : 0;
-    s->on_agent_loss = strcmp(raw->on_agent_loss, scenario_loss_words[AGENT_LOSS_CONTINUE]) == 0
-                           ? AGENT_LOSS_CONTINUE
-                           : AGENT_LOSS_FAIL;
+    s->on_agent_loss = AGENT_LOSS_FAIL;
+    for (int i = 0; scenario_loss_words[i] != NULL; i++) {
+        if (strcmp(raw->on_agent_loss, scenario_loss_words[i]) == 0) {
+            s->on_agent_loss = (enum scenario_agent_loss)i;
+        }
+    }
+    s->renewals_alone_ns = raw->coordinator_loss.renewals_ns;
 }
 
 bool scenario_parse(const char *text, size_t bytes, struct scenario *out, struct diag *why)

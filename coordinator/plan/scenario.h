@@ -27,7 +27,7 @@ enum scenario_path {
     SCENARIO_PATH_RELAYED,
     SCENARIO_PATH_DNAT
 };
-enum scenario_agent_loss { AGENT_LOSS_FAIL, AGENT_LOSS_CONTINUE };
+enum scenario_agent_loss { AGENT_LOSS_FAIL, AGENT_LOSS_CONTINUE, AGENT_LOSS_REASSIGN };
 enum scenario_cleanup_on {
     CLEANUP_ON_END = 1 << 0,
     CLEANUP_ON_STOP = 1 << 1,
@@ -107,6 +107,7 @@ struct scenario {
     uint64_t release_milli_per_s;                                  /* cleanup; 0: none */
     unsigned cleanup_on;                                           /* enum scenario_cleanup_on */
     enum scenario_agent_loss on_agent_loss;
+    uint64_t renewals_alone_ns; /* on_coordinator_loss; 0: nothing is sent then */
 };
 
 NODISCARD bool scenario_parse(const char *text, size_t bytes, struct scenario *out,

@@ -63,26 +63,6 @@ static void check_clients(const struct raw_scenario *raw, struct diag *why)
     }
 }
 
-static void check_agent_loss(const struct raw_scenario *raw, struct diag *why)
-{
-    const char *word = raw->on_agent_loss;
-    if (strcmp(word, "reassign") == 0) {
-        diag_add(why, raw->on_agent_loss_line,
-                 "`on_agent_loss: reassign` is not offered by this version; use `continue`, which "
-                 "goes on without the lost agent's clients, or `fail`");
-        return;
-    }
-    bool is_known = word[0] == '\0'; /* refused by the schema */
-    for (size_t i = 0; scenario_loss_words[i] != NULL; i++) {
-        is_known = is_known || strcmp(word, scenario_loss_words[i]) == 0;
-    }
-    if (!is_known) {
-        diag_add(why, raw->on_agent_loss_line,
-                 "`on_agent_loss` is `%s`, but must be one of fail, continue; choose one of them",
-                 word);
-    }
-}
-
 static void check_expect(const struct raw_scenario *raw, struct diag *why)
 {
     const struct raw_expect *e = &raw->expect;
@@ -367,7 +347,7 @@ void scenario_check(const struct raw_scenario *raw, const struct scenario *s, st
 {
     scenario_check_network(raw, s, why);
     check_clients(raw, why);
-    check_agent_loss(raw, why);
+    scenario_check_losses(raw, s, why);
     check_expect(raw, why);
     if (raw->stages.count <= PLAN_STAGES_MAX) {
         check_stages(raw, s, why);

@@ -143,6 +143,8 @@ static void put_scalars(const struct scenario *s, struct raw_scenario *raw)
         (struct raw_cleanup){.release_milli_per_s = s->release_milli_per_s, .on = s->cleanup_on};
     (void)snprintf(raw->on_agent_loss, sizeof(raw->on_agent_loss), "%s",
                    scenario_loss_words[s->on_agent_loss]);
+    raw->has_coordinator_loss = s->renewals_alone_ns > 0;
+    raw->coordinator_loss.renewals_ns = s->renewals_alone_ns;
 }
 
 /* calloc() of nothing may be NULL; one item too many never is. */

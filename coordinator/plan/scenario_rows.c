@@ -16,7 +16,8 @@ static const char *const path_words[] = {"auto", "routed", "egress", "relayed", 
 static const char *const arrival_words[] = {"uniform", "poisson", NULL};
 static const char *const cleanup_words[] = {"end", "stop", "fail", NULL};
 static const char *const identity_words[] = {"fresh", "fixed", "\"returning RUN\"", NULL};
-const char *const scenario_loss_words[] = {"fail", "continue", NULL};
+const char *const scenario_loss_words[] = {"fail", "continue", "reassign", NULL};
+static const char *const new_words[] = {"stop", NULL};
 
 /* clang-format off */
 static const struct schema_row leases_rows[] = {
@@ -265,6 +266,17 @@ static const struct schema_row cleanup_rows[] = {
     { .key = NULL },
 };
 
+static const struct schema_row coordinator_loss_rows[] = {
+    { .key = "new", .type = SCHEMA_ENUM, AT(raw_coordinator_loss, new_exchanges),
+      .words = new_words, .preset = "stop",
+      .help = "New exchanges: agents begin none without a coordinator." },
+    { .key = "renewals", .type = SCHEMA_DURATION, AT(raw_coordinator_loss, renewals_ns),
+      RANGE(0, DAYS(30)), .preset = "0s", LINE(raw_coordinator_loss, renewals_line),
+      .help = "So long agents go on to renew and rebind the leases they hold, if their policy "
+              "(renewals_without_coordinator) lets them." },
+    { .key = NULL },
+};
+
 static const struct schema_row judgement_rows[] = {
     { .key = "", .type = SCHEMA_TEXT, SIZED(scenario_judgement, text),
       LINE(scenario_judgement, line) },
@@ -302,7 +314,11 @@ static const struct schema_row judgement_rows[] = {
       GIVEN(raw_scenario, has_cleanup), .help = "Releases what is left; nothing when not given." }, \
     { .key = "on_agent_loss", .type = (word_type), SIZED(raw_scenario, on_agent_loss), \
       .words = scenario_loss_words, .preset = "fail", LINE(raw_scenario, on_agent_loss_line), \
-      .help = "fail ends the run when an agent is lost; continue goes on without its clients." }, \
+      .help = "fail ends the run when an agent is lost; continue goes on without its clients; " \
+              "reassign gives them to other agents' relays of the same subnet." }, \
+    { .key = "on_coordinator_loss", .type = SCHEMA_BLOCK, AT(raw_scenario, coordinator_loss), \
+      .rows = coordinator_loss_rows, GIVEN(raw_scenario, has_coordinator_loss), \
+      .help = "What agents do when they do not hear the coordinator; nothing when not given." }, \
     { .key = NULL }, \
 }
 /* clang-format on */

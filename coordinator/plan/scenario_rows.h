@@ -118,8 +118,9 @@ struct raw_scenario {
     struct schema_array stages;     /* struct raw_stage */
     struct schema_array judgements; /* struct scenario_judgement */
     struct raw_cleanup cleanup;
-    bool has_cleanup;
+    bool has_cleanup, has_coordinator_loss;
     char on_agent_loss[RAW_WORD_BYTES];
+    struct raw_coordinator_loss coordinator_loss;
     unsigned servers_line, run_line, on_agent_loss_line;
 };
 

@@ -54,3 +54,17 @@ void scenario_take_search(const struct raw_stage *raw, struct scenario *s);
 NODISCARD bool scenario_take_events(const struct raw_scenario *raw, struct scenario *s);
 NODISCARD bool scenario_put_search(const struct scenario *s, struct raw_search *raw);
 void scenario_put_events(const struct scenario *s, struct raw_event *raw);
+
+/* on_coordinator_loss; new exchanges stop, always: the key says so. */
+struct raw_coordinator_loss {
+    int new_exchanges;
+    uint64_t renewals_ns;
+    unsigned renewals_line;
+};
+
+struct raw_scenario;
+struct scenario;
+
+/* What happens when an agent or the coordinator is lost. */
+void scenario_check_losses(const struct raw_scenario *raw, const struct scenario *s,
+                           struct diag *why);

@@ -179,6 +179,8 @@ static json_t *json_report(const struct result *r, bool *ok)
     json_put(root, "schema", json_string("leaseherd.report/1"), ok);
     json_put(root, "run", json_run(r, ok), ok);
     json_put(root, "verdict", json_verdict(r, ok), ok);
+    json_put(root, "log_chain", r->log_chain[0] == '\0' ? json_null() : json_string(r->log_chain),
+             ok);
     json_put(root, "accounting", json_accounting(r, ok), ok);
     json_put(root, "messages", json_messages(r, ok), ok);
     json_put(root, "leases", json_leases(r, ok), ok);

@@ -285,8 +285,13 @@ json_t *json_agents(const struct result *r, bool *ok)
             {"send_errors", a->send_errors},
             {"rx_drops", a->rx_drops},
             {"rx_stamps_replaced", a->rx_stamps_replaced},
+            {"clients_taken", a->clients_taken},
+            {"pauses", a->pauses},
         };
         put_counts(one, rows, ARRAY_LEN(rows), a->has_snapshot, ok);
+        json_put(one, "clients_moved", json_count(a->clients_moved), ok);
+        json_put(one, "paused_s", json_seconds(a->has_snapshot ? a->paused_s : NAN), ok);
+        json_put(one, "alone_s", json_seconds(a->has_snapshot ? a->alone_s : NAN), ok);
         json_put(one, "send_lag_us", json_count(a->send_lag_us), ok);
         json_put(one, "clock_offset_us",
                  a->has_clock ? json_integer(a->clock_offset_us) : json_null(), ok);

@@ -99,7 +99,11 @@ struct result_agent {
     uint64_t clock_uncertainty_us; /* the largest with which one of its events was dated */
     double clock_rate_ppm;         /* faster than the coordinator's; NAN */
     uint32_t clock_breaks;
-    double cpu_percent; /* NAN: unknown */
+    double cpu_percent;       /* NAN: unknown */
+    uint64_t clients_moved;   /* of a lost one: went on at other agents, not among `clients` */
+    uint64_t clients_taken;   /* among `clients`: of lost agents */
+    uint64_t pauses;          /* without the right to send */
+    double paused_s, alone_s; /* in all; alone: only leases were kept, without the coordinator */
 };
 
 struct result_series {
@@ -194,6 +198,8 @@ struct result {
         char reasons[RESULT_RUN_REASONS_MAX][RESULT_TEXT_BYTES];
         size_t reason_count;
     } verdict;
+
+    char log_chain[33]; /* value of coordinator.log's last line; empty: unknown */
 
     struct {
         uint64_t assigned, bound, released, expired, failed, never_started, lost_with_agent;

@@ -507,6 +507,9 @@ int report_write_text(const struct result *r, FILE *out)
         text_heading(out, "Housekeeping of the servers");
         text_wrapped(out, "  ", r->housekeeping);
     }
+    if (r->log_chain[0] != '\0') {
+        (void)fprintf(out, "\nLog chain: %s\n", r->log_chain);
+    }
     if (fflush(out) != 0 || ferror(out)) {
         return -(errno == 0 ? EIO : errno);
     }

@@ -252,6 +252,31 @@ void text_relays(const struct result *r, FILE *out)
     }
 }
 
+/* What a table of figures would hide: who could not send, who went on elsewhere. */
+static void write_absences(const struct result *r, FILE *out)
+{
+    for (size_t i = 0; i < r->agent_count; i++) {
+        const struct result_agent *a = &r->agents[i];
+        char cell[2][TEXT_CELL_BYTES];
+        if (a->clients_moved > 0) {
+            (void)fprintf(out, "  %s was lost: %s clients went on at other agents\n", a->name,
+                          text_count(a->clients_moved, cell[0]));
+        }
+        if (a->clients_taken > 0) {
+            (void)fprintf(out, "  %s: %s of its clients were a lost agent's\n", a->name,
+                          text_count(a->clients_taken, cell[0]));
+        }
+        if (a->pauses > 0) {
+            (void)fprintf(out, "  %s paused %s times, %.1f s in all: it had no run lease\n",
+                          a->name, text_count(a->pauses, cell[0]), a->paused_s);
+        }
+        if (a->alone_s > 0) {
+            (void)fprintf(out, "  %s only kept its leases for %.1f s, without the coordinator\n",
+                          a->name, a->alone_s);
+        }
+    }
+}
+
 void text_agents(const struct result *r, FILE *out)
 {
     text_heading(out,
@@ -275,6 +300,7 @@ void text_agents(const struct result *r, FILE *out)
                       text_number(a->clock_rate_ppm, cell[9]), text_number(a->cpu_percent, cell[8]),
                       a->is_lost ? " LOST" : "");
     }
+    write_absences(r, out);
 }
 
 static void write_graph(const struct result *r, const struct result_series *s, FILE *out)

@@ -26,13 +26,13 @@ struct action {
 
 struct actions {
     int log_fd;
+    bool is_log_cut;                  /* a line did not go in whole */
     char run_dir[RUN_DIR_PATH_BYTES]; /* absolute where it can be had */
     struct action action[ACTIONS_OPEN_MAX];
 };
 
 /* One write per line, so that lines of several commands never mix. */
-static void note(const struct actions *actions, const char *what, const char *event,
-                 const char *rest)
+static void note(struct actions *actions, const char *what, const char *event, const char *rest)
 {
     char stamp[32], line[1200];
     uint64_t wall_ns = clock_realtime_ns();
@@ -43,8 +43,10 @@ static void note(const struct actions *actions, const char *what, const char *ev
     int size = snprintf(line, sizeof(line), "%s.%03uZ %s \"%s\": %s\n", stamp,
                         (unsigned)(wall_ns % NS_PER_S / NS_PER_MS), what, event, rest);
     size_t bytes = size < 0 ? 0 : (size_t)size < sizeof(line) ? (size_t)size : sizeof(line) - 1;
-    if (write(actions->log_fd, line, bytes) < 0) {
-        log_warn("what=action_not_logged errno=%d", errno);
+    ssize_t written = write(actions->log_fd, line, bytes);
+    if (written != (ssize_t)bytes && !actions->is_log_cut) {
+        log_warn("what=action_not_logged errno=%d", written < 0 ? errno : ENOSPC);
+        actions->is_log_cut = true;
     }
 }
 
@@ -271,12 +273,12 @@ static void signal_all(const struct actions *actions, int signal_number)
     }
 }
 
-void actions_close(struct actions *actions)
+bool actions_close(struct actions *actions)
 {
     static const struct timespec pause = {0, 20 * 1000 * 1000};
     enum { PATIENCE = 50 };
     if (actions == NULL) {
-        return;
+        return true;
     }
     signal_all(actions, SIGTERM);
     for (unsigned i = 0; i < PATIENCE && !have_all_ended(actions); i++) {
@@ -297,6 +299,8 @@ void actions_close(struct actions *actions)
                                    : text);
         }
     }
+    bool is_logged = !actions->is_log_cut;
     close(actions->log_fd);
     free(actions);
+    return is_logged;
 }

@@ -28,8 +28,11 @@ struct action_about {
 
 /* Creates RUN/actions.log. 0 or -errno. */
 NODISCARD int actions_open(const char *run_dir, struct actions **out);
-/* What still runs gets SIGTERM, a second, SIGKILL, with its process group; reaps. NULL is fine. */
-void actions_close(struct actions *actions);
+/*
+ * What still runs gets SIGTERM, a second, SIGKILL, with its process group; reaps. NULL is fine.
+ * False: a line of actions.log is missing or cut, as on a full disk.
+ */
+bool actions_close(struct actions *actions);
 
 /*
  * Starts one; `tag` is the caller's name for it. 0, -EAGAIN when ACTIONS_OPEN_MAX run

@@ -115,6 +115,10 @@ static struct scenario small_scenario(const struct cleanup *c, const struct smal
                                       struct scenario_stage stages[SMALL_STAGES_MAX])
 {
     struct scenario s = *c->options->scenario;
+    /* A round that loses an agent is followed by another one. */
+    s.on_agent_loss =
+        s.on_agent_loss == AGENT_LOSS_REASSIGN ? AGENT_LOSS_CONTINUE : s.on_agent_loss;
+    s.renewals_alone_ns = 0;
     uint64_t needed_ns = (uint64_t)((double)c->adopted_count * 1e3 / (double)run->rate_milli_per_s *
                                     (double)NS_PER_S);
     uint64_t timeout_ns = 60 * NS_PER_S + 2 * needed_ns;

@@ -93,13 +93,12 @@ static void print_declined(FILE *to, const struct cleanup_told *told)
                           "{\"ip-address\": \"ADDRESS\"}}' | socat UNIX:SOCKET -\n");
     }
     shown = 0;
-    for (size_t i = 0; i < told->left->declined.capacity && shown < LIST_TEXT_MAX; i++) {
+    const struct table_entry *entry;
+    for (size_t cursor = 0;
+         shown < LIST_TEXT_MAX && (entry = table_next(&told->left->declined, &cursor)) != NULL;
+         shown++) {
         char addr[IPV4_TEXT_BYTES];
-        const struct table_entry *entry = &told->left->declined.slots[i];
-        if (entry->key != 0) {
-            shown++;
-            (void)fprintf(to, "  %s\n", inet_text(inet_from_host(entry->key), addr));
-        }
+        (void)fprintf(to, "  %s\n", inet_text(inet_from_host(entry->key), addr));
     }
     if (told->left->declined.count > shown) {
         (void)fprintf(to, "  and %zu more in cleanup.json\n", told->left->declined.count - shown);
@@ -156,12 +155,11 @@ static json_t *list_of(const struct leases_left *left, enum left_proof proof)
 static json_t *declined_of(const struct leases_left *left)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < left->declined.capacity && json_array_size(list) < LIST_MAX; i++) {
+    const struct table_entry *entry;
+    for (size_t cursor = 0; json_array_size(list) < LIST_MAX &&
+                            (entry = table_next(&left->declined, &cursor)) != NULL;) {
         char addr[IPV4_TEXT_BYTES];
-        if (left->declined.slots[i].key != 0) {
-            (void)json_array_append_new(
-                list, json_string(inet_text(inet_from_host(left->declined.slots[i].key), addr)));
-        }
+        (void)json_array_append_new(list, json_string(inet_text(inet_from_host(entry->key), addr)));
     }
     return list;
 }

@@ -45,23 +45,38 @@ static int open_sockets(struct hub *hub, const char *host, uint16_t port,
 }
 
 /*
- * Two connections per agent, and whoever else knocks: the usual soft limit of 1024
- * would let 500 idle strangers keep agents out. A refusal is no error here.
+ * Two connections per agent, as many for those that come again before the old ones are seen to
+ * be dead, and idle strangers.
  */
-static void lift_file_limit(void)
+int hub_lift_file_limit(size_t agents, char why[LINK_WHY_BYTES])
 {
+    enum { FILES_PER_AGENT = 4, FILES_BESIDE = 256 };
+    rlim_t needed = FILES_PER_AGENT * (rlim_t)agents + FILES_BESIDE;
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 0; /* cannot fail; then accept() will say */
     }
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+            return 0;
+        }
+    }
+    if (limit.rlim_cur < needed) {
+        (void)snprintf(why, LINK_WHY_BYTES,
+                       "%zu agents need %llu open files and only %llu are allowed; raise the limit "
+                       "(ulimit -Hn %llu as root, or LimitNOFILE= of the service)",
+                       agents, (unsigned long long)needed, (unsigned long long)limit.rlim_cur,
+                       (unsigned long long)needed);
+        return -EMFILE;
+    }
+    return 0;
 }
 
 int hub_open(const char *host, uint16_t port, const struct key_pair *own,
              const struct key_list *allowed, struct hub **out, char why[LINK_WHY_BYTES])
 {
     struct hub *hub = calloc(1, sizeof(*hub));
-    lift_file_limit();
     snprintf(why, LINK_WHY_BYTES, "out of memory");
     if (hub == NULL) {
         return -ENOMEM;
@@ -97,6 +112,11 @@ void hub_close(struct hub *hub)
     control_arena_free(hub->arena);
     free(hub->out);
     free(hub);
+}
+
+int hub_allow(struct hub *hub, const struct key_list *allowed)
+{
+    return link_allow(hub->context, allowed);
 }
 
 uint16_t hub_ctrl_port(const struct hub *hub)

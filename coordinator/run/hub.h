@@ -23,9 +23,17 @@ enum hub_socket { HUB_CTRL, HUB_DATA };
  * Binds host:port (0: any) for CTRL and, preferably, the next port for DATA.
  * 0 or -errno with one sentence in `why`.
  */
+/*
+ * Lifts the limit of open files to what is allowed; -EMFILE with the number needed when that is too
+ * little for so many agents: four each, beside our own and whoever else knocks.
+ */
+NODISCARD int hub_lift_file_limit(size_t agents, char why[LINK_WHY_BYTES]);
+
 NODISCARD int hub_open(const char *host, uint16_t port, const struct key_pair *own,
                        const struct key_list *allowed, struct hub **out, char why[LINK_WHY_BYTES]);
 void hub_close(struct hub *hub); /* NULL is fine */
+/* From now on these keys and no others are heard. 0 or -ENOMEM: then the old list holds. */
+NODISCARD int hub_allow(struct hub *hub, const struct key_list *allowed);
 uint16_t hub_ctrl_port(const struct hub *hub);
 uint16_t hub_data_port(const struct hub *hub);
 

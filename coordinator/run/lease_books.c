@@ -57,17 +57,3 @@ void lease_books_count(struct lease_counts *out, const struct scenario *scenario
     }
     lease_books_free(&books);
 }
-
-void lease_books_tell(const struct lease_counts *counts, const struct scenario *scenario,
-                      struct truth *truth)
-{
-    const struct scenario_server *servers = scenario->servers.items;
-    for (size_t i = 0; i < counts->count; i++) {
-        const uint64_t *count = counts->server[i].in_state;
-        char how[LEASE_SOURCE_NAME_BYTES];
-        if (counts->server[i].is_known) {
-            truth_start_state(truth, (uint32_t)i, count[BOOK_ACTIVE], count[BOOK_EXPIRED],
-                              count[BOOK_FREE], lease_source_name(&servers[i], how));
-        }
-    }
-}

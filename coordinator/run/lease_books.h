@@ -39,7 +39,3 @@ struct lease_counts {
  * before anything runs that must not wait.
  */
 void lease_books_count(struct lease_counts *out, const struct scenario *scenario, FILE *complain);
-
-struct truth;
-void lease_books_tell(const struct lease_counts *counts, const struct scenario *scenario,
-                      struct truth *truth);

@@ -25,8 +25,66 @@ void roster_fini(struct roster *r)
     memset(r, 0, sizeof(*r));
 }
 
+/* Where a share that begins with this client stands, or would. */
+static size_t place_of(const struct deal_hand *hand, uint32_t first_client)
+{
+    size_t low = 0, high = hand->share_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (hand->shares[middle].first_client < first_client) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool roster_give(struct roster_agent *a, const struct control_share *share)
+{
+    struct deal_hand *hand = &a->hand;
+    struct control_share *grown =
+        realloc(hand->shares, (hand->share_count + 1) * sizeof(*hand->shares));
+    if (grown == NULL) {
+        return false;
+    }
+    hand->shares = grown;
+    size_t at = place_of(hand, share->first_client);
+    memmove(&grown[at + 1], &grown[at], (hand->share_count - at) * sizeof(*grown));
+    grown[at] = *share;
+    hand->share_count++;
+    hand->clients += share->client_count;
+    return true;
+}
+
+void roster_take_back(struct roster_agent *a, uint32_t first_client)
+{
+    struct deal_hand *hand = &a->hand;
+    size_t at = place_of(hand, first_client);
+    if (at < hand->share_count && hand->shares[at].first_client == first_client) {
+        hand->clients -= hand->shares[at].client_count;
+        hand->share_count--;
+        memmove(&hand->shares[at], &hand->shares[at + 1],
+                (hand->share_count - at) * sizeof(*hand->shares));
+    }
+}
+
+static int order_by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct roster_agent *)a)->name, ((const struct roster_agent *)b)->name);
+}
+
+static int name_to_agent(const void *name, const void *agent)
+{
+    return strcmp(name, ((const struct roster_agent *)agent)->name);
+}
+
+/* Asked with every message: with a thousand agents a walk would cost more than all the rest. */
 static struct roster_agent *by_name(struct roster *r, const char *name)
 {
+    if (r->is_sealed) {
+        return bsearch(name, r->agents, r->count, sizeof(*r->agents), name_to_agent);
+    }
     for (size_t i = 0; i < r->count; i++) {
         if (strcmp(r->agents[i].name, name) == 0) {
             return &r->agents[i];
@@ -67,6 +125,47 @@ static struct roster_agent *admit(struct roster *r, const char *name,
     return a;
 }
 
+/* The process we know is among those whose end this one is certain of. */
+static bool has_succeeded(const struct roster_agent *a, const struct control_hello *hello)
+{
+    for (size_t i = 0; i < hello->former_count; i++) {
+        if (hello->former[i] == a->process_epoch || hello->former[i] == a->epoch) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool keeps_our_results(const struct roster *r, const struct roster_agent *a,
+                              const struct control_hello *hello)
+{
+    return hello->kept_epoch == a->epoch && !a->is_barred &&
+           memcmp(hello->kept_run_id, r->run_id, sizeof(r->run_id)) == 0;
+}
+
+/* Of this name, but not (or no longer) the one that plays clients in this run. */
+static enum roster_answer another_process(const struct roster *r, struct roster_agent *a,
+                                          const struct control_hello *hello, bool is_gathering,
+                                          uint64_t now_ns)
+{
+    bool has_ended = a->is_lost || has_succeeded(a, hello);
+    if (!is_gathering && has_ended && keeps_our_results(r, a, hello)) {
+        return ROSTER_RETURNED;
+    }
+    if (!has_ended && now_ns - a->last_heard_ns < RUN_LEASE_ENDED_NS) {
+        /* While the first one may still send, it is an impostor or a copied key. */
+        return ROSTER_DUPLICATE;
+    }
+    if (a->is_lost || !is_gathering) {
+        return ROSTER_BUSY;
+    }
+    if (!copy_hello(a, hello)) {
+        return ROSTER_NO_MEMORY;
+    }
+    memset(&a->clock, 0, sizeof(a->clock));
+    return ROSTER_WELCOME;
+}
+
 enum roster_answer roster_hello(struct roster *r, const char *name,
                                 const struct control_hello *hello, bool is_gathering,
                                 uint64_t new_session, uint64_t now_ns, struct roster_agent **out)
@@ -80,23 +179,25 @@ enum roster_answer roster_hello(struct roster *r, const char *name,
         if (a == NULL) {
             return ROSTER_NO_MEMORY;
         }
-    } else if (a->is_lost) {
-        return ROSTER_BUSY;
-    } else if (a->epoch != hello->epoch) {
-        /* Another process. While the first one may still send, it is an impostor or a copied key.
-         */
-        if (now_ns - a->last_heard_ns < RUN_LEASE_ENDED_NS) {
-            return ROSTER_DUPLICATE;
+    } else if (a->is_lost || a->epoch != hello->epoch) {
+        enum roster_answer answer = another_process(r, a, hello, is_gathering, now_ns);
+        if (answer == ROSTER_RETURNED) {
+            a->is_returned = true;
+            a->delivered_ns = now_ns;
+        } else if (answer == ROSTER_BUSY) {
+            *out = a->is_lost || !has_succeeded(a, hello) ? NULL : a;
         }
-        if (!is_gathering) {
-            return ROSTER_BUSY;
+        if (answer != ROSTER_WELCOME && answer != ROSTER_RETURNED) {
+            return answer;
         }
-        if (!copy_hello(a, hello)) {
-            return ROSTER_NO_MEMORY;
-        }
-        memset(&a->clock, 0, sizeof(a->clock));
+        a->session = new_session;
+        a->process_epoch = hello->epoch;
+        a->last_heard_ns = now_ns;
+        *out = a;
+        return answer;
     }
     a->session = new_session;
+    a->process_epoch = hello->epoch;
     a->last_heard_ns = now_ns;
     *out = a;
     return ROSTER_WELCOME;
@@ -106,8 +207,8 @@ struct roster_agent *roster_repeated_hello(struct roster *r, const char *name, u
                                            const void *route, size_t route_bytes)
 {
     struct roster_agent *a = by_name(r, name);
-    bool is_same = a != NULL && !a->is_lost && a->epoch == epoch && a->ctrl.size == route_bytes &&
-                   memcmp(a->ctrl.bytes, route, route_bytes) == 0;
+    bool is_same = a != NULL && roster_is_there(a) && a->process_epoch == epoch &&
+                   a->ctrl.size == route_bytes && memcmp(a->ctrl.bytes, route, route_bytes) == 0;
     return is_same ? a : NULL;
 }
 
@@ -144,14 +245,10 @@ bool roster_carries(const struct roster_agent *a, uint32_t relay)
     return false;
 }
 
-static int order_by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct roster_agent *)a)->name, ((const struct roster_agent *)b)->name);
-}
-
 void roster_seal(struct roster *r)
 {
     qsort(r->agents, r->count, sizeof(*r->agents), order_by_name);
+    r->is_sealed = true;
 }
 
 size_t roster_index(const struct roster *r, const struct roster_agent *agent)
@@ -177,6 +274,21 @@ bool roster_all(const struct roster *r, roster_question *question)
         }
     }
     return roster_live_count(r) > 0;
+}
+
+bool roster_is_there(const struct roster_agent *a)
+{
+    return !a->is_lost || a->is_returned;
+}
+
+bool roster_is_delivering(const struct roster *r, uint64_t now_ns, uint64_t patience_ns)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->agents[i].is_returned && now_ns - r->agents[i].delivered_ns < patience_ns) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool roster_is_ready(const struct roster_agent *a)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/attrs.h"
+#include "common/keys.h"
 #include "coordinator/plan/deal.h"
 #include "coordinator/run/clock_map.h"
 #include "proto/control.h"
@@ -34,15 +35,26 @@ struct roster_agent {
     struct ipv4 *addresses;
     size_t address_count;
 
-    uint64_t session, epoch;
+    uint64_t session;
+    uint64_t epoch;         /* of its result stream */
+    uint64_t process_epoch; /* of who said HELLO last: a successor delivers an ended one's stream */
+    uint8_t key[KEY_BYTES]; /* its session began with */
     struct roster_route ctrl, data;
     struct clock_map clock;
     uint64_t last_heard_ns, last_grant_ns;
     uint64_t clock_asked_ns, clock_id;
 
     struct deal_hand hand;
+    /* run_reassign.h: the latest TAKE carried out (0 or 1: PREPARE's), and the latest meant. */
+    uint64_t assignment_epoch, dealt_epoch, take_sent_ns;
+    uint64_t fence_ns;            /* lost: from then on it sends nothing; 0: not known yet */
+    bool takes_none, is_dealt_on; /* refused clients; lost, and its own are dealt to others */
     bool is_ready, is_armed, is_preflighted, is_done, is_lost;
-    bool has_final;                       /* final snapshot arrived */
+    bool is_returned;      /* lost, and here again to deliver; roster_is_there() is true */
+    bool is_barred;        /* it said what no agent of ours would: its results are not taken */
+    uint64_t delivered_ns; /* when its stream last moved on; of a returned one */
+    bool is_owed_word;     /* came back after a resume: what it was last told, once more */
+    bool has_final;        /* final snapshot arrived */
     uint64_t last_batch_seq, event_count; /* from DONE */
     uint64_t final_batch_seq;             /* from the final snapshot */
     uint64_t acked_seq;                   /* last ACK sent */
@@ -58,6 +70,8 @@ struct roster_agent {
 struct roster {
     struct roster_agent *agents; /* sorted by arrival until roster_seal, then by name */
     size_t count, wanted;
+    bool is_sealed;
+    uint8_t run_id[PLAN_RUN_ID_BYTES]; /* the caller's to set before the first HELLO */
 };
 
 /* False when out of memory; 1 <= wanted <= ROSTER_AGENTS_MAX. */
@@ -68,12 +82,17 @@ enum roster_answer {
     ROSTER_WELCOME,   /* new, or the same process again */
     ROSTER_DUPLICATE, /* another live process uses this name */
     ROSTER_BUSY,      /* not (or no longer) part of this run */
+    ROSTER_RETURNED,  /* its clients are gone with it, but it has kept results of this run */
     ROSTER_NO_MEMORY
 };
 
 /*
  * Decides about a HELLO. On ROSTER_WELCOME `*out` is the entry, its session is
  * `new_session`, its hello data are copied. `is_gathering` says whether newcomers may join.
+ *
+ * A process that names the one we know among those that have ended takes its place while we
+ * gather; later its clients are gone. ROSTER_RETURNED: `*out` has the new session, `epoch` is still
+ * the ended one's; the caller declares it lost. ROSTER_BUSY with `*out`: it ended and left nothing.
  */
 enum roster_answer roster_hello(struct roster *r, const char *name,
                                 const struct control_hello *hello, bool is_gathering,
@@ -93,6 +112,11 @@ struct roster_agent *roster_find(struct roster *r, const char *name, uint64_t se
 bool roster_plays(const struct roster_agent *a, uint32_t client);
 bool roster_carries(const struct roster_agent *a, uint32_t relay);
 
+/* One more share, in its place. False when out of memory. */
+NODISCARD bool roster_give(struct roster_agent *a, const struct control_share *share);
+/* The share that begins with this client is the agent's no longer. */
+void roster_take_back(struct roster_agent *a, uint32_t first_client);
+
 /* Sorts by name, so that dealing and indices do not depend on who came first. */
 void roster_seal(struct roster *r);
 size_t roster_index(const struct roster *r, const struct roster_agent *agent);
@@ -103,6 +127,9 @@ size_t roster_live_count(const struct roster *r);
 typedef bool roster_question(const struct roster_agent *agent);
 bool roster_all(const struct roster *r, roster_question *question); /* false when none is live */
 
+bool roster_is_there(const struct roster_agent *a);
+/* A returned agent is on its way with results: not longer than `patience_ns` without a batch. */
+bool roster_is_delivering(const struct roster *r, uint64_t now_ns, uint64_t patience_ns);
 bool roster_is_ready(const struct roster_agent *a);
 bool roster_is_armed(const struct roster_agent *a);
 bool roster_is_preflighted(const struct roster_agent *a);

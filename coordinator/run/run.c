@@ -13,13 +13,18 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/confine.h"
 #include "common/log.h"
 #include "coordinator/report/problems.h"
 #include "coordinator/report/junit.h"
 #include "coordinator/report/report.h"
+#include "coordinator/run/confinement.h"
 #include "coordinator/run/returning.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
 #include "coordinator/run/run_lock.h"
+#include "coordinator/run/run_log.h"
+#include "coordinator/run/run_trail.h"
 
 enum { TURN_MS = 5, EXIT_INTERNAL = 6, EXIT_USAGE = 2, EXIT_ABORTED = 4 };
 
@@ -66,27 +71,35 @@ static int make_plan(struct run *run)
     return 0;
 }
 
-static int open_dir(struct run *run)
+static int make_dir(struct run *run)
 {
-    char why[RUN_DIR_WHY_BYTES], path[RUN_DIR_PATH_BYTES];
+    char why[RUN_DIR_WHY_BYTES];
     int rc = run_dir_create(run->options->run_dir, run->scenario->name, run->started_wall_s,
                             run->dir, why);
     if (rc < 0) {
         return fail(why, rc == -EEXIST || rc == -ENAMETOOLONG ? EXIT_USAGE : EXIT_INTERNAL);
     }
+    return 0;
+}
+
+static int open_dir(struct run *run)
+{
+    char why[RUN_DIR_WHY_BYTES], path[RUN_DIR_PATH_BYTES];
+    int rc = 0;
     run->lock_fd = run_lock_take(run->dir, run->started_wall_s, why);
     if (run->lock_fd < 0) {
         return fail(why, EXIT_INTERNAL);
     }
-    int log_fd = open(run_dir_path(run->dir, "coordinator.log", path),
-                      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (log_fd >= 0) {
-        log_set_fd(log_fd);
+    if (run_trail_open(run, "run_begins") != 0) {
+        return EXIT_INTERNAL;
     }
     char *effective = scenario_print(run->scenario);
     rc = effective == NULL
              ? -ENOMEM
              : run_dir_write(run->dir, "scenario.yaml", effective, strlen(effective), why);
+    if (rc == 0) {
+        run_trail_scenario(run, effective, strlen(effective));
+    }
     free(effective);
     if (rc == 0) {
         rc = run_dir_write(run->dir, "plan.bin", run->plan_bytes, run->plan_size, why);
@@ -105,9 +118,17 @@ static int open_dir(struct run *run)
 static int read_keys(struct run *run, struct key_pair *own, struct key_list *allowed)
 {
     char why[RUN_DIR_WHY_BYTES], path[RUN_DIR_PATH_BYTES];
+    allow_watch_init(
+        &run->allow_watch,
+        run->options->is_local ? NULL : run_dir_path(run->options->keys, "agents.allow", path),
+        clock_monotonic_ns());
     if (run->options->is_local) {
-        return local_agents_prepare(run->dir, run->options->agents, run->scenario, own, allowed,
-                                    why) < 0
+        run->throw_away = sign_key_make();
+        if (run->throw_away == NULL) {
+            return fail("out of memory", EXIT_INTERNAL);
+        }
+        return local_agents_prepare(run->dir, run->options->agents, run->scenario,
+                                    sign_key_public(run->throw_away), own, allowed, why) < 0
                    ? fail(why, EXIT_INTERNAL)
                    : 0;
     }
@@ -118,30 +139,74 @@ static int read_keys(struct run *run, struct key_pair *own, struct key_list *all
     return 0;
 }
 
+/*
+ * Before there are threads; local agents come from what we still may. Cleanup reads books of
+ * servers afterwards, which may be private.
+ */
+static int give_up_capabilities(struct run *run)
+{
+    const struct run_options *o = run->options;
+    char why[LOCAL_WHY_BYTES];
+    bool is_done =
+        (!o->is_local || local_agents_fork(&run->local, run->dir, o->agents, why) == 0) &&
+        (o->adoption != NULL ||
+         confinement_drop_capabilities(run->dir, o->is_local ? NULL : o->keys, why) == 0);
+    return is_done ? 0 : fail(why, EXIT_INTERNAL);
+}
+
 static int open_hub(struct run *run)
 {
-    struct key_pair own;
-    struct key_list allowed = {0};
+    struct key_pair *own = key_pair_new();
     char why[RUN_DIR_WHY_BYTES];
-    int code = read_keys(run, &own, &allowed);
+    int code =
+        own == NULL ? fail("out of memory", EXIT_INTERNAL) : read_keys(run, own, &run->allowed);
+    /* Keys first: a mistake in them must not use up the run directory. Nor in the address. */
+    bool is_made_here = code == 0 && !run->options->is_local;
+    if (is_made_here) {
+        code = make_dir(run);
+    }
+    if (code == 0) {
+        code = give_up_capabilities(run);
+    }
     if (code == 0) {
         const char *host = run->options->is_local ? "127.0.0.1" : run->options->listen_host;
         uint16_t port = run->options->is_local ? 0 : run->options->listen_port;
-        if (hub_open(host, port, &own, &allowed, &run->hub, why) < 0) {
+        if (hub_open(host, port, own, &run->allowed, &run->hub, why) < 0) {
             code = fail(why, EXIT_USAGE);
         }
     }
-    key_pair_wipe(&own);
-    key_list_free(&allowed);
+    if (code != 0 && is_made_here) {
+        (void)rmdir(run->dir); /* still empty */
+    }
+    key_pair_free(own);
     if (code == 0 && run->options->is_local &&
-        local_agents_start(&run->local, run->dir, run->options->agents, hub_ctrl_port(run->hub),
-                           why) < 0) {
+        local_agents_start(&run->local, hub_ctrl_port(run->hub), why) < 0) {
         code = fail(why, EXIT_INTERNAL);
+    }
+    if (code == 0 && run->options->is_local && !run->options->is_quiet) {
+        fprintf(
+            stderr,
+            "leaseherd run: local agents obey %s/local-1/policy.yaml, derived from the scenario\n",
+            run->dir);
     }
     return code;
 }
 
-static int block_signals(void)
+const char *run_boot_id(char out[RUN_BOOT_ID_BYTES])
+{
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    bool is_known = file != NULL && fgets(out, RUN_BOOT_ID_BYTES, file) != NULL;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    if (!is_known) {
+        (void)snprintf(out, RUN_BOOT_ID_BYTES, "unknown");
+    }
+    out[strcspn(out, "\n")] = '\0';
+    return out;
+}
+
+int run_block_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -169,8 +234,7 @@ static void stop_at_once(struct run *run)
         stop_in_order(run);
         return;
     }
-    truth_outcome(run->truth, OUTCOME_ABORTED,
-                  "stopped at once by the operator; leases were left behind");
+    run_outcome(run, OUTCOME_ABORTED, "stopped at once by the operator; leases were left behind");
     run->is_stopping = true;
     run_event_happened(run, RUN_HARD_STOP);
 }
@@ -186,6 +250,7 @@ static void take_signals(struct run *run, int signal_fd)
            read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         bool is_at_once =
             info.ssi_signo == SIGQUIT || (info.ssi_signo == SIGINT && run->was_told_to_stop);
+        run_trail_signal(&info, is_at_once);
         if (is_at_once) {
             stop_at_once(run);
         } else if (!run->was_told_to_stop) {
@@ -269,9 +334,38 @@ static void watch_children(struct run *run)
     }
 }
 
-static void loop(struct run *run, int signal_fd)
+/* From here on nothing is executed, unless the operator has allowed the scenario's commands. */
+static void confine(struct run *run)
 {
-    run->phase_until_ns = clock_monotonic_ns() + run->options->gather_ns;
+    char why[CONFINE_WHY_BYTES];
+    if (run->actions != NULL || (run->options->adoption != NULL && run->options->is_local)) {
+        log_info("what=not_confined why=\"commands or agents are still to be started\"");
+        return;
+    }
+    int rc = confine_system_calls(CONFINE_COORDINATOR, why);
+    if (rc == -ENOTSUP) {
+        log_warn("what=system_calls_not_confined why=\"%s\"", why);
+    } else if (rc < 0) {
+        run_refuse(run, EXIT_INTERNAL, "%s", why);
+    }
+}
+
+/* What goes by time: looked at every TURN_MS, however many messages come. */
+static void tick(struct run *run)
+{
+    run_control_tick(run);
+    run_reassign_tick(run);
+    watch_children(run);
+    run_events_tick(run);
+    run_phase_tick(run);
+    if (run->exit_code < 0) {
+        show(run);
+    }
+}
+
+void run_loop(struct run *run, int signal_fd)
+{
+    confine(run);
     run->ticked_ns = clock_monotonic_ns();
     while (run->phase != RUN_OVER) {
         struct pollfd fd = {.fd = signal_fd, .events = POLLIN};
@@ -282,15 +376,14 @@ static void loop(struct run *run, int signal_fd)
                      strerror(-rc));
         }
         take_signals(run, signal_fd);
+        run_allow_tick(run); /* before any message of a key that was revoked */
         run_receive_control(run);
         run_receive_data(run);
         run_commit(run, run->phase == RUN_RECONCILE);
-        run_control_tick(run);
-        watch_children(run);
-        run_events_tick(run);
-        run_phase_tick(run);
-        if (run->exit_code < 0) {
-            show(run);
+        /* With a thousand agents a message comes every 100 us, and looking at all of them costs as
+         * much. */
+        if (run->now_ns - run->ticked_ns >= TURN_MS * NS_PER_MS) {
+            tick(run);
         }
     }
     run_commit(run, true);
@@ -353,13 +446,14 @@ static bool close_problems(struct run *run)
     return ok;
 }
 
-static int report(struct run *run)
+int run_report(struct run *run)
 {
     if (run->start_ns == 0) {
         /* Preflight refused: its events get run times counted backwards from now. */
         run->start_ns = run->now_ns;
         run_flush_deferred(run);
     }
+    run_keep_finals(run);
     if (ledger_finish(run->ledger) < 0) {
         truth_outcome(run->truth, OUTCOME_INTERNAL, ledger_why(run->ledger));
     }
@@ -375,6 +469,8 @@ static int report(struct run *run)
         return fail("out of memory while writing the report", EXIT_INTERNAL);
     }
     int code = verdict_exit_code(result->verdict.result);
+    run_trail_ledger(run);
+    run_trail_verdict(result, code);
     terminal_done(run->terminal);
     run->terminal = NULL;
     int shown = run->options->is_quiet ? 0 : report_write_text(result, stdout);
@@ -395,14 +491,14 @@ static int report(struct run *run)
     return code;
 }
 
-static void say_bye(struct run *run)
+void run_say_bye(struct run *run)
 {
     struct control_message m = {.kind = CONTROL_BYE};
     snprintf(m.u.bye.text, sizeof(m.u.bye.text), "the run is over");
     run_send_all(run, &m);
 }
 
-static void close_run(struct run *run)
+void run_close(struct run *run)
 {
     terminal_done(run->terminal);
     if (run->problems != NULL) {
@@ -410,12 +506,15 @@ static void close_run(struct run *run)
     }
     actions_close(run->actions);
     hub_close(run->hub);
+    key_list_free(&run->allowed);
     local_agents_stop(&run->local);
     ledger_close(run->ledger);
     truth_free(run->truth);
+    run_reassign_fini(&run->reassign);
     roster_fini(&run->roster);
     plan_free(&run->plan);
     free(run->plan_bytes);
+    sign_key_free(run->throw_away);
     free(run->deferred);
     free(run->preflight);
     if (run->lock_fd >= 0) {
@@ -425,13 +524,16 @@ static void close_run(struct run *run)
 
 static int prepare_world(struct run *run)
 {
+    char why[LINK_WHY_BYTES];
+    if (hub_lift_file_limit(run->options->agents, why) < 0) {
+        return fail(why, EXIT_INTERNAL);
+    }
     if (sodium_init() < 0 || !roster_init(&run->roster, run->options->agents)) {
         return fail("out of memory", EXIT_INTERNAL);
     }
     int code = make_plan(run);
-    /* Keys and address first: a mistake in them must not use up the run directory. */
-    if (code == 0 && !run->options->is_local) {
-        code = open_hub(run);
+    if (code == 0) {
+        code = run->options->is_local ? make_dir(run) : open_hub(run);
     }
     if (code == 0) {
         code = open_dir(run);
@@ -440,6 +542,7 @@ static int prepare_world(struct run *run)
         code = open_hub(run);
     }
     if (code == 0) {
+        run_space_warn(run);
         run->terminal = terminal_new(stderr, isatty(STDERR_FILENO));
         code = run->terminal == NULL ? fail("out of memory", EXIT_INTERNAL) : 0;
     }
@@ -457,7 +560,7 @@ int run_execute(const struct run_options *options)
     if (run != NULL && options->adoption == NULL) {
         lease_books_count(&run->stood, options->scenario, stderr);
     }
-    int signal_fd = block_signals();
+    int signal_fd = run_block_signals();
     if (run == NULL || signal_fd < 0) {
         free(run);
         return fail("cannot start: out of memory or descriptors", EXIT_INTERNAL);
@@ -469,13 +572,14 @@ int run_execute(const struct run_options *options)
     run->started_wall_s = clock_realtime_ns() / NS_PER_S;
     int code = prepare_world(run);
     if (code == 0) {
-        loop(run, signal_fd);
-        code = run->exit_code >= 0 ? run->exit_code : report(run);
-        say_bye(run);
+        run->phase_until_ns = clock_monotonic_ns() + run->options->gather_ns;
+        run_loop(run, signal_fd);
+        code = run->exit_code >= 0 ? run->exit_code : run_report(run);
+        run_say_bye(run);
     }
-    close_run(run);
+    run_close(run);
     close(signal_fd);
-    log_set_fd(-1);
+    run_log_close();
     free(run);
     return code;
 }

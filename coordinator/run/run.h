@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/sign.h"
 #include "coordinator/plan/scenario.h"
 #include "proto/control.h"
 
@@ -21,6 +22,8 @@ struct run_options {
     const char *scenario_path; /* for messages */
     const char *run_dir;       /* NULL: runs/<UTC>-<scenario> */
     const char *keys;          /* directory; unused with local agents */
+    struct sign_key *signer;   /* the operator's; NULL with local agents */
+    bool forgets_signer;       /* the secret is wiped once the plan is signed */
     const char *listen_host;
     uint16_t listen_port;
     size_t agents;

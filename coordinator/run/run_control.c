@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
+#include "coordinator/run/run_trail.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -47,7 +49,8 @@ void run_send(struct run *run, struct roster_agent *a, struct control_message *m
 void run_send_all(struct run *run, struct control_message *m)
 {
     for (size_t i = 0; i < run->roster.count; i++) {
-        if (!run->roster.agents[i].is_lost) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        if (!a->is_lost || (a->is_returned && m->kind == CONTROL_BYE)) {
             run_send(run, &run->roster.agents[i], m);
         }
     }
@@ -87,18 +90,40 @@ static void send_welcome(struct run *run, struct roster_agent *a)
         m.u.welcome.committed_batch =
             ledger_committed(run->ledger, (uint32_t)roster_index(&run->roster, a));
     }
+    m.u.welcome.deliver_epoch = a->is_returned ? a->epoch : 0;
     run_send(run, a, &m);
 }
 
 static void welcome(struct run *run, const struct link_peer *from, struct roster_agent *a)
 {
+    memcpy(a->key, from->key, sizeof(a->key));
     memcpy(a->ctrl.bytes, from->route, from->route_bytes);
     a->ctrl.size = from->route_bytes;
     a->data.size = 0;
     a->clock_id = 0;
+    a->is_owed_word = true;
     send_welcome(run, a);
     log_info("what=agent_joined agent=%s host=%s cores=%u addresses=%zu", a->name, a->host,
              (unsigned)a->cores, a->address_count);
+}
+
+/* One that had told all it knew is no loss. */
+static void process_has_ended(struct run *run, struct roster_agent *a)
+{
+    if (!a->is_done || !a->has_final) {
+        run_lose_agent(run, a, "was restarted; its clients are gone with it");
+    }
+}
+
+/* Its clients are gone, but what it has kept belongs into the ledger. */
+static void welcome_back(struct run *run, const struct link_peer *from, struct roster_agent *a,
+                         const struct control_hello *hello)
+{
+    process_has_ended(run, a);
+    welcome(run, from, a);
+    log_info("what=agent_returned agent=%s kept_batches=%llu why=\"what it has not delivered yet "
+             "is taken; its clients are gone\"",
+             a->name, (unsigned long long)hello->kept_last_seq);
 }
 
 static void handle_hello(struct run *run, const struct link_peer *from,
@@ -125,6 +150,7 @@ static void handle_hello(struct run *run, const struct link_peer *from,
         send_welcome(run, a);
         return;
     }
+    memcpy(run->roster.run_id, run->plan.run_id, sizeof(run->roster.run_id));
     switch (roster_hello(&run->roster, from->name, hello, run->phase == RUN_GATHER,
                          random_session(), run->now_ns, &a)) {
     case ROSTER_WELCOME:
@@ -134,7 +160,13 @@ static void handle_hello(struct run *run, const struct link_peer *from,
         refuse_peer(run, from, REFUSAL_DUPLICATE_AGENT,
                     "another agent with this name is connected; give each agent a key of its own");
         break;
+    case ROSTER_RETURNED:
+        welcome_back(run, from, a, hello);
+        break;
     case ROSTER_BUSY:
+        if (a != NULL) {
+            process_has_ended(run, a);
+        }
         refuse_peer(run, from, REFUSAL_BUSY,
                     "a run without this agent is going on; it may join the next");
         break;
@@ -164,12 +196,12 @@ static void handle_clock_reply(struct run *run, struct roster_agent *a,
     const struct truth_clock known = {offset_us, uncertainty_us, clock_map_rate_ppm(&a->clock),
                                       a->clock.breaks};
     truth_agent_clock(run->truth, index, &known);
-    if (run->start_ns != 0 && a->clock.count % CLOCK_ROW_EVERY == 0) {
-        int64_t to_run_us = -offset_us - (int64_t)(run->start_ns / NS_PER_US);
+    if (run->start_ns != 0 && a->clock.count % CLOCK_ROW_EVERY == 0 && !run->is_ledger_broken) {
+        /* Signed: after a restart of this host the run began before the clock did. */
+        int64_t to_run_us = -offset_us - (int64_t)run->start_ns / (int64_t)NS_PER_US;
         if (ledger_add_clock(run->ledger, (uint32_t)index, reply->t2_ns / NS_PER_US, to_run_us,
                              uncertainty_us) < 0) {
-            run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "the ledger cannot be written: %s",
-                     ledger_why(run->ledger));
+            run_ledger_failed(run);
         }
     }
 }
@@ -211,15 +243,49 @@ static void handle_preflight_report(struct run *run, struct roster_agent *a,
         uint32_t relay = report->relays[i].relay;
         if (roster_carries(a, relay) && !a->is_preflighted && !is_reported(run, relay)) {
             run->preflight[run->preflight_count++] = report->relays[i];
-            truth_preflight(run->truth, roster_index(&run->roster, a), &report->relays[i]);
+            run_note_preflight(run, roster_index(&run->roster, a), &report->relays[i]);
         }
     }
     a->is_preflighted = a->is_preflighted || report->is_last;
 }
 
+/* The agent sends nothing any more, but is there: what it has measured is still collected. */
+static bool was_halted(struct run *run, const struct roster_agent *a,
+                       const struct control_refuse *r)
+{
+    static const struct {
+        enum control_refusal code;
+        const char *id, *remedy;
+    } halts[] = {
+        {REFUSAL_TOTAL, "policy-total",
+         "raise total_packets: in the agent's policy, or ask for less"},
+        {REFUSAL_SENDS, "sends-refused",
+         "find what refuses there: nft list ruleset, ip route get ADDRESS, the link's queue"},
+        {REFUSAL_PROHIBITED, "sends-prohibited",
+         "ask whoever filters between agent and server before this load goes there again"},
+    };
+    char summary[CONTROL_TEXT_BYTES + PLAN_NAME_BYTES + 16];
+    for (size_t i = 0; i < ARRAY_LEN(halts); i++) {
+        if (halts[i].code == r->code && run->truth != NULL) {
+            snprintf(summary, sizeof(summary), "agent %s: %s", a->name, r->text);
+            run_finding(run, halts[i].id, "error", summary,
+                        "told by the agent, which stopped sending", halts[i].remedy);
+            run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_FAIL, "%s: %s", halts[i].id, summary);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void handle_refusal(struct run *run, struct roster_agent *a, const struct control_refuse *r)
 {
     int code = 2;
+    if (was_halted(run, a, r)) {
+        return;
+    }
+    if (run_reassign_refused(run, a, r)) {
+        return;
+    }
     if (r->code == REFUSAL_ADDRESS) {
         code = 5;
     } else if (r->code == REFUSAL_RESOURCES) {
@@ -239,8 +305,7 @@ static void handle_ready(struct run *run, struct roster_agent *a, const struct c
         return;
     }
     if (!a->is_ready) {
-        log_info("what=agent_ready agent=%s clients=%llu memory_bytes=%llu", a->name,
-                 (unsigned long long)a->hand.clients, (unsigned long long)ready->memory_bytes);
+        run_trail_ready(run, a, ready->memory_bytes);
     }
     a->is_ready = true;
 }
@@ -252,14 +317,44 @@ static void handle_done(struct roster_agent *a, const struct control_done *done)
     a->event_count = done->event_count;
 }
 
+/* From one that only delivers. All of it is acknowledged when it says so. */
+static void handle_returned(struct run *run, struct roster_agent *a,
+                            const struct control_message *m)
+{
+    uint64_t committed = 0;
+    if (run->ledger != NULL) {
+        committed = ledger_committed(run->ledger, (uint32_t)roster_index(&run->roster, a));
+    }
+    if (m->kind == CONTROL_CLOCK_REPLY) {
+        handle_clock_reply(run, a, &m->u.clock_reply);
+    } else if (m->kind == CONTROL_DONE && committed >= m->u.done.last_batch_seq) {
+        log_info("what=agent_delivered agent=%s batches=%llu", a->name,
+                 (unsigned long long)committed);
+        struct control_message bye = {.kind = CONTROL_BYE};
+        control_set_text(bye.u.bye.text, "what it had kept is in the ledger");
+        run_send(run, a, &bye);
+        a->is_returned = false;
+        if (run->truth != NULL && run->start_ns != 0) {
+            char text[PLAN_NAME_BYTES + 48];
+            (void)snprintf(text, sizeof(text), "agent %s has delivered what it had kept", a->name);
+            run_mark(run, run_time_us(run, run->now_ns), text);
+        }
+    }
+}
+
 static void handle_agent(struct run *run, struct roster_agent *a, const struct control_message *m)
 {
+    if (a->is_returned) {
+        handle_returned(run, a, m);
+        return;
+    }
     if (m->kind == CONTROL_CLOCK_REPLY) {
         handle_clock_reply(run, a, &m->u.clock_reply);
     } else if (m->kind == CONTROL_BEAT) {
         handle_beat(run, a, &m->u.beat);
     } else if (m->kind == CONTROL_PROGRESS) {
         a->progress = m->u.progress;
+        run_reassign_progress(run, a, &m->u.progress);
     } else if (m->kind == CONTROL_READY && run->phase == RUN_PREPARE) {
         handle_ready(run, a, &m->u.ready);
     } else if (m->kind == CONTROL_PREFLIGHT_REPORT && run->phase == RUN_PREFLIGHT) {
@@ -284,7 +379,7 @@ void run_receive_control(struct run *run)
             continue;
         }
         struct roster_agent *a = roster_find(&run->roster, from.name, m.session);
-        if (a == NULL || a->is_lost) {
+        if (a == NULL || !roster_is_there(a)) {
             continue; /* leftovers of an older session */
         }
         memcpy(a->ctrl.bytes, from.route, from.route_bytes);
@@ -311,6 +406,34 @@ static void ask_clock(struct run *run, struct roster_agent *a)
     run_send(run, a, &m);
 }
 
+/* The start instant, exactly: the agent's clock went on while this host restarted. */
+static void correct_start(struct run *run, const struct roster_agent *a)
+{
+    int64_t to_run_us;
+    if (!run->is_start_guessed ||
+        !ledger_last_clock(run->ledger, (uint32_t)roster_index(&run->roster, a), &to_run_us)) {
+        return;
+    }
+    int64_t offset_us = clock_map_latest(&a->clock).offset_ns / (int64_t)NS_PER_US;
+    run->start_ns = (uint64_t)(-(to_run_us + offset_us) * (int64_t)NS_PER_US);
+    run->is_start_guessed = false;
+}
+
+/* It was welcomed once more: what it was last told may have been lost with the connection. */
+static void tell_again(struct run *run, struct roster_agent *a)
+{
+    if (!a->is_owed_word || !roster_has_clock(a)) {
+        return;
+    }
+    a->is_owed_word = false;
+    correct_start(run, a);
+    if (run->phase == RUN_STAGE && !run_search_is_stage(run, run->stage)) {
+        run_repeat_go(run, a);
+    } else if (run->phase == RUN_DRAIN) {
+        run_repeat_drain(run, a);
+    }
+}
+
 void run_control_tick(struct run *run)
 {
     /* A stall of our own says nothing about the agents: give them time to be heard again. */
@@ -318,19 +441,23 @@ void run_control_tick(struct run *run)
     for (size_t i = 0; i < run->roster.count; i++) {
         struct roster_agent *a = &run->roster.agents[i];
         if (a->is_lost) {
+            if (a->is_returned && !roster_has_clock(a)) {
+                ask_clock(run, a); /* after a resume: what it delivers has to be dated */
+            }
             continue;
         }
         if (was_stalled) {
             a->last_heard_ns = run->now_ns;
         }
         ask_clock(run, a);
-        if (run->phase != RUN_GATHER && !a->is_done &&
+        tell_again(run, a);
+        if (run->phase != RUN_GATHER && !a->is_done && run->now_ns > a->last_heard_ns &&
             run->now_ns - a->last_heard_ns > RUN_LEASE_ENDED_NS) {
             run_lose_agent(run, a, "was not heard for 5.5 s");
         }
     }
     if (was_stalled && run->truth != NULL && run->start_ns != 0) {
-        truth_mark(run->truth, run_time_us(run, run->now_ns), "the coordinator itself stood still");
+        run_mark(run, run_time_us(run, run->now_ns), "the coordinator itself stood still");
     }
     run->ticked_ns = run->now_ns;
 }

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/report/problems.h"
+#include "coordinator/truth/ledger_final.h"
 
 enum {
     COMMIT_ROWS = 5000,
@@ -55,13 +57,19 @@ static void log_problem(struct run *run, const struct roster_agent *a, const str
     (void)fwrite(line, 1, size, run->problems); /* checked when it is closed */
 }
 
+void run_take_result(struct run *run, size_t index, const struct event *e, int64_t run_us,
+                     uint64_t uncertainty_us)
+{
+    truth_event(run->truth, index, e, run_us, uncertainty_us);
+    log_problem(run, &run->roster.agents[index], e, run_us);
+}
+
 static void tell_truth(struct run *run, size_t index, const struct event *e)
 {
     const struct roster_agent *a = &run->roster.agents[index];
-    int64_t run_us = agent_run_us(run, a, e->t_us);
     struct clock_reading clock = clock_map_at(&a->clock, e->t_us * NS_PER_US);
-    truth_event(run->truth, index, e, run_us, clock.uncertainty_ns / NS_PER_US + 1);
-    log_problem(run, a, e, run_us);
+    run_take_result(run, index, e, agent_run_us(run, a, e->t_us),
+                    clock.uncertainty_ns / NS_PER_US + 1);
 }
 
 /* After this coordinator's host booted and not in the future, by the agent's clock as it is known.
@@ -82,6 +90,9 @@ static const char *fault_of(const struct run *run, const struct roster_agent *a,
     for (size_t i = 0; i < batch->event_count; i++) {
         const struct event *e = &batch->events[i];
         bool is_preflight = (e->flags & EVENT_PREFLIGHT) != 0;
+        if ((e->flags & EVENT_VOID) != 0) {
+            return "reported results with a mark that is the coordinator's";
+        }
         if (!roster_plays(a, e->client)) {
             return "reported results of clients it does not play";
         }
@@ -122,10 +133,17 @@ void run_flush_deferred(struct run *run)
     run->deferred_count = 0;
 }
 
-static void ledger_failed(struct run *run)
+void run_ledger_failed(struct run *run)
 {
+    if (run->is_ledger_broken) {
+        return; /* told already */
+    }
+    run->is_ledger_broken = true;
+    char what_to_do[RESULT_TEXT_BYTES];
     run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "the ledger cannot be written: %s",
              ledger_why(run->ledger));
+    run_space_explain(run, what_to_do, sizeof(what_to_do));
+    run_say(run, what_to_do);
 }
 
 static void send_ack(struct run *run, struct roster_agent *a)
@@ -154,34 +172,50 @@ static void say_out_of_step(struct run *run, const struct roster_agent *a, uint6
     }
 }
 
+/* What a lost agent tells late and never happened is marked before it is written. */
+static void mark_void(const struct run *run, size_t index, const struct control_batch *batch,
+                      struct event out[CONTROL_BATCH_EVENTS_MAX])
+{
+    memcpy(out, batch->events, batch->event_count * sizeof(*out));
+    for (size_t i = 0; i < batch->event_count; i++) {
+        if (truth_is_void(run->truth, index, &out[i])) {
+            out[i].flags |= EVENT_VOID;
+        }
+    }
+}
+
 static void receive_batch(struct run *run, struct roster_agent *a,
                           const struct control_batch *batch)
 {
+    struct event events[CONTROL_BATCH_EVENTS_MAX];
     size_t index = roster_index(&run->roster, a);
-    if (batch->epoch != a->epoch || run->ledger == NULL) {
+    /* Not acknowledged, so the agent keeps it. */
+    if (batch->epoch != a->epoch || run->ledger == NULL || run->is_ledger_broken) {
         return;
     }
     const char *fault = fault_of(run, a, batch);
     if (fault != NULL) {
+        a->is_barred = true;
+        a->is_returned = false;
         run_lose_agent(run, a, fault);
         return;
     }
-    int rc =
-        ledger_append(run->ledger, (uint32_t)index, batch->seq, batch->events, batch->event_count);
+    mark_void(run, index, batch, events);
+    int rc = ledger_append(run->ledger, (uint32_t)index, batch->seq, events, batch->event_count);
     if (rc == -EPROTO || rc == 0) {
         say_out_of_step(run, a, batch->seq, rc == 0 ? "batch_repeated" : "batch_gap");
         send_ack(run, a); /* tell the agent where we are */
         return;
     }
     if (rc < 0) {
-        ledger_failed(run);
+        run_ledger_failed(run);
         return;
     }
     if (run->commit_due_ns == 0) {
         run->commit_due_ns = run->now_ns + COMMIT_AFTER_MS * NS_PER_MS;
     }
     for (size_t i = 0; i < batch->event_count; i++) {
-        const struct event *e = &batch->events[i];
+        const struct event *e = &events[i];
         a->last_event_us = e->t_us > a->last_event_us ? e->t_us : a->last_event_us;
         if (run->start_ns != 0) {
             tell_truth(run, index, e);
@@ -189,9 +223,33 @@ static void receive_batch(struct run *run, struct roster_agent *a,
             run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "out of memory");
         }
     }
-    if (run->start_ns != 0 && a->last_event_us > 0) {
+    a->delivered_ns = run->now_ns;
+    if (run->start_ns != 0 && a->last_event_us > 0 && !a->is_lost) {
         truth_watermark(run->truth, index,
                         agent_run_us(run, a, a->last_event_us) - WATERMARK_SLACK_US);
+    }
+}
+
+/* For who audits the run later: counters and events, from one file. */
+static void keep_final(struct run *run, size_t agent, const struct snapshot *s)
+{
+    const struct ledger_instant at = {
+        .run_us = run->start_ns == 0 ? 0 : run_time_us(run, run->now_ns),
+        .wall_s = clock_realtime_ns() / NS_PER_S,
+    };
+    if (!run->is_ledger_broken &&
+        ledger_add_final(run->ledger, (uint32_t)agent, s, run->plan.server_count, &at) < 0) {
+        run_ledger_failed(run);
+    }
+}
+
+void run_keep_finals(struct run *run)
+{
+    for (size_t i = 0; i < run->roster.count; i++) {
+        const struct snapshot *s = truth_latest(run->truth, i);
+        if (!run->roster.agents[i].is_lost && s != NULL && s->is_final) {
+            keep_final(run, i, s);
+        }
     }
 }
 
@@ -201,11 +259,15 @@ static void receive_snapshot(struct run *run, struct roster_agent *a, const stru
         return;
     }
     if (!time_is_possible(run, a, s->at_ns / NS_PER_US)) {
+        a->is_barred = true;
         run_lose_agent(run, a, "dated its counters at a time that cannot be");
         return;
     }
     truth_snapshot(run->truth, roster_index(&run->roster, a), s);
     if (s->is_final) {
+        if (!a->has_final) { /* said again, it is kept when the run ends: no flood of writing */
+            keep_final(run, roster_index(&run->roster, a), s);
+        }
         a->has_final = true;
         a->final_batch_seq = s->last_batch_seq;
     }
@@ -226,7 +288,7 @@ static void handle_data(struct run *run, const struct link_peer *from,
                         const struct control_message *m)
 {
     struct roster_agent *a = roster_find(&run->roster, from->name, m->session);
-    if (a == NULL || a->is_lost) {
+    if (a == NULL || !roster_is_there(a)) {
         return; /* leftovers of an older connection; the agent will say HELLO again */
     }
     memcpy(a->data.bytes, from->route, from->route_bytes);
@@ -235,10 +297,15 @@ static void handle_data(struct run *run, const struct link_peer *from,
     if (run->ledger == NULL && m->kind != CONTROL_DATA_HELLO) {
         return;
     }
+    if (m->kind == CONTROL_DATA_HELLO && !roster_has_clock(a)) {
+        return; /* after a resume: results wait until their times can be understood */
+    }
     if (m->kind == CONTROL_DATA_HELLO && run->ledger != NULL) {
         send_ack(run, a);
     } else if (m->kind == CONTROL_BATCH) {
         receive_batch(run, a, &m->u.batch);
+    } else if (a->is_lost) {
+        return; /* counters of one that was given up are compared with nothing */
     } else if (m->kind == CONTROL_SNAPSHOT) {
         receive_snapshot(run, a, m->u.snapshot);
     } else if (m->kind == CONTROL_HISTOGRAM) {
@@ -259,7 +326,7 @@ void run_receive_data(struct run *run)
 
 void run_commit(struct run *run, bool is_forced)
 {
-    if (run->ledger == NULL || ledger_pending(run->ledger) == 0) {
+    if (run->ledger == NULL || run->is_ledger_broken || ledger_pending(run->ledger) == 0) {
         return;
     }
     if (!is_forced && run->now_ns < run->commit_due_ns &&
@@ -268,12 +335,12 @@ void run_commit(struct run *run, bool is_forced)
     }
     run->commit_due_ns = 0;
     if (ledger_commit(run->ledger) < 0) {
-        ledger_failed(run);
+        run_ledger_failed(run);
         return;
     }
     for (size_t i = 0; i < run->roster.count; i++) {
         struct roster_agent *a = &run->roster.agents[i];
-        if (!a->is_lost && ledger_committed(run->ledger, (uint32_t)i) != a->acked_seq) {
+        if (roster_is_there(a) && ledger_committed(run->ledger, (uint32_t)i) != a->acked_seq) {
             send_ack(run, a);
         }
     }

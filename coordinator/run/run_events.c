@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
 
 /* Events are tagged by their index; the reset of a search by what no index can be. */
 static const size_t tag_of_reset = SIZE_MAX;
@@ -58,7 +59,7 @@ static void mark_end(struct run *run, const char *name, const char *status)
     char text[RESULT_TEXT_BYTES];
     (void)snprintf(text, sizeof(text), "\"%s\" ended%s%s", name, status[0] == '\0' ? "" : ": ",
                    status);
-    truth_mark(run->truth, run_time_us(run, clock_monotonic_ns()), text);
+    run_mark(run, run_time_us(run, clock_monotonic_ns()), text);
     run_say(run, text);
     log_info("what=action_ended event=\"%s\" status=\"%s\"", name,
              status[0] == '\0' ? "exit status 0" : status);
@@ -71,7 +72,7 @@ static void begin_event(struct run *run, size_t index)
     char text[RESULT_TEXT_BYTES];
     int64_t run_us = run_time_us(run, clock_monotonic_ns());
     int rc = event->run[0] == '\0' ? 0 : actions_start(run->actions, index, event->run, &about);
-    truth_scenario_event(run->truth, index, run_us);
+    run_note(run, &(struct journal_entry){.kind = JOURNAL_EVENT, .run_us = run_us, .a = index});
     (void)snprintf(text, sizeof(text), "event \"%s\"%s", event->name,
                    event->run[0] == '\0' ? "" : ": its command was started");
     run_say(run, text);
@@ -121,7 +122,7 @@ void run_events_reset(struct run *run, uint64_t repeat)
     char text[64];
     run->reset = RUN_RESET_RUNNING;
     (void)snprintf(text, sizeof(text), "reset before repeat %llu", (unsigned long long)repeat);
-    truth_mark(run->truth, run_time_us(run, clock_monotonic_ns()), text);
+    run_mark(run, run_time_us(run, clock_monotonic_ns()), text);
     run_say(run, text);
     int rc = actions_start(run->actions, tag_of_reset, run->scenario->search.reset, &about);
     if (rc < 0) {
@@ -152,8 +153,11 @@ void run_events_finish(struct run *run)
 {
     reap(run);
     end_leftovers(run);
-    actions_close(run->actions);
+    bool is_logged = actions_close(run->actions);
     run->actions = NULL;
+    if (!is_logged) {
+        run_outcome(run, OUTCOME_INTERNAL, "actions.log could not be written completely");
+    }
     if (run->action_fault_count == 0) {
         return;
     }

@@ -17,6 +17,17 @@
 /* One message of several lines at most to the operator, beside the live block. */
 void run_say(struct run *run, const char *text);
 
+enum { RUN_BOOT_ID_BYTES = 40 };
+/* Of this boot of the host; "unknown" where the kernel does not say. */
+const char *run_boot_id(char out[RUN_BOOT_ID_BYTES]);
+int run_block_signals(void); /* a signalfd, or below 0 */
+/* Until the run is over. */
+void run_loop(struct run *run, int signal_fd);
+/* The exit code. */
+int run_report(struct run *run);
+void run_say_bye(struct run *run);
+void run_close(struct run *run);
+
 /* --- run_prepare.c --- */
 
 void run_prepare(struct run *run);
@@ -26,10 +37,19 @@ void run_arm(struct run *run);
 /* A fleet-wide number, exactly, over the agents that are not lost; out[ROSTER_AGENTS_MAX]. */
 void run_split_by_clients(const struct run *run, uint64_t total, uint64_t *out);
 
+/* --- run_seal.c --- */
+
+/* Names the agents and the time in the plan and signs it; false: refused, said why. */
+NODISCARD bool run_seal(struct run *run);
+
 /* --- run_stage.c --- */
 
 void run_next_step(struct run *run);
 void run_stage_tick(struct run *run);
+/* The GO of the step under way, with the agent's numbers as they are now; false: there is none. */
+bool run_go_for(const struct run *run, const struct roster_agent *agent, struct control_go *out);
+/* The step's GO once more for an agent; one that has it already ignores it. */
+void run_repeat_go(struct run *run, const struct roster_agent *agent);
 void run_end_stage(struct run *run, bool timed_out); /* does nothing when none is open */
 
 /* Ends the last stage, and with it the load; the outcome is told before. */
@@ -64,6 +84,10 @@ void run_events_finish(struct run *run);
 void run_event_happened(struct run *run, enum run_event event);
 /* Looks whether the phase's condition is met or its time is over. */
 void run_phase_tick(struct run *run);
+/* DRAIN once more for an agent; one that drains already does not mind. */
+void run_repeat_drain(struct run *run, struct roster_agent *agent);
+/* How long the drain may take. */
+uint64_t run_drain_ns(const struct run *run);
 /* --- run_outcome.c --- */
 
 /* Ends the load in order; the first outcome given is the one that counts. */
@@ -74,6 +98,11 @@ void run_refuse(struct run *run, int exit_code, const char *format, ...) PRINTF_
 /* An agent is silent, gone or refused: DESIGN `on_agent_loss`. */
 void run_lose_agent(struct run *run, struct roster_agent *agent, const char *how);
 
+/* --- run_allow.c --- */
+
+/* Follows agents.allow: who is revoked or out of date loses its session. */
+void run_allow_tick(struct run *run);
+
 /* --- run_control.c --- */
 
 void run_receive_control(struct run *run);
@@ -81,6 +110,13 @@ void run_receive_control(struct run *run);
 void run_control_tick(struct run *run);
 void run_send(struct run *run, struct roster_agent *agent, struct control_message *m);
 void run_send_all(struct run *run, struct control_message *m);
+
+/* --- run_space.c --- */
+
+/* Says so when the run directory has less room than the scenario lets expect. */
+void run_space_warn(struct run *run);
+/* What stands in the way when something there could not be written, and what to do. */
+void run_space_explain(const struct run *run, char *out, size_t size);
 
 /* --- run_data.c --- */
 
@@ -90,3 +126,10 @@ void run_commit(struct run *run, bool is_forced);
 /* The start instant is known: events that came before it get their run time. */
 void run_flush_deferred(struct run *run);
 int64_t run_time_us(const struct run *run, uint64_t coordinator_ns);
+/* A result that is in the ledger: to truth, and a line of problems.log where it is one. */
+void run_take_result(struct run *run, size_t agent, const struct event *e, int64_t run_us,
+                     uint64_t uncertainty_us);
+/* The run ends; nothing more is written into the ledger. */
+void run_ledger_failed(struct run *run);
+/* The final counters as they came last, into the ledger, which is finished next. */
+void run_keep_finals(struct run *run);

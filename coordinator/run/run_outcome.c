@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
 
 void run_stop(struct run *run, enum run_outcome outcome, enum scenario_cleanup_on reason,
               const char *format, ...)
@@ -18,7 +19,7 @@ void run_stop(struct run *run, enum run_outcome outcome, enum scenario_cleanup_o
         run_refuse(run, outcome == OUTCOME_INTERNAL ? 6 : 4, "%s", text);
         return;
     }
-    truth_outcome(run->truth, outcome, text);
+    run_outcome(run, outcome, text);
     if (run->is_stopping) {
         return;
     }
@@ -55,7 +56,10 @@ void run_lose_agent(struct run *run, struct roster_agent *a, const char *how)
         return;
     }
     int64_t run_us = run->start_ns == 0 ? 0 : run_time_us(run, run->now_ns);
-    truth_agent_lost(run->truth, roster_index(&run->roster, a), run_us);
+    run_note(run, &(struct journal_entry){.kind = JOURNAL_AGENT_LOST,
+                                          .run_us = run_us,
+                                          .a = roster_index(&run->roster, a)});
+    run_reassign_lost(run, a);
     if (run->scenario->on_agent_loss == AGENT_LOSS_FAIL || roster_live_count(&run->roster) == 0) {
         run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_FAIL, "agent %s %s", a->name, how);
     }

@@ -4,36 +4,68 @@
 
 #include "common/log.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
 
 #define DRAIN_SLACK_NS (25 * NS_PER_S) /* 10 s for open exchanges, and the way of the results */
 #define RECONCILE_NS   (15 * NS_PER_S)
+/* One that was given up and came back delivers what it has kept: so long without a batch, ... */
+#define DELIVERY_PAUSE_NS (5 * NS_PER_S)
+/* ... and so long in all beyond the phase's own time. */
+#define DELIVERY_NS (60 * NS_PER_S)
 
 /* --- DRAIN, RECONCILE --- */
+
+static uint64_t release_milli_per_s(const struct run *run)
+{
+    return run->releases_leases ? run->scenario->release_milli_per_s : 0;
+}
+
+/* To all agents, or to one. */
+static void send_drain(struct run *run, const struct roster_agent *only)
+{
+    uint64_t total = release_milli_per_s(run);
+    uint64_t share[ROSTER_AGENTS_MAX];
+    run_split_by_clients(run, total, share);
+    for (size_t i = 0; i < run->roster.count; i++) {
+        struct roster_agent *a = &run->roster.agents[i];
+        struct control_message m = {.kind = CONTROL_DRAIN};
+        m.u.drain.mode = DRAIN_GRACEFUL;
+        m.u.drain.release_milli_per_s = total > 0 && share[i] == 0 ? 1 : share[i];
+        if (!a->is_lost && (only == NULL || only == a)) {
+            run_send(run, a, &m);
+        }
+    }
+}
+
+void run_repeat_drain(struct run *run, struct roster_agent *a)
+{
+    send_drain(run, a);
+}
+
+uint64_t run_drain_ns(const struct run *run)
+{
+    uint64_t total = release_milli_per_s(run);
+    uint64_t release_ns =
+        total == 0
+            ? 0
+            : (uint64_t)((double)run->plan.client_count * 1e3 / (double)total * (double)NS_PER_S);
+    return DRAIN_SLACK_NS + release_ns + release_ns / 4;
+}
 
 static void drain(struct run *run)
 {
     run_end_stage(run, false);
     agenda_stages_over(&run->agenda);
-    uint64_t total = run->releases_leases ? run->scenario->release_milli_per_s : 0;
-    uint64_t share[ROSTER_AGENTS_MAX];
-    run_split_by_clients(run, total, share);
-    for (size_t i = 0; i < run->roster.count; i++) {
-        struct control_message m = {.kind = CONTROL_DRAIN};
-        m.u.drain.mode = DRAIN_GRACEFUL;
-        m.u.drain.release_milli_per_s = total > 0 && share[i] == 0 ? 1 : share[i];
-        if (!run->roster.agents[i].is_lost) {
-            run_send(run, &run->roster.agents[i], &m);
-        }
-    }
-    uint64_t release_ns =
-        total == 0
-            ? 0
-            : (uint64_t)((double)run->plan.client_count * 1e3 / (double)total * (double)NS_PER_S);
-    run->phase_until_ns = run->now_ns + DRAIN_SLACK_NS + release_ns + release_ns / 4;
+    run_note_now(run, &(struct journal_entry){.kind = JOURNAL_DRAIN, .a = run->releases_leases});
+    send_drain(run, NULL);
+    run->phase_until_ns = run->now_ns + run_drain_ns(run);
 }
 
 static bool books_are_complete(const struct run *run)
 {
+    if (run->is_ledger_broken) {
+        return true; /* nothing more will come into them */
+    }
     for (size_t i = 0; i < run->roster.count; i++) {
         const struct roster_agent *a = &run->roster.agents[i];
         if (!a->is_lost &&
@@ -42,6 +74,12 @@ static bool books_are_complete(const struct run *run)
         }
     }
     return true;
+}
+
+static bool is_delivering(const struct run *run)
+{
+    return !run->is_ledger_broken && run->now_ns < run->phase_until_ns + DELIVERY_NS &&
+           roster_is_delivering(&run->roster, run->now_ns, DELIVERY_PAUSE_NS);
 }
 
 static void abort_now(struct run *run)
@@ -145,6 +183,8 @@ void run_phase_tick(struct run *run)
     } else if (run->phase == RUN_DRAIN && (roster_all(&run->roster, asked[run->phase]) ||
                                            roster_live_count(&run->roster) == 0)) {
         run_event_happened(run, RUN_ALL_DRAINED);
+    } else if (run->phase == RUN_RECONCILE && is_delivering(run)) {
+        return;
     } else if (run->phase == RUN_RECONCILE && books_are_complete(run)) {
         run_event_happened(run, RUN_RECONCILED);
     } else if (run->phase_until_ns != 0 && run->now_ns >= run->phase_until_ns &&

@@ -7,6 +7,7 @@
 #include "coordinator/run/lease_books.h"
 #include "coordinator/run/preflight_verdict.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
 
 #define PREPARE_NS   (30 * NS_PER_S)
 #define PREFLIGHT_NS (60 * NS_PER_S)
@@ -78,24 +79,31 @@ static bool open_books(struct run *run)
         return false;
     }
     run->truth = truth;
-    lease_books_tell(&run->stood, run->scenario, truth);
+    run_note_start_state(run);
+    rc = run_note_fleet(run);
+    if (rc < 0) {
+        run_refuse(run, 6, "cannot write %s: %s", path, ledger_why(run->ledger));
+        return false;
+    }
+    run_commit(run, true);
     return true;
 }
 
 void run_split_by_clients(const struct run *run, uint64_t total, uint64_t *out)
 {
-    uint64_t weights[ROSTER_AGENTS_MAX];
+    uint64_t weights[ROSTER_AGENTS_MAX], sum = 0;
     for (size_t i = 0; i < run->roster.count; i++) {
         const struct roster_agent *a = &run->roster.agents[i];
         weights[i] = a->is_lost ? 0 : a->hand.clients;
+        sum += weights[i];
     }
-    deal_split(total, weights, run->roster.count, out);
+    deal_split(sum > 0 ? total : 0, weights, run->roster.count, out); /* all lost: nobody sends */
 }
 
 void run_prepare(struct run *run)
 {
     roster_seal(&run->roster);
-    if (!deal_the_plan(run) || !open_books(run)) {
+    if (!deal_the_plan(run) || !run_seal(run) || !open_books(run)) {
         return;
     }
     uint64_t packets[ROSTER_AGENTS_MAX];
@@ -106,6 +114,9 @@ void run_prepare(struct run *run)
         m.u.prepare.plan = run->plan_bytes;
         m.u.prepare.plan_bytes = run->plan_size;
         memcpy(m.u.prepare.plan_hash, run->plan_hash, PLAN_HASH_BYTES);
+        m.u.prepare.is_signed = true;
+        memcpy(m.u.prepare.operator_key, run->plan_sig.operator_key, SIGN_PUBLIC_BYTES);
+        memcpy(m.u.prepare.signature, run->plan_sig.signature, SIGN_SIGNATURE_BYTES);
         m.u.prepare.assignment_epoch = 1;
         m.u.prepare.shares = a->hand.shares;
         m.u.prepare.share_count = a->hand.share_count;
@@ -160,15 +171,16 @@ void run_judge_preflight(struct run *run)
     if (v.result == PREFLIGHT_PASSED) {
         run->path = v.path;
         run->path_is_known = true;
+        run_note(run, &(struct journal_entry){.kind = JOURNAL_PATH, .a = (uint64_t)v.path});
         run_event_happened(run, RUN_PREFLIGHT_PASSED);
         return;
     }
     bool is_foreign = v.result == PREFLIGHT_FOREIGN_OFFER;
-    truth_finding(run->truth, v.finding, "error", v.reason, "seen in preflight, before any load",
-                  is_foreign
-                      ? "correct network.block and servers, or keep production pools away from "
-                        "the test relays"
-                      : "mend this and run again; no load was sent");
+    run_finding(run, v.finding, "error", v.reason, "seen in preflight, before any load",
+                is_foreign
+                    ? "correct network.block and servers, or keep production pools away from "
+                      "the test relays"
+                    : "mend this and run again; no load was sent");
     run_stop(run, is_foreign ? OUTCOME_ABORTED : OUTCOME_PREFLIGHT, CLEANUP_ON_FAIL, "%s: %s",
              v.finding, v.reason);
 }

@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
 #include "coordinator/truth/search_steps.h"
 
 #define START_AHEAD_NS (250 * NS_PER_MS)
@@ -150,7 +151,7 @@ static bool is_silent(const struct run *run)
 static void stop_for(struct run *run, const char *id, const char *summary, const char *evidence,
                      const char *remedy)
 {
-    truth_finding(run->truth, id, "error", summary, evidence, remedy);
+    run_finding(run, id, "error", summary, evidence, remedy);
     run_stop(run, OUTCOME_FAILED, CLEANUP_ON_FAIL, "%s: %s", id, evidence);
 }
 
@@ -212,7 +213,7 @@ static void refuse_reset(struct run *run)
                    run->search.move.kind == SEARCH_MOVE_RESET
                        ? "the reset between two repeats failed, see actions.log"
                        : "not all clients got a lease again after the reset");
-    truth_outcome(run->truth, OUTCOME_INVALID, reason);
+    run_outcome(run, OUTCOME_INVALID, reason);
     run_end_last_stage(run, false);
 }
 
@@ -236,7 +237,7 @@ static void play(struct run *run)
         play_next(run);
         break;
     case SEARCH_MOVE_DONE:
-        truth_outcome(run->truth, OUTCOME_COMPLETED, "");
+        run_outcome(run, OUTCOME_COMPLETED, "");
         run_end_last_stage(run, false);
         break;
     case SEARCH_MOVE_CANARY_FAILED:

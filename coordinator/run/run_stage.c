@@ -2,8 +2,10 @@
 /* The stages: who is let loose when, what ends a stage, what stops the load. */
 #include <inttypes.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/run/run_internal.h"
+#include "coordinator/run/run_journal.h"
 #include "coordinator/run/steps.h"
 
 #define START_AHEAD_NS (250 * NS_PER_MS)
@@ -22,29 +24,65 @@ void run_send_go(struct run *run, struct roster_agent *a, struct control_message
     run_send(run, a, m);
 }
 
-static void send_go(struct run *run, uint64_t start_ns)
+/* How the step's numbers fall to the agents, as the hands are now. */
+struct parts {
+    uint64_t limit[ROSTER_AGENTS_MAX], batch[ROSTER_AGENTS_MAX], rate[ROSTER_AGENTS_MAX];
+};
+
+static void split_step(const struct run *run, struct parts *out)
 {
     const struct plan_stage *stage = &run->plan.stages[run->stage];
+    run_split_by_clients(run, steps_client_limit(&run->plan, run->stage, run->step), out->limit);
+    run_split_by_clients(run, stage->batch, out->batch);
+    run_split_by_clients(run, stage->rate_milli_per_s, out->rate);
+}
+
+static struct control_go go_of(const struct run *run, size_t i, const struct parts *parts,
+                               uint64_t start_ns)
+{
+    const struct plan_stage *stage = &run->plan.stages[run->stage];
+    const struct roster_agent *a = &run->roster.agents[i];
     bool is_last = run->step + 1 == steps_count(&run->plan, run->stage);
-    uint64_t limit[ROSTER_AGENTS_MAX], batch[ROSTER_AGENTS_MAX], rate[ROSTER_AGENTS_MAX];
-    run_split_by_clients(run, steps_client_limit(&run->plan, run->stage, run->step), limit);
-    run_split_by_clients(run, stage->batch, batch);
-    run_split_by_clients(run, stage->rate_milli_per_s, rate);
+    return (struct control_go){
+        .stage = run->stage,
+        .step = run->step,
+        .start_at_ns = clock_map_to_agent_ns(&a->clock, start_ns),
+        .client_limit = (uint32_t)(is_last ? a->hand.clients : parts->limit[i]),
+        /* A share of nothing would never end: the smallest window is one exchange. */
+        .batch = (uint32_t)(stage->batch > 0 && parts->batch[i] == 0 ? 1 : parts->batch[i]),
+        .rate_milli_per_s = stage->rate_milli_per_s > 0 && parts->rate[i] == 0 ? 1 : parts->rate[i],
+        .is_last_step = is_last,
+    };
+}
+
+/* To all agents, or to the one that has come back (resume) and may not have heard it. */
+static void send_go(struct run *run, uint64_t start_ns, const struct roster_agent *only)
+{
+    struct parts parts;
+    split_step(run, &parts);
     for (size_t i = 0; i < run->roster.count; i++) {
         struct roster_agent *a = &run->roster.agents[i];
-        struct control_message m = {.kind = CONTROL_GO};
-        m.u.go.stage = run->stage;
-        m.u.go.step = run->step;
-        m.u.go.start_at_ns = clock_map_to_agent_ns(&a->clock, start_ns);
-        m.u.go.client_limit = (uint32_t)(is_last ? a->hand.clients : limit[i]);
-        /* A share of nothing would never end: the smallest window is one exchange. */
-        m.u.go.batch = (uint32_t)(stage->batch > 0 && batch[i] == 0 ? 1 : batch[i]);
-        m.u.go.rate_milli_per_s = stage->rate_milli_per_s > 0 && rate[i] == 0 ? 1 : rate[i];
-        m.u.go.is_last_step = is_last;
-        if (!a->is_lost) {
+        struct control_message m = {.kind = CONTROL_GO, .u.go = go_of(run, i, &parts, start_ns)};
+        if (!a->is_lost && (only == NULL || only == a)) {
             run_send_go(run, a, &m);
         }
     }
+}
+
+bool run_go_for(const struct run *run, const struct roster_agent *a, struct control_go *out)
+{
+    struct parts parts;
+    if (!run->stage_is_open || run_search_is_stage(run, run->stage)) {
+        return false;
+    }
+    split_step(run, &parts);
+    *out = go_of(run, roster_index(&run->roster, a), &parts, run->step_begun_ns);
+    return true;
+}
+
+void run_repeat_go(struct run *run, const struct roster_agent *a)
+{
+    send_go(run, run->step_begun_ns, a);
 }
 
 static void begin_step(struct run *run)
@@ -53,13 +91,15 @@ static void begin_step(struct run *run)
     uint64_t start_ns = run->now_ns + START_AHEAD_NS + 4 * roster_slowest_delay_ns(&run->roster);
     if (run->start_ns == 0) {
         run->start_ns = start_ns;
+        uint64_t wall_ns = clock_realtime_ns() + (start_ns - run->now_ns);
+        run_note(run, &(struct journal_entry){.kind = JOURNAL_START, .a = start_ns, .b = wall_ns});
         run_events_run_begins(run, start_ns);
         run_flush_deferred(run);
     }
     if (run->step == 0) {
         run->stage_is_open = true;
         run->phase_until_ns = start_ns + stage->timeout_ns;
-        truth_stage_begin(run->truth, run->stage, run_time_us(run, start_ns));
+        run_note_stage(run, JOURNAL_STAGE_BEGIN, run_time_us(run, start_ns), false);
         agenda_stage_begins(&run->agenda, stage->name, start_ns);
     }
     if (run_search_is_stage(run, run->stage)) {
@@ -74,9 +114,16 @@ static void begin_step(struct run *run)
     log_info("what=step stage=%s step=%u clients=%" PRIu64 " start_at_ns=%" PRIu64, stage->name,
              (unsigned)run->step, steps_client_limit(&run->plan, run->stage, run->step), start_ns);
     if (run->step > 0 && run->step + 1 == steps_count(&run->plan, run->stage)) {
-        truth_stage_load(run->truth, run->stage, run_time_us(run, start_ns));
+        run_note_stage(run, JOURNAL_STAGE_LOAD, run_time_us(run, start_ns), false);
     }
-    send_go(run, start_ns);
+    run_note_now(run, &(struct journal_entry){.kind = JOURNAL_STEP,
+                                              .run_us = run_time_us(run, start_ns),
+                                              .a = run->stage,
+                                              .b = run->step,
+                                              .c = run->step_received_base});
+    if (run->phase == RUN_STAGE) { /* the ledger took it */
+        send_go(run, start_ns, NULL);
+    }
 }
 
 void run_end_stage(struct run *run, bool timed_out)
@@ -85,7 +132,7 @@ void run_end_stage(struct run *run, bool timed_out)
         return;
     }
     run->stage_is_open = false;
-    truth_stage_end(run->truth, run->stage, run_time_us(run, run->now_ns), timed_out);
+    run_note_stage(run, JOURNAL_STAGE_END, run_time_us(run, run->now_ns), timed_out);
     agenda_stage_ended(&run->agenda, run->plan.stages[run->stage].name, run->now_ns);
 }
 
@@ -138,10 +185,10 @@ static bool judge_canary(struct run *run, bool is_over)
              (unsigned)sum.bound, limit,
              (double)(run->now_ns - run->step_begun_ns) / (double)NS_PER_S,
              sum.received - run->step_received_base);
-    truth_finding(run->truth, id, "error",
-                  is_silent ? "no server answered the first clients at all"
-                            : "the first few clients did not all get a lease",
-                  evidence, "look at the servers' logs for these clients before any load is sent");
+    run_finding(run, id, "error",
+                is_silent ? "no server answered the first clients at all"
+                          : "the first few clients did not all get a lease",
+                evidence, "look at the servers' logs for these clients before any load is sent");
     run_end_stage(run, false);
     run_stop(run, OUTCOME_FAILED, CLEANUP_ON_FAIL, "%s: %s", id, evidence);
     return true;
@@ -186,7 +233,7 @@ static void step_is_done(struct run *run)
         return;
     }
     note_fill(run);
-    truth_outcome(run->truth, OUTCOME_COMPLETED, "");
+    run_outcome(run, OUTCOME_COMPLETED, "");
     go_on(run, false);
 }
 
@@ -199,8 +246,8 @@ static bool watch_safety(struct run *run)
         snprintf(evidence, sizeof(evidence), "%" PRIu64 " foreign OFFERs, the latest of %s by %s",
                  sum.foreign_offers, inet_text(sum.foreign_offer_addr, addr),
                  inet_text(sum.foreign_offer_server, server));
-        truth_finding(
-            run->truth, "foreign-offer", "error",
+        run_finding(
+            run, "foreign-offer", "error",
             "addresses outside the test block, or from a server that is not in `servers`, were "
             "offered; none was requested",
             evidence,
@@ -213,13 +260,13 @@ static bool watch_safety(struct run *run)
         snprintf(evidence, sizeof(evidence),
                  "%" PRIu64 " exchanges in a row had no reply after their second retransmission",
                  roster_silent_streak(&run->roster));
-        truth_finding(run->truth, "server-silent", "error",
-                      "the servers have stopped answering altogether", evidence,
-                      "see whether the servers are alive and reachable from the relays");
+        run_finding(run, "server-silent", "error", "the servers have stopped answering altogether",
+                    evidence, "see whether the servers are alive and reachable from the relays");
         run_stop(run, OUTCOME_FAILED, CLEANUP_ON_FAIL, "server-silent: %s", evidence);
         return true;
     }
-    if (run->now_ns > run->start_ns && run->now_ns - run->start_ns > run->plan.run_time_max_ns) {
+    int64_t run_us = run_time_us(run, run->now_ns);
+    if (run_us > 0 && (uint64_t)run_us > run->plan.run_time_max_ns / NS_PER_US) {
         run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_STOP,
                  "limits.time (%" PRIu64 " s) is reached; raise it or shorten the stages",
                  run->plan.run_time_max_ns / NS_PER_S);
@@ -238,7 +285,7 @@ static void time_out_stage(struct run *run)
              scenario_stage(run, run->stage)->name, (unsigned)sum.finished, run->plan.client_count);
     log_warn("what=stage_timeout stage=%s", scenario_stage(run, run->stage)->name);
     if (run->plan.stages[run->stage].kind != PLAN_HOLD) {
-        truth_outcome(run->truth, OUTCOME_FAILED, reason);
+        run_outcome(run, OUTCOME_FAILED, reason);
     }
     go_on(run, true);
 }
@@ -269,7 +316,7 @@ static void judge_hold(struct run *run)
         !truth_is_steady(run->truth, run->stage, run_time_us(run, run->now_ns), why, sizeof(why))) {
         snprintf(reason, sizeof(reason), "stage %.63s did not become steady in %.0f s: %.200s",
                  stage->name, (double)stage->duration_ns / (double)NS_PER_S, why);
-        truth_outcome(run->truth, OUTCOME_INVALID, reason);
+        run_outcome(run, OUTCOME_INVALID, reason);
     }
 }
 
@@ -288,7 +335,7 @@ void run_stage_tick(struct run *run)
         run_end_stage(run, false);
     } else if (run_search_is_stage(run, run->stage)) {
         run_search_tick(run);
-    } else if (roster_step_is_done(&run->roster)) {
+    } else if (roster_step_is_done(&run->roster) && !run_reassign_is_open(run)) {
         judge_hold(run);
         step_is_done(run);
     } else if (hold_is_steady(run)) {

@@ -13,13 +13,16 @@
 #include "coordinator/report/terminal.h"
 #include "coordinator/run/actions.h"
 #include "coordinator/run/agenda.h"
+#include "coordinator/run/allow_watch.h"
 #include "coordinator/run/hub.h"
 #include "coordinator/run/lease_books.h"
 #include "coordinator/run/local_agents.h"
+#include "coordinator/run/plan_sig.h"
 #include "coordinator/run/roster.h"
 #include "coordinator/run/run.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/run/run_fsm.h"
+#include "coordinator/run/run_reassign.h"
 #include "coordinator/run/search_script.h"
 #include "coordinator/report/result.h"
 #include "coordinator/truth/ledger.h"
@@ -48,16 +51,21 @@ struct run {
     char dir[RUN_DIR_PATH_BYTES];
 
     struct hub *hub;
+    struct key_list allowed; /* who may take part, as of now */
+    struct allow_watch allow_watch;
     struct local_agents local;
     struct roster roster;
     struct plan plan;
     uint8_t *plan_bytes;
     size_t plan_size;
     uint8_t plan_hash[PLAN_HASH_BYTES];
+    struct plan_sig plan_sig;    /* once the plan is sealed */
+    struct sign_key *throw_away; /* of local agents: this run's own operator */
 
     struct lease_counts stood; /* before the run; none of a small run of `cleanup` */
 
     struct ledger *ledger;
+    bool is_ledger_broken; /* nothing more is written into it */
     struct truth *truth;
     struct terminal *terminal;
     FILE *problems;
@@ -94,10 +102,15 @@ struct run {
     bool had_fault_before_stop;
     enum run_reset reset; /* of a search, between repeats */
 
+    struct run_reassign reassign;
+
     int lock_fd;            /* of RUN/run.lock; -1: none */
     uint64_t commit_due_ns; /* 0: nothing pending */
     int exit_code;          /* of a run that ends before there is a report; -1: none */
     bool is_stopping;       /* an outcome was decided; load is ending */
     bool releases_leases;   /* in DRAIN */
+    bool is_resumed;        /* taken over from a coordinator that died */
+    bool is_other_boot;     /* ... of this host before it was restarted */
+    bool is_start_guessed;  /* ... and start_ns is by the wall clock alone, as yet */
     bool was_told_to_stop;  /* by a signal */
 };

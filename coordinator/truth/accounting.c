@@ -78,7 +78,7 @@ static void ack_leases(const struct event *e, struct result_leases *out)
 bool accounting_leases_of(const struct event *e, struct result_leases *out_increments)
 {
     *out_increments = (struct result_leases){0};
-    if ((e->flags & EVENT_PREFLIGHT) != 0) {
+    if ((e->flags & (EVENT_PREFLIGHT | EVENT_VOID)) != 0) {
         return false;
     }
     switch ((enum event_result)e->result) {
@@ -192,7 +192,8 @@ static void prove_presence(struct proof *p)
         final += !p->facts->is_lost[i] && s != NULL && s->is_final;
     }
     check(p, "final counters", final == living,
-          "%zu of %zu agents sent their final counters; %zu lost", final, living, lost);
+          "%zu of %zu agents sent their final counters; %zu lost%s", final, living, lost,
+          lost == 0 ? "" : ", of whom the ledger's rows are all that is known");
 }
 
 static void prove_clients(struct proof *p)
@@ -296,7 +297,8 @@ bool accounting_prove(const struct accounting *a, const struct accounting_facts 
     struct proof p = {.a = a, .facts = facts, .out = out, .is_good = true};
     out->accounting.is_known = false;
     for (size_t i = 0; i < a->agent_count; i++) {
-        out->accounting.is_known |= merge_latest(facts->merge, i) != NULL;
+        /* Of a lost agent it is known what became of its clients, whatever it has told. */
+        out->accounting.is_known |= merge_latest(facts->merge, i) != NULL || facts->is_lost[i];
     }
     prove_presence(&p);
     prove_clients(&p);

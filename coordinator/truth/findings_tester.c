@@ -13,9 +13,19 @@ static void rule_lost_agents(const struct truth *t, struct result *out)
 {
     struct result_finding *f =
         t->lost_text[0] == '\0' ? NULL : findings_add(out, "agent-lost", "warning", "tester");
+    uint64_t moved = 0;
+    for (size_t i = 0; i < t->agent_count; i++) {
+        moved += t->moved[i];
+    }
     if (f != NULL) {
         SUMMARY(f, "%" PRIu64 " clients were lost with their agent",
                 out->accounting.lost_with_agent);
+        if (moved > 0) {
+            SUMMARY(f,
+                    "an agent was lost: %" PRIu64 " of its clients went on at other agents, "
+                    "%" PRIu64 " were lost with it",
+                    moved, out->accounting.lost_with_agent);
+        }
         EVIDENCE(f, "%s", t->lost_text);
         REMEDY(f, "see the agent's log on its host; its clients count as lost_with_agent and in "
                   "nothing else");
@@ -30,7 +40,9 @@ static void rule_own_drops(const struct truth *t, struct result *out)
     if (f != NULL) {
         SUMMARY(f, "the agents' own sockets dropped %" PRIu64 " answers", drops);
         EVIDENCE(f, "SO_RXQ_OVFL at the agents' sockets; see agents[].rx_drops");
-        REMEDY(f, "raise net.core.rmem_max at the agents, use more agents, or a lower rate");
+        REMEDY(f,
+               "raise net.core.rmem_max at the agents, use more agents, or a lower rate; packets "
+               "damaged on the way are counted there, too (nstat UdpInCsumErrors)");
     }
 }
 

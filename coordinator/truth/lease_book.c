@@ -116,14 +116,11 @@ bool lease_book_find(const struct lease_book *book, struct ipv4 addr, struct boo
 
 bool lease_book_next(const struct lease_book *book, size_t *cursor, struct book_lease *out)
 {
-    while (*cursor < book->leases.capacity) {
-        const struct table_entry *entry = &book->leases.slots[(*cursor)++];
-        if (entry->key != 0) {
-            take(entry, out);
-            return true;
-        }
+    const struct table_entry *entry = table_next(&book->leases, cursor);
+    if (entry != NULL) {
+        take(entry, out);
     }
-    return false;
+    return entry != NULL;
 }
 
 void lease_book_fini(struct lease_book *book)

@@ -37,7 +37,7 @@ void leases_left_event(struct leases_left *left, const struct event *e)
     bool is_lease = e->kind == EVENT_ACQUIRE || e->kind == EVENT_RENEW || e->kind == EVENT_REBIND ||
                     e->kind == EVENT_REBOOT;
     bool is_ack = e->result == EVENT_ACK || e->result == EVENT_CHANGED;
-    if (e->client >= PLAN_CLIENTS_MAX) {
+    if (e->client >= PLAN_CLIENTS_MAX || (e->flags & EVENT_VOID) != 0) {
         return;
     }
     if (is_lease && is_ack) {
@@ -90,11 +90,8 @@ static void sort(struct leases_left *left)
 
 bool leases_left_close(struct leases_left *left)
 {
-    for (size_t i = 0; i < left->by_client.capacity; i++) {
-        const struct table_entry *entry = &left->by_client.slots[i];
-        if (entry->key == 0) {
-            continue;
-        }
+    const struct table_entry *entry;
+    for (size_t cursor = 0; (entry = table_next(&left->by_client, &cursor)) != NULL;) {
         const struct left_lease lease = {.client = entry->key - 1,
                                          .addr = inet_from_host((uint32_t)(entry->word >> 32)),
                                          .server = inet_from_host((uint32_t)entry->word),

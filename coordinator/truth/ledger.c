@@ -23,10 +23,22 @@ static const char create_tables[] =
     " offset_us INTEGER NOT NULL, uncertainty_us INTEGER NOT NULL);"
     "CREATE TABLE event (agent INTEGER, t_us INTEGER, client INTEGER, kind INTEGER,"
     " result INTEGER, stage INTEGER, flags INTEGER, tries INTEGER, xid INTEGER, addr INTEGER,"
-    " server INTEGER, lease_s INTEGER, offer_us INTEGER, took_us INTEGER, wait_us INTEGER);";
+    " server INTEGER, lease_s INTEGER, offer_us INTEGER, took_us INTEGER, wait_us INTEGER);"
+    "CREATE TABLE share (agent INTEGER NOT NULL, epoch INTEGER NOT NULL, relay INTEGER NOT NULL,"
+    " via INTEGER NOT NULL, first_client INTEGER NOT NULL, clients INTEGER NOT NULL);"
+    "CREATE TABLE journal (kind INTEGER NOT NULL, events INTEGER NOT NULL, run_us INTEGER NOT NULL,"
+    " a INTEGER, b INTEGER, c INTEGER, d INTEGER,"
+    " t0 TEXT, t1 TEXT, t2 TEXT, t3 TEXT, t4 TEXT, bytes BLOB);"
+    "CREATE TABLE final_counter (agent INTEGER NOT NULL, name TEXT NOT NULL,"
+    " value INTEGER NOT NULL, PRIMARY KEY (agent, name)) WITHOUT ROWID;"
+    "CREATE TABLE final_server (agent INTEGER NOT NULL, server INTEGER NOT NULL,"
+    " offers INTEGER NOT NULL, acks INTEGER NOT NULL, naks INTEGER NOT NULL,"
+    " PRIMARY KEY (agent, server)) WITHOUT ROWID;";
 
-static const char insert_event[] =
-    "INSERT INTO event VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)";
+/* Beginning and ending a statement costs a third of a row: events are inserted so many at a time.
+ */
+enum { EVENT_COLUMNS = 15, EVENTS_AT_ONCE = 16, INSERT_BYTES = 64 + EVENTS_AT_ONCE * 64 };
+
 static const char save_stream[] = "INSERT INTO stream VALUES (?1,?2,?3,?4) ON CONFLICT (agent) DO"
                                   " UPDATE SET committed_seq=?2, events=?3, duplicates=?4";
 
@@ -74,7 +86,7 @@ int ledger_run(struct ledger *ledger, const char *doing, const char *sql)
     return 0;
 }
 
-static int prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **out)
+int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **out)
 {
     if (sqlite3_prepare_v3(ledger->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) !=
         SQLITE_OK) {
@@ -83,23 +95,44 @@ static int prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **out)
     return 0;
 }
 
-static int prepare_all(struct ledger *ledger)
+static void put_insert(char out[INSERT_BYTES], int rows)
 {
+    int at = snprintf(out, INSERT_BYTES, "INSERT INTO event VALUES ");
+    for (int row = 0; row < rows; row++) {
+        at += snprintf(out + at, (size_t)(INSERT_BYTES - at), row == 0 ? "(?" : ",(?");
+        for (int column = 1; column < EVENT_COLUMNS; column++) {
+            at += snprintf(out + at, (size_t)(INSERT_BYTES - at), ",?");
+        }
+        at += snprintf(out + at, (size_t)(INSERT_BYTES - at), ")");
+    }
+    assert(at < INSERT_BYTES);
+}
+
+int ledger_prepare_all(struct ledger *ledger)
+{
+    char insert_one[INSERT_BYTES], insert_many[INSERT_BYTES];
+    put_insert(insert_one, 1);
+    put_insert(insert_many, EVENTS_AT_ONCE);
     const struct {
         const char *sql;
         sqlite3_stmt **out;
-    } statements[] = {{insert_event, &ledger->insert_event},
-                      {save_stream, &ledger->save_stream},
-                      {"BEGIN IMMEDIATE", &ledger->begin},
-                      {"COMMIT", &ledger->commit},
-                      {"ROLLBACK", &ledger->rollback}};
+    } statements[] = {{insert_one, &ledger->insert_event}, {insert_many, &ledger->insert_events},
+                      {save_stream, &ledger->save_stream}, {"BEGIN IMMEDIATE", &ledger->begin},
+                      {"COMMIT", &ledger->commit},         {"ROLLBACK", &ledger->rollback}};
     for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
-        int error = prepare(ledger, statements[i].sql, statements[i].out);
+        int error = ledger_prepare(ledger, statements[i].sql, statements[i].out);
         if (error < 0) {
             return error;
         }
     }
     return 0;
+}
+
+int ledger_choose_journal(struct ledger *ledger)
+{
+    return ledger_run(ledger, "choosing the journal",
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                      "PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;");
 }
 
 static int set_up_tables(struct ledger *ledger, const char *run_name)
@@ -109,16 +142,14 @@ static int set_up_tables(struct ledger *ledger, const char *run_name)
                    (int)LEDGER_APPLICATION_ID, (int)LEDGER_SCHEMA_VERSION);
     int error = ledger_run(ledger, "setting its version", sql);
     if (error == 0) {
-        error = ledger_run(ledger, "choosing the journal",
-                           "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                           "PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;");
+        error = ledger_choose_journal(ledger);
     }
     if (error == 0) {
         error = ledger_run(ledger, "creating its tables", create_tables);
     }
     sqlite3_stmt *meta = NULL;
     if (error == 0) {
-        error = prepare(ledger, "INSERT INTO meta VALUES ('run', ?1)", &meta);
+        error = ledger_prepare(ledger, "INSERT INTO meta VALUES ('run', ?1)", &meta);
     }
     if (error == 0) {
         (void)sqlite3_bind_text(meta, 1, run_name, -1, SQLITE_TRANSIENT);
@@ -150,7 +181,7 @@ int ledger_create(const char *path, const char *run_name, struct ledger **out)
         error = set_up_tables(ledger, run_name);
     }
     if (error == 0) {
-        error = prepare_all(ledger);
+        error = ledger_prepare_all(ledger);
     }
     if (error < 0) {
         ledger_close(ledger);
@@ -166,6 +197,7 @@ void ledger_close(struct ledger *ledger)
         return;
     }
     (void)sqlite3_finalize(ledger->insert_event);
+    (void)sqlite3_finalize(ledger->insert_events);
     (void)sqlite3_finalize(ledger->save_stream);
     (void)sqlite3_finalize(ledger->begin);
     (void)sqlite3_finalize(ledger->commit);
@@ -180,7 +212,7 @@ const char *ledger_why(const struct ledger *ledger)
     return ledger == NULL ? "" : ledger->why;
 }
 
-static int step(struct ledger *ledger, sqlite3_stmt *statement, const char *doing)
+int ledger_step(struct ledger *ledger, sqlite3_stmt *statement, const char *doing)
 {
     int code = sqlite3_step(statement);
     int error = code == SQLITE_DONE ? 0 : ledger_fail(ledger, doing);
@@ -194,14 +226,14 @@ int ledger_add_agent(struct ledger *ledger, uint32_t agent, const char *name, ui
     assert(!ledger->stream[agent].is_known);
 
     sqlite3_stmt *insert = NULL;
-    int error = prepare(ledger, "INSERT INTO agent VALUES (?1, ?2, ?3)", &insert);
+    int error = ledger_prepare(ledger, "INSERT INTO agent VALUES (?1, ?2, ?3)", &insert);
     if (error < 0) {
         return error;
     }
     (void)sqlite3_bind_int64(insert, 1, agent);
     (void)sqlite3_bind_text(insert, 2, name, -1, SQLITE_TRANSIENT);
     (void)sqlite3_bind_int64(insert, 3, (sqlite3_int64)epoch);
-    error = step(ledger, insert, "adding an agent");
+    error = ledger_step(ledger, insert, "adding an agent");
     (void)sqlite3_finalize(insert);
     if (error == 0) {
         ledger->stream[agent].is_known = true;
@@ -209,27 +241,29 @@ int ledger_add_agent(struct ledger *ledger, uint32_t agent, const char *name, ui
     return error;
 }
 
-static void bind_event(sqlite3_stmt *s, uint32_t agent, const struct event *e)
+/* Into the parameters of the statement's row, from 0. */
+static void bind_event(sqlite3_stmt *s, int row, uint32_t agent, const struct event *e)
 {
-    (void)sqlite3_bind_int64(s, 1, agent);
-    (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)e->t_us);
-    (void)sqlite3_bind_int64(s, 3, e->client);
-    (void)sqlite3_bind_int(s, 4, e->kind);
-    (void)sqlite3_bind_int(s, 5, e->result);
-    (void)sqlite3_bind_int(s, 6, e->stage);
-    (void)sqlite3_bind_int(s, 7, e->flags);
-    (void)sqlite3_bind_int(s, 8, e->tries);
-    (void)sqlite3_bind_int64(s, 9, e->xid);
-    (void)sqlite3_bind_int64(s, 10, inet_host(e->addr));
-    (void)sqlite3_bind_int64(s, 11, inet_host(e->server));
-    (void)sqlite3_bind_int64(s, 12, e->lease_s);
-    (void)sqlite3_bind_int64(s, 13, e->offer_us);
-    (void)sqlite3_bind_int64(s, 14, e->took_us);
-    (void)sqlite3_bind_int64(s, 15, e->wait_us);
+    int at = row * EVENT_COLUMNS;
+    (void)sqlite3_bind_int64(s, ++at, agent);
+    (void)sqlite3_bind_int64(s, ++at, (sqlite3_int64)e->t_us);
+    (void)sqlite3_bind_int64(s, ++at, e->client);
+    (void)sqlite3_bind_int64(s, ++at, e->kind);
+    (void)sqlite3_bind_int64(s, ++at, e->result);
+    (void)sqlite3_bind_int64(s, ++at, e->stage);
+    (void)sqlite3_bind_int64(s, ++at, e->flags);
+    (void)sqlite3_bind_int64(s, ++at, e->tries);
+    (void)sqlite3_bind_int64(s, ++at, e->xid);
+    (void)sqlite3_bind_int64(s, ++at, inet_host(e->addr));
+    (void)sqlite3_bind_int64(s, ++at, inet_host(e->server));
+    (void)sqlite3_bind_int64(s, ++at, e->lease_s);
+    (void)sqlite3_bind_int64(s, ++at, e->offer_us);
+    (void)sqlite3_bind_int64(s, ++at, e->took_us);
+    (void)sqlite3_bind_int64(s, ++at, e->wait_us);
 }
 
 /* What was appended since the last commit is forgotten, here as in the file. */
-static void roll_back(struct ledger *ledger)
+void ledger_roll_back(struct ledger *ledger)
 {
     (void)sqlite3_step(ledger->rollback); /* fails when SQLite has already rolled back */
     (void)sqlite3_reset(ledger->rollback);
@@ -242,12 +276,12 @@ static void roll_back(struct ledger *ledger)
     ledger->is_in_transaction = false;
 }
 
-static int begin_when_needed(struct ledger *ledger)
+int ledger_begin(struct ledger *ledger)
 {
     if (ledger->is_in_transaction) {
         return 0;
     }
-    int error = step(ledger, ledger->begin, "beginning a transaction");
+    int error = ledger_step(ledger, ledger->begin, "beginning a transaction");
     ledger->is_in_transaction = error == 0;
     return error;
 }
@@ -269,13 +303,17 @@ int ledger_append(struct ledger *ledger, uint32_t agent, uint64_t seq, const str
                        agent, stream->appended_seq);
         return -EPROTO;
     }
-    int error = begin_when_needed(ledger);
-    for (size_t i = 0; error == 0 && i < count; i++) {
-        bind_event(ledger->insert_event, agent, &events[i]);
-        error = step(ledger, ledger->insert_event, "adding events");
+    int error = ledger_begin(ledger);
+    for (size_t i = 0; error == 0 && i < count;) {
+        size_t rows = count - i < EVENTS_AT_ONCE ? 1 : EVENTS_AT_ONCE;
+        sqlite3_stmt *insert = rows == 1 ? ledger->insert_event : ledger->insert_events;
+        for (size_t row = 0; row < rows; row++) {
+            bind_event(insert, (int)row, agent, &events[i++]);
+        }
+        error = ledger_step(ledger, insert, "adding events");
     }
     if (error < 0) {
-        roll_back(ledger);
+        ledger_roll_back(ledger);
         return error;
     }
     stream->appended_seq = seq;
@@ -302,7 +340,7 @@ static int save_streams(struct ledger *ledger)
         (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)stream->appended_seq);
         (void)sqlite3_bind_int64(s, 3, (sqlite3_int64)stream->appended_events);
         (void)sqlite3_bind_int64(s, 4, (sqlite3_int64)stream->duplicates_dropped);
-        int error = step(ledger, s, "saving how far the agents' streams came");
+        int error = ledger_step(ledger, s, "saving how far the agents' streams came");
         if (error < 0) {
             return error;
         }
@@ -317,10 +355,10 @@ int ledger_commit(struct ledger *ledger)
     }
     int error = save_streams(ledger);
     if (error == 0) {
-        error = step(ledger, ledger->commit, "committing");
+        error = ledger_step(ledger, ledger->commit, "committing");
     }
     if (error < 0) {
-        roll_back(ledger);
+        ledger_roll_back(ledger);
         return error;
     }
     for (size_t i = 0; i < LEDGER_AGENTS_MAX; i++) {
@@ -353,9 +391,9 @@ int ledger_add_clock(struct ledger *ledger, uint32_t agent, uint64_t agent_us, i
                      uint64_t uncertainty_us)
 {
     sqlite3_stmt *insert = NULL;
-    int error = begin_when_needed(ledger);
+    int error = ledger_begin(ledger);
     if (error == 0) {
-        error = prepare(ledger, "INSERT INTO clock VALUES (?1, ?2, ?3, ?4)", &insert);
+        error = ledger_prepare(ledger, "INSERT INTO clock VALUES (?1, ?2, ?3, ?4)", &insert);
     }
     if (error < 0) {
         return error;
@@ -364,10 +402,10 @@ int ledger_add_clock(struct ledger *ledger, uint32_t agent, uint64_t agent_us, i
     (void)sqlite3_bind_int64(insert, 2, (sqlite3_int64)agent_us);
     (void)sqlite3_bind_int64(insert, 3, offset_us);
     (void)sqlite3_bind_int64(insert, 4, (sqlite3_int64)uncertainty_us);
-    error = step(ledger, insert, "adding a clock sample");
+    error = ledger_step(ledger, insert, "adding a clock sample");
     (void)sqlite3_finalize(insert);
     if (error < 0) {
-        roll_back(ledger);
+        ledger_roll_back(ledger);
         return error;
     }
     ledger->pending++;
@@ -392,7 +430,7 @@ static int create_view(struct ledger *ledger)
     (void)snprintf(addr, sizeof(addr), ip, "addr", "addr", "addr", "addr");
     (void)snprintf(server, sizeof(server), ip, "server", "server", "server", "server");
     (void)snprintf(sql, sizeof(sql),
-                   "CREATE VIEW readable AS SELECT agent.name AS agent, t_us, client,"
+                   "CREATE VIEW IF NOT EXISTS readable AS SELECT agent.name AS agent, t_us, client,"
                    " %s END AS kind, %s END AS result, stage, flags, tries,"
                    " printf('0x%%08x', xid) AS xid, %s AS addr, %s AS server, lease_s,"
                    " nullif(offer_us, %u) AS offer_us, nullif(took_us, %u) AS took_us,"
@@ -403,13 +441,13 @@ static int create_view(struct ledger *ledger)
 
 int ledger_finish(struct ledger *ledger)
 {
-    int error = begin_when_needed(ledger);
+    int error = ledger_begin(ledger);
     if (error == 0) {
         error = ledger_commit(ledger); /* with the duplicates counted since the last one */
     }
     if (error == 0) {
         error = ledger_run(ledger, "creating its index",
-                           "CREATE INDEX event_of_client ON event (client, t_us)");
+                           "CREATE INDEX IF NOT EXISTS event_of_client ON event (client, t_us)");
     }
     if (error == 0) {
         error = create_view(ledger);

@@ -19,7 +19,7 @@
 
 struct ledger;
 
-enum { LEDGER_SCHEMA_VERSION = 1, LEDGER_AGENTS_MAX = 1024 };
+enum { LEDGER_SCHEMA_VERSION = 2, LEDGER_AGENTS_MAX = 1024 };
 
 /* Creates RUN/ledger.db; -EEXIST when there is one. */
 NODISCARD int ledger_create(const char *path, const char *run_name, struct ledger **out);

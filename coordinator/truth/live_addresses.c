@@ -392,6 +392,29 @@ void live_addresses_decide_all(struct live_addresses *live)
     }
 }
 
+void live_addresses_held(const struct live_addresses *live, uint32_t first, uint32_t count,
+                         struct live_held *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = (struct live_held){.until_us = INT64_MIN, .server = LIVE_NO_SERVER};
+    }
+    const struct table_entry *entry;
+    for (size_t cursor = 0; (entry = table_next(&live->leases, &cursor)) != NULL;) {
+        uint32_t client = client_of(entry);
+        if (client < first || client - first >= count) {
+            continue;
+        }
+        struct window held = window_of(entry);
+        struct live_held *to = &out[client - first];
+        if (to->until_us == INT64_MIN || held.from_us > to->from_us) {
+            *to = (struct live_held){.address = inet_from_host(entry->key),
+                                     .from_us = held.from_us,
+                                     .until_us = held.until_us,
+                                     .server = (uint8_t)server_of(entry)};
+        }
+    }
+}
+
 void live_addresses_oldest(const struct live_addresses *live, uint64_t count,
                            uint64_t out_by_server[LIVE_SERVERS])
 {
@@ -400,25 +423,22 @@ void live_addresses_oldest(const struct live_addresses *live, uint64_t count,
     uint64_t by_slot[SLOTS] = {0};
     uint32_t first_ms = UINT32_MAX, last_ms = 0;
     memcpy(out_by_server, none, sizeof(none));
-    for (size_t i = 0; i < live->leases.capacity; i++) {
-        uint32_t until_ms = (uint32_t)live->leases.slots[i].word;
-        bool is_used = live->leases.slots[i].key != 0;
-        first_ms = is_used && until_ms < first_ms ? until_ms : first_ms;
-        last_ms = is_used && until_ms > last_ms ? until_ms : last_ms;
+    const struct table_entry *entry;
+    for (size_t cursor = 0; (entry = table_next(&live->leases, &cursor)) != NULL;) {
+        uint32_t until_ms = (uint32_t)entry->word;
+        first_ms = until_ms < first_ms ? until_ms : first_ms;
+        last_ms = until_ms > last_ms ? until_ms : last_ms;
     }
     uint32_t slot_ms = last_ms < first_ms ? 1 : (last_ms - first_ms) / SLOTS + 1;
-    for (size_t i = 0; i < live->leases.capacity; i++) {
-        if (live->leases.slots[i].key != 0) {
-            by_slot[((uint32_t)live->leases.slots[i].word - first_ms) / slot_ms]++;
-        }
+    for (size_t cursor = 0; (entry = table_next(&live->leases, &cursor)) != NULL;) {
+        by_slot[((uint32_t)entry->word - first_ms) / slot_ms]++;
     }
     size_t end = 0;
     for (uint64_t sum = 0; end < SLOTS && sum < count; end++) {
         sum += by_slot[end];
     }
-    for (size_t i = 0; i < live->leases.capacity && count > 0; i++) {
-        const struct table_entry *entry = &live->leases.slots[i];
-        if (entry->key != 0 && ((uint32_t)entry->word - first_ms) / slot_ms < end) {
+    for (size_t cursor = 0; count > 0 && (entry = table_next(&live->leases, &cursor)) != NULL;) {
+        if (((uint32_t)entry->word - first_ms) / slot_ms < end) {
             out_by_server[server_of(entry)]++;
             count--;
         }

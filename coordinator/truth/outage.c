@@ -287,11 +287,8 @@ void outage_finish(struct outage *o, int64_t run_us)
         record(o, &o->late[i]);
     }
     o->late_count = 0;
-    for (size_t i = 0; i < o->open.capacity; i++) {
-        const struct table_entry *entry = &o->open.slots[i];
-        if (entry->key == 0) {
-            continue;
-        }
+    const struct table_entry *entry;
+    for (size_t cursor = 0; (entry = table_next(&o->open, &cursor)) != NULL;) {
         struct trouble t = unpack(entry);
         o->half[t.half].unanswered += t.asked != 0;
         if (t.lost != 0) {

@@ -48,7 +48,8 @@ struct truth *truth_new(const struct scenario *scenario, const struct plan *plan
     t->timeline = timeline_new(plan);
     if (!accounting_init(&t->accounting, agent_count) || t->agents == NULL || t->clients == NULL ||
         t->is_lost == NULL || t->relays == NULL || t->merge == NULL || t->live == NULL ||
-        t->timeline == NULL || !truth_judge_init(t) || !truth_failover_init(t)) {
+        t->timeline == NULL || !truth_judge_init(t) || !truth_failover_init(t) ||
+        !truth_moves_init(t)) {
         truth_free(t);
         return NULL;
     }
@@ -77,6 +78,7 @@ void truth_free(struct truth *t)
     accounting_fini(&t->accounting);
     live_addresses_free(t->live);
     truth_failover_fini(t);
+    truth_moves_fini(t);
     timeline_free(t->timeline);
     window_fini(&t->window);
     truth_judge_fini(t);
@@ -93,6 +95,10 @@ void truth_free(struct truth *t)
 uint32_t truth_agent_of(const void *truth, uint32_t client)
 {
     const struct truth *t = truth;
+    uint32_t moved = truth_moved_to(t, client);
+    if (moved != TRUTH_NO_AGENT) {
+        return moved;
+    }
     uint32_t agent = t->relays[plan_relay_of(t->plan, client)].agent;
     return agent == TRUTH_NO_AGENT ? 0 : agent;
 }
@@ -250,10 +256,16 @@ void truth_snapshot(struct truth *t, size_t agent, const struct snapshot *s)
     timeline_gauge(t->timeline, TIMELINE_bound, run_us, (double)t->bound_total);
     timeline_gauge(t->timeline, TIMELINE_open, run_us, (double)t->open_total);
     watch_drain(t, agent, s, run_us);
+    truth_pauses_snapshot(t, agent, s, run_us);
     a->has_snapshot_time = true;
     a->snapshot_at_us = run_us;
     a->snapshot_sent = sent;
     a->snapshot_received = received;
+}
+
+const struct snapshot *truth_latest(const struct truth *t, size_t agent)
+{
+    return merge_latest(t->merge, agent);
 }
 
 void truth_histogram(struct truth *t, size_t agent, const struct control_histogram *h)
@@ -348,6 +360,7 @@ void truth_agent_lost(struct truth *t, size_t agent, int64_t run_us)
         return;
     }
     t->is_lost[agent] = true;
+    t->lost_agent = (uint32_t)agent;
     t->bound_total -= t->agents[agent].bound;
     t->open_total -= t->agents[agent].open;
     t->agents[agent].bound = t->agents[agent].open = 0;

@@ -44,6 +44,8 @@ void truth_free(struct truth *truth); /* NULL is fine */
 void truth_event(struct truth *truth, size_t agent, const struct event *e, int64_t run_us,
                  uint64_t uncertainty_us);
 void truth_snapshot(struct truth *truth, size_t agent, const struct snapshot *s);
+/* The agent's latest; NULL: none has come. */
+const struct snapshot *truth_latest(const struct truth *truth, size_t agent);
 void truth_histogram(struct truth *truth, size_t agent, const struct control_histogram *h);
 /* The agent's result streams are complete up to this run time: overlaps before it are decided. */
 void truth_watermark(struct truth *truth, size_t agent, int64_t run_us);
@@ -59,6 +61,24 @@ struct truth_clock {
 };
 void truth_agent_clock(struct truth *truth, size_t agent, const struct truth_clock *clock);
 
+/*
+ * `on_agent_loss: reassign`. Clients `first` .. `first` + `count` - 1 are dealt to agent `to`:
+ * what older agents still tell of them is history. truth_taken(): so many have arrived there and
+ * are on its account, no longer on that of `from`.
+ */
+void truth_moved(struct truth *truth, size_t to, uint32_t first, uint32_t count);
+void truth_taken(struct truth *truth, size_t from, size_t to, uint64_t count);
+/*
+ * It says that an exchange or a lease came to nothing while the agent could not send, of a
+ * client that went on elsewhere: that never happened (EVENT_VOID).
+ */
+bool truth_is_void(const struct truth *truth, size_t agent, const struct event *e);
+/*
+ * What is known of these clients at `run_us`: a row for each that has started, ascending; leases
+ * as they stand then. `out` has room for `count`; returns how many there are.
+ */
+size_t truth_past(struct truth *truth, uint32_t first, uint32_t count, int64_t run_us,
+                  struct control_taken *out);
 /* Stages as they really began and ended. */
 void truth_stage_begin(struct truth *truth, uint32_t stage, int64_t run_us);
 void truth_stage_end(struct truth *truth, uint32_t stage, int64_t run_us, bool timed_out);

@@ -255,6 +255,9 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
     assert(agent < t->agent_count);
     bool is_judged = is_in_window(t, e, run_us);
     accounting_event(&t->accounting, agent, e, is_judged);
+    if ((e->flags & EVENT_VOID) != 0) {
+        return;
+    }
     struct truth_agent_state *a = &t->agents[agent];
     a->has_offset = true;
     a->offset_us = run_us - (int64_t)e->t_us;
@@ -273,7 +276,11 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
     track_relay(relay, (uint32_t)agent, &amount);
     struct live_lease held; /* what it was before this event */
     bool is_held = live_addresses_find(t->live, e->addr, e->client, &held);
-    track_address(t, (uint32_t)agent, e, run_us, uncertainty_us);
+    bool is_history = truth_is_history(t, agent, e->client);
+    if (!is_history) {
+        truth_moves_event(t, e);
+        track_address(t, (uint32_t)agent, e, run_us, uncertainty_us);
+    }
     truth_search_event(t, agent, e, run_us);
     if (!is_counted) {
         return;
@@ -285,7 +292,9 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
         tries_event(&t->tries, e, t->plan->stages[e->stage].kind == PLAN_LOAD);
         truth_judge_event(t, e, run_us);
     }
-    truth_failover_event(t, e, run_us, is_held ? &held : NULL);
+    if (!is_history) {
+        truth_failover_event(t, e, run_us, is_held ? &held : NULL);
+    }
     note_evidence(t, e, run_us);
     note_lease_time(t, e);
     note_server(t, e, run_us);

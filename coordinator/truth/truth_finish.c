@@ -343,6 +343,7 @@ static void fill_agent(const struct truth *t, size_t i, struct result_agent *out
     (void)snprintf(out->name, sizeof(out->name), "%s", a->name);
     out->is_lost = t->is_lost[i];
     out->clients = t->clients[i];
+    out->clients_moved = t->moved[i];
     out->has_clock = a->has_clock;
     out->clock_offset_us = a->clock.offset_us;
     out->clock_uncertainty_us = a->clock.uncertainty_us > a->event_uncertainty_us
@@ -367,6 +368,10 @@ static void fill_agent(const struct truth *t, size_t i, struct result_agent *out
     out->send_errors = s->counter[COUNTER_send_errors];
     out->rx_drops = s->counter[COUNTER_rx_drops];
     out->rx_stamps_replaced = s->counter[COUNTER_rx_stamp_replaced];
+    out->clients_taken = s->counter[COUNTER_clients_taken];
+    out->pauses = s->counter[COUNTER_pauses];
+    out->paused_s = (double)s->counter[COUNTER_paused_ns] / 1e9;
+    out->alone_s = (double)s->counter[COUNTER_alone_ns] / 1e9;
     if (s->counter[COUNTER_elapsed_ns] > 0) {
         out->cpu_percent =
             100 * (double)s->counter[COUNTER_cpu_ns] / (double)s->counter[COUNTER_elapsed_ns];
@@ -437,6 +442,12 @@ static bool fill_preflight(const struct truth *t, struct result *out)
     return true;
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const struct result_mark *x = a, *y = b;
+    return (x->at_s > y->at_s) - (x->at_s < y->at_s);
+}
+
 static bool fill_timeline(const struct truth *t, const struct truth_closing *closing,
                           struct result *out)
 {
@@ -447,6 +458,7 @@ static bool fill_timeline(const struct truth *t, const struct truth_closing *clo
     out->timeline.mark_count = t->mark_count;
     if (t->mark_count > 0) {
         memcpy(out->timeline.marks, t->marks, t->mark_count * sizeof(*t->marks));
+        qsort(out->timeline.marks, t->mark_count, sizeof(*t->marks), by_time);
     }
     return timeline_fill(t->timeline, closing->run_us, &out->timeline) &&
            truth_failover_series(t, &out->timeline);
@@ -470,6 +482,7 @@ static void fill_accounting(const struct truth *t, const struct truth_closing *c
 bool truth_finish(struct truth *t, const struct truth_closing *closing, struct result *out)
 {
     *out = (struct result){0};
+    truth_pauses_finish(t);
     fill_accounting(t, closing, out);
     fill_messages(t, out);
     fill_latencies(t, out);

@@ -64,3 +64,18 @@ void truth_latency(const struct truth *truth, const struct merge_query *query,
                    struct histogram *out);
 uint64_t truth_sent_total(const struct truth *truth);
 uint64_t truth_received_total(const struct truth *truth);
+
+/* --- truth_moves.c: clients that go on at another agent --- */
+
+NODISCARD bool truth_moves_init(struct truth *t);
+void truth_moves_fini(struct truth *t);
+void truth_moves_event(struct truth *t, const struct event *e);
+/* The agent has lost this client to another one: what it tells late has been overtaken. */
+bool truth_is_history(const struct truth *t, size_t agent, uint32_t client);
+/* Whose stream tells of a client that was moved; TRUTH_NO_AGENT: it was not. */
+uint32_t truth_moved_to(const struct truth *t, uint32_t client);
+
+/* --- truth_pauses.c: time without the right to send, as marks on the time axis --- */
+
+void truth_pauses_snapshot(struct truth *t, size_t agent, const struct snapshot *s, int64_t run_us);
+void truth_pauses_finish(struct truth *t);

@@ -36,7 +36,12 @@ struct truth_agent_state {
     int64_t offset_us;             /* agent's t_us to run time, as the latest event was mapped */
     int64_t snapshot_at_us;
     uint64_t snapshot_sent, snapshot_received;
-    uint64_t bound, open;   /* of the latest snapshot; 0 once lost */
+    uint64_t bound, open; /* of the latest snapshot; 0 once lost */
+    struct truth_absence {
+        uint64_t counted_ns; /* of the agent's counter, as of the latest snapshot */
+        uint64_t lasted_ns;  /* of the one that goes on, or ended a moment ago; 0: none */
+        int64_t begin_us;
+    } pause, alone;
     bool has_drain_figures; /* told how many exchanges stayed open to the end of the drain */
     uint64_t unanswered;
     /* Without those of a search, whose steps are judged one by one. */
@@ -93,8 +98,11 @@ struct truth {
     const struct plan *plan;
     size_t agent_count;
     struct truth_agent_state *agents;
-    uint64_t *clients; /* per agent */
-    bool *is_lost;     /* per agent */
+    uint64_t *clients;   /* per agent */
+    bool *is_lost;       /* per agent */
+    uint64_t *moved;     /* per agent: clients that went on elsewhere */
+    uint16_t *past;      /* per client, truth_moves.c; NULL: clients are not reassigned */
+    uint32_t lost_agent; /* any that is lost */
 
     struct merge *merge;
     struct accounting accounting;
