@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,9 +52,7 @@ static inline uint64_t capacity_model_play(struct capacity_model *m, struct sear
 {
     uint64_t count = (uint64_t)llround(rate_per_s * step_s);
     double *start_s = calloc(count + 1, sizeof(*start_s)); /* when each was taken from the queue */
-    if (start_s == NULL) {
-        abort();
-    }
+    assert(start_s != NULL);
     uint64_t oldest = 0, taken = 0; /* those that wait are start_s[oldest..taken) */
     double ready_s = 0;             /* theoretical arrival of the next conforming one */
     for (uint64_t i = 0; i < count; i++) {

@@ -12,6 +12,7 @@
 
 #include "proto/control.h"
 #include "proto/plan.h"
+#include "proto/plan_seal.h"
 
 static inline struct ipv4 sample_ipv4(uint32_t host_order)
 {
@@ -169,6 +170,15 @@ static inline void sample_plan(struct plan *plan)
     plan->expect_mclt_s = 30;
     plan->packets_per_s_max = 20000;
     plan->run_time_max_ns = UINT64_C(1800000000000);
+    plan->renewals_alone_ns = UINT64_C(900000000000);
+    plan->not_before_s = 1767323045;
+    plan->not_after_s = 1767332045;
+    plan->agent_count = 2;
+    plan->agents = calloc(2, sizeof(*plan->agents));
+    for (unsigned i = 0; i < 2; i++) {
+        strcpy(plan->agents[i].name, i == 0 ? "a1" : "a2");
+        memset(plan->agents[i].key, 0x70 + (int)i, PLAN_AGENT_KEY_BYTES);
+    }
 }
 
 static inline void sample_report(struct control_preflight_report *report)
@@ -216,6 +226,12 @@ static inline void sample_hello(struct control_hello *h)
     h->epoch = UINT64_C(0x1122334455667788);
     h->addresses = addresses;
     h->address_count = 3;
+    h->former[0] = UINT64_C(0x2233445566778899);
+    h->former[1] = UINT64_C(0x33445566778899aa);
+    h->former_count = 2;
+    memset(h->kept_run_id, 0x32, PLAN_RUN_ID_BYTES);
+    h->kept_epoch = UINT64_C(0x2233445566778899);
+    h->kept_last_seq = 4711;
 }
 
 static inline void sample_prepare(struct control_prepare *p)
@@ -229,6 +245,9 @@ static inline void sample_prepare(struct control_prepare *p)
     p->plan_bytes = plan_encode(&plan, bytes, sizeof(bytes));
     plan_free(&plan);
     plan_hash(p->plan, p->plan_bytes, p->plan_hash);
+    p->is_signed = true;
+    memset(p->operator_key, 0x41, sizeof(p->operator_key));
+    memset(p->signature, 0x42, sizeof(p->signature));
     shares[0] = (struct control_share){.relay = 1, .first_client = 100, .client_count = 11900};
     shares[1] = (struct control_share){.relay = 2, .first_client = 12000, .client_count = 8000};
     p->assignment_epoch = 2;
@@ -250,6 +269,41 @@ static inline void sample_adopt(struct control_adopt *a)
     a->lease_count = 3;
 }
 
+static inline void sample_take(struct control_take *t)
+{
+    static struct control_take_share shares[2];
+    static struct control_taken clients[3];
+
+    for (uint32_t i = 0; i < 2; i++) {
+        shares[i] = (struct control_take_share){.relay = 4 + i,
+                                                .first_client = 1000 + 500 * i,
+                                                .client_count = 300 + i,
+                                                .via_relay = 8 + i};
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        clients[i] = (struct control_taken){.client = 1001 + 251 * i,
+                                            .flags = TAKEN_HAD_LEASE | TAKEN_FAILED,
+                                            .addr = sample_ipv4(0x0a0a0201 + i),
+                                            .server = sample_ipv4(0xc0a8010c + 0x100 * (i % 2)),
+                                            .lease_ms = 30001 + i};
+    }
+    clients[2] = (struct control_taken){.client = 1503, .flags = TAKEN_RELEASED | TAKEN_HAD_LEASE};
+    t->assignment_epoch = 3;
+    t->at_ns = UINT64_C(876543210000);
+    t->packets_per_s_max = 15000;
+    t->shares = shares;
+    t->share_count = 2;
+    t->clients = clients;
+    t->client_count = 3;
+    t->has_go = true;
+    t->go = (struct control_go){.stage = 1,
+                                .step = 2,
+                                .start_at_ns = UINT64_C(987654321000),
+                                .client_limit = 450,
+                                .batch = 150,
+                                .is_last_step = true};
+}
+
 static inline void sample_ctrl_up(enum control_kind kind, struct control_message *m)
 {
     if (kind == CONTROL_CLOCK_REPLY) {
@@ -264,6 +318,7 @@ static inline void sample_ctrl_up(enum control_kind kind, struct control_message
         m->u.armed.generation = 3;
     } else if (kind == CONTROL_PROGRESS) {
         struct control_progress *p = &m->u.progress;
+        p->assignment_epoch = 3;
         p->round = 9;
         p->stage = 1;
         p->step = 2;
@@ -290,6 +345,7 @@ static inline void sample_ctrl_down(enum control_kind kind, struct control_messa
         memset(m->u.welcome.run_id, 0x31, PLAN_RUN_ID_BYTES);
         m->u.welcome.data_port = 6768;
         m->u.welcome.committed_batch = 42;
+        m->u.welcome.deliver_epoch = UINT64_C(0x2233445566778899);
     } else if (kind == CONTROL_CLOCK_REQUEST) {
         m->u.clock_request = (struct control_clock_request){.id = 6, .t1_ns = 5005};
     } else if (kind == CONTROL_GRANT) {
@@ -313,6 +369,8 @@ static inline void sample_ctrl_down(enum control_kind kind, struct control_messa
         g->is_last_step = true;
     } else if (kind == CONTROL_ADOPT) {
         sample_adopt(&m->u.adopt);
+    } else if (kind == CONTROL_TAKE) {
+        sample_take(&m->u.take);
     } else if (kind == CONTROL_DRAIN) {
         m->u.drain.mode = DRAIN_NOW;
         m->u.drain.release_milli_per_s = 500000;
@@ -320,6 +378,7 @@ static inline void sample_ctrl_down(enum control_kind kind, struct control_messa
         strcpy(m->u.bye.text, "the run is over");
     } else if (kind == CONTROL_REFUSE) {
         m->u.refuse.code = REFUSAL_NO_RELAY;
+        m->u.refuse.assignment_epoch = 4;
         strcpy(m->u.refuse.text, "agent a3 has the address of no relay");
     } else if (kind == CONTROL_ACK) {
         m->u.ack = (struct control_ack){.epoch = 12, .committed_seq = 13, .limit_seq = 525};

@@ -108,7 +108,11 @@ fleet_end() {
 fleet_begin() {
 	"$lab" up "$name" "$@"
 	"$bin/leaseherd" keys init --keys "$work/keys" >/dev/null
+	"$bin/leaseherd" keys operator lab --keys "$work/keys" >/dev/null
 }
+
+# What makes a policy trust the lab's operator
+operators() { printf 'operators: {lab: {key: %s}}\n' "$(sed -n 's/^public //p' "$work/keys/operator-lab.pub")"; }
 
 egress() { # SCENARIO: the client path most cases use
 	"$bin/leaseherd" testbed "$1" show >"$work/testbed"
@@ -121,7 +125,10 @@ enrol() { # I: makes the pair where the agent lives
 	mkdir -m 0700 "$work/a$1" "$work/a$1/state"
 	public=$("$lab" exec "$name/a$1" "$bin/leaseherd-agent" keygen "$work/a$1/key")
 	"$bin/leaseherd" keys agent "a$1" --public "$public" --keys "$work/keys" >/dev/null
-	printf 'servers: [192.168.1.12, 192.168.2.12]\nprefixes: [172.16.0.0/16, 10.0.0.0/8]\n%s' "${policy_extra:-}" >"$work/a$1/policy.yaml"
+	{
+		printf 'servers: [192.168.1.12, 192.168.2.12]\nprefixes: [172.16.0.0/16, 10.0.0.0/8]\n%s' "${policy_extra:-}"
+		operators
+	} >"$work/a$1/policy.yaml"
 	chmod 0600 "$work/a$1/policy.yaml"
 }
 
@@ -158,7 +165,7 @@ begin_run() {
 	run=$work/run-$1
 	shift 3
 	env --default-signal=INT setsid "$lab" exec "$name/op" "$bin/leaseherd" run "$scenario" --agents "$agents" \
-		--listen 172.16.7.2 --keys "$work/keys" --run-dir "$run" "$@" </dev/null >"$run.out" 2>"$run.err" &
+		--listen 172.16.7.2 --keys "$work/keys" --operator-key "$work/keys/operator-lab.key" --run-dir "$run" "$@" </dev/null >"$run.out" 2>"$run.err" &
 	coordinator=$!
 }
 
@@ -206,6 +213,18 @@ received_on_wire() { # TYPE N
 		sum=$((sum + $(count_packets "a$i" "dhcp.option.dhcp == $1")))
 	done
 	echo "$sum"
+}
+
+# audited TEXT FLAGS...: the audit of the latest run finds no difference
+audited() {
+	local text=$1
+	shift
+	if "$bin/leaseherd" audit "$run" "$@" >"$work/audit.out" 2>&1; then
+		pass "$text ($(grep '^compared: ' "$work/audit.out" | cut -c 11-120))"
+	else
+		fail "$text"
+		head -n 12 "$work/audit.out" | sed 's/^/      /'
+	fi
 }
 
 # ---- scenarios ----

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "common/keys.h"
+#include "common/sign.h"
 
 struct hostile_options {
     const char *role; /* outsider | stranger | member | coordinator */
@@ -20,6 +21,8 @@ struct hostile_options {
     const char *address; /* member: the address it says it has */
     uint64_t seconds;
     struct key_pair own;
+    struct sign_key *signer;  /* coordinator: the operator's key, NULL: it has not got one */
+    const char *run_dir;      /* coordinator that replays */
     uint8_t other[KEY_BYTES]; /* peers: the coordinator's public key; coordinator: the agent's */
 };
 

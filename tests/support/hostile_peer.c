@@ -525,7 +525,7 @@ int hostile_member(const struct hostile_options *o)
 
 /* --- main --- */
 
-static void read_options(char **argv, struct hostile_options *o)
+static void read_options(int argc, char **argv, struct hostile_options *o)
 {
     char why[KEY_WHY_BYTES];
     *o = (struct hostile_options){.role = argv[1],
@@ -536,6 +536,10 @@ static void read_options(char **argv, struct hostile_options *o)
                                   .seconds = strtoull(argv[6], NULL, 10)};
     bool is_bad = (strcmp(argv[7], "-") != 0 && key_pair_read(argv[7], &o->own, why) < 0) ||
                   (strcmp(argv[8], "-") != 0 && key_public_read(argv[8], o->other, why) < 0);
+    if (!is_bad && argc > 9) {
+        is_bad = sign_key_read(argv[9], &o->signer, why) < 0;
+    }
+    o->run_dir = argc > 10 ? argv[10] : NULL;
     if (is_bad) {
         fprintf(stderr, "%s\n", why);
         exit(2);
@@ -553,13 +557,14 @@ int main(int argc, char **argv)
                  {"coordinator", hostile_coordinator}};
     struct hostile_options o;
     struct rlimit files = {4096, 4096};
-    if (argc != 9 || sodium_init() < 0) {
-        fprintf(stderr, "usage: ROLE MODE HOST PORT ADDRESS SECONDS KEY OTHER-KEY\n");
+    if (argc < 9 || argc > 11 || sodium_init() < 0) {
+        fprintf(stderr,
+                "usage: ROLE MODE HOST PORT ADDRESS SECONDS KEY OTHER-KEY [OPERATOR-KEY [RUN]]\n");
         return 2;
     }
     (void)setrlimit(RLIMIT_NOFILE, &files); /* fewer calls, then */
     setvbuf(stdout, NULL, _IOLBF, 0);
-    read_options(argv, &o);
+    read_options(argc, argv, &o);
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         if (strcmp(o.role, roles[i].name) == 0) {
             return roles[i].play(&o);

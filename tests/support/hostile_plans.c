@@ -24,6 +24,7 @@ void hostile_good_plan(struct plan *plan, uint8_t run, struct ipv4 own)
     plan->acquire_deadline_ns = 10 * NS_PER_S;
     plan->packets_per_s_max = 200;
     plan->run_time_max_ns = 20 * NS_PER_S;
+    plan->renewals_alone_ns = 0;
 }
 
 bool hostile_plan_is_allowed(const struct plan *plan, uint8_t run, struct ipv4 own)

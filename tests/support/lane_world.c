@@ -82,8 +82,8 @@ void lane_world_add_stage(struct lane_world *w, enum plan_stage_kind kind, uint6
 void lane_world_start(struct lane_world *w)
 {
     struct lane_setup setup = {.plan = &w->plan,
-                               .shares = w->shares,
-                               .share_count = w->plan.relay_count,
+                               .shares = w->shares + w->relays_elsewhere,
+                               .share_count = w->plan.relay_count - w->relays_elsewhere,
                                .packets_per_s_max = w->packets_per_s_max,
                                .now_ns = w->now_ns};
     w->lane = lane_new(&setup);

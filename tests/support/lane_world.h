@@ -46,6 +46,8 @@ struct lane_world {
     struct model_server servers[LANE_WORLD_SERVERS_MAX];
     struct lane *lane;
     uint64_t packets_per_s_max; /* of the lane; 0: not limited */
+    uint32_t relays_elsewhere;  /* the first so many are another agent's */
+    uint32_t clients_elsewhere; /* now: those of them that this lane has not taken */
 
     uint64_t now_ns;
     uint64_t latency_ns;                /* one way; set 1 ms by init */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "agent/lane/lane.h"
+#include "agent/lane/lane_sleep.h"
 
 enum { MODEL_HISTOGRAMS = 40, MODEL_CARRIERS_MAX = 4 };
 
@@ -23,7 +24,8 @@ static struct {
     _Atomic uint64_t sent, send_errors;
     _Atomic uint32_t last_send_errno;
     _Atomic uint32_t lanes; /* alive */
-    _Atomic bool may_send;
+    _Atomic bool may_send, may_renew, take_fails, is_spent;
+    _Atomic uint64_t taken; /* clients, of all lanes */
     _Atomic uint64_t late_samples;
     _Atomic uint64_t adopted; /* of the lane that lives or lived last */
 } model_lane;
@@ -40,6 +42,7 @@ struct lane {
     uint32_t started;
     uint64_t all_events;
     bool has_go, may_send, is_draining;
+    uint64_t assignment_epoch;
     struct control_preflight_relay preflight[MODEL_CARRIERS_MAX];
     bool is_preflight_done;
     uint64_t received;
@@ -51,6 +54,7 @@ struct lane *lane_new(const struct lane_setup *setup)
     struct lane *lane = calloc(1, sizeof(*lane));
     assert(lane != NULL && setup->share_count <= MODEL_CARRIERS_MAX);
     lane->plan = setup->plan;
+    lane->assignment_epoch = 1;
     lane->share_count = setup->share_count;
     memcpy(lane->shares, setup->shares, setup->share_count * sizeof(*setup->shares));
     atomic_fetch_add(&model_lane.lanes, 1);
@@ -122,11 +126,29 @@ size_t lane_adopt(struct lane *lane, const struct control_adopt *command, uint64
     return command->lease_count;
 }
 
-void lane_set_may_send(struct lane *lane, bool may_send, uint64_t now_ns)
+/* It knows no renewals: alone it does nothing. */
+void lane_set_right(struct lane *lane, enum lane_right right, uint64_t since_ns, uint64_t now_ns)
+{
+    (void)since_ns;
+    (void)now_ns;
+    lane->may_send = right == LANE_MAY_SEND;
+    atomic_store(&model_lane.may_send, right == LANE_MAY_SEND);
+    atomic_store(&model_lane.may_renew, right != LANE_MAY_NOTHING);
+}
+
+bool lane_take(struct lane *lane, const struct control_take *command, uint64_t now_ns)
 {
     (void)now_ns;
-    lane->may_send = may_send;
-    atomic_store(&model_lane.may_send, may_send);
+    if (atomic_load(&model_lane.take_fails)) {
+        return false;
+    }
+    if (command->assignment_epoch == lane->assignment_epoch + 1) {
+        lane->assignment_epoch++;
+        for (size_t i = 0; i < command->share_count; i++) {
+            atomic_fetch_add(&model_lane.taken, command->shares[i].client_count);
+        }
+    }
+    return true;
 }
 
 void lane_set_pressure(struct lane *lane, uint32_t permille)
@@ -169,6 +191,12 @@ void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
 
 void lane_outbox_clear(struct lane *lane)
 {
+    lane->out_count = 0;
+}
+
+void lane_outbox_withdraw(struct lane *lane, size_t first)
+{
+    assert(first <= lane->out_count);
     lane->out_count = 0;
 }
 
@@ -230,12 +258,25 @@ void lane_events_clear(struct lane *lane, size_t count)
 
 void lane_progress(const struct lane *lane, struct control_progress *out)
 {
+    out->assignment_epoch = lane->assignment_epoch;
     out->stage = lane->go.stage;
     out->step = lane->go.step;
     out->started = lane->started;
     out->finished = lane->started;
     out->is_step_done = lane->has_go && lane->started == lane->go.client_limit;
     out->received = lane->received;
+}
+
+void lane_slept(struct lane *lane, uint64_t span_ns)
+{
+    (void)lane;
+    (void)span_ns;
+}
+
+bool lane_is_spent(const struct lane *lane)
+{
+    (void)lane;
+    return atomic_load(&model_lane.is_spent);
 }
 
 bool lane_is_drained(const struct lane *lane)

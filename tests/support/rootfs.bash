@@ -66,7 +66,7 @@ rootfs_enter() { # SKELETON PORT
 	mount --make-rprivate /
 	hostname bare
 	mkdir "$root"
-	mount -t tmpfs -o mode=0755,size=64m disk "$root"
+	mount -t tmpfs -o mode=0755,size=160m disk "$root"
 	cp -a "$skeleton/." "$root/"
 	mount -t proc proc "$root/proc"
 	for device in null:3 zero:5 random:8 urandom:9; do mknod -m 0666 "$root/dev/${device%:*}" c 1 "${device#*:}"; done

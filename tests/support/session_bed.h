@@ -14,8 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/edge/run_record.h"
 #include "agent/edge/session.h"
+#include "common/clock.h"
 #include "common/log.h"
+#include "common/sign.h"
+#include "proto/plan_seal.h"
 #include "tests/support/fake_coordinator.h"
 #include "tests/support/model_lane.h"
 #include "tests/support/own_network.h"
@@ -31,7 +35,11 @@ struct bed {
     struct session_setup setup;
     struct plan plan;
     struct plan_relay relay;
+    struct plan_agent plan_agent;
     uint8_t plan_bytes[8192];
+    struct sign_key *operator_key;
+    struct run_record *records;
+    char state_dir[64];
     pthread_t thread;
     int stop_fd, log_fd;
     enum session_end end;
@@ -45,12 +53,46 @@ static inline void *run_session(void *bed)
     return NULL;
 }
 
-static inline void make_policy(struct policy *policy)
+static inline void make_policy(struct policy *policy, const struct sign_key *operator_key)
 {
-    static const char text[] = "servers: [127.0.0.12]\nprefixes: [127.0.0.0/8, 10.10.0.0/16]\n";
+    char key[SIGN_PUBLIC_TEXT_BYTES], text[256];
     static struct diag why;
+    sign_public_to_text(sign_key_public(operator_key), key);
+    (void)snprintf(text, sizeof(text),
+                   "servers: [127.0.0.12]\nprefixes: [127.0.0.0/8, 10.10.0.0/16]\n"
+                   "operators: {op: {key: %s}}\n",
+                   key);
     diag_init(&why, "policy");
     assert_true(policy_parse(text, strlen(text), policy, &why));
+}
+
+static inline void make_records(struct bed *b)
+{
+    char why[RUN_RECORD_WHY_BYTES] = "";
+    (void)snprintf(b->state_dir, sizeof(b->state_dir), "/tmp/leaseherd-session-XXXXXX");
+    assert_non_null(mkdtemp(b->state_dir));
+    assert_int_equal(run_record_load(b->state_dir, &b->records, why), 0);
+}
+
+/* For the agent of this bed, from a minute ago for an hour. */
+static inline void seal_plan(struct bed *b)
+{
+    uint64_t now_s = clock_realtime_ns() / NS_PER_S;
+    b->plan_agent = (struct plan_agent){.name = "a1"};
+    memcpy(b->plan_agent.key, b->fake.agent.public_key, PLAN_AGENT_KEY_BYTES);
+    b->plan.agents = &b->plan_agent;
+    b->plan.agent_count = 1;
+    b->plan.not_before_s = now_s - 60;
+    b->plan.not_after_s = now_s + 3600;
+}
+
+/* By the bed's operator, over the bytes as they are. */
+static inline void sign_prepare(const struct bed *b, struct control_prepare *p)
+{
+    p->is_signed = true;
+    memcpy(p->operator_key, sign_key_public(b->operator_key), SIGN_PUBLIC_BYTES);
+    assert_int_equal(
+        sign_make(b->operator_key, PLAN_SIGN_DOMAIN, p->plan, p->plan_bytes, p->signature), 0);
 }
 
 static inline void make_plan(struct bed *b, uint8_t run)
@@ -81,6 +123,7 @@ static inline void make_plan(struct bed *b, uint8_t run)
     p->acquire_deadline_ns = 60 * NS_PER_S;
     p->packets_per_s_max = 10000;
     p->run_time_max_ns = 600 * NS_PER_S;
+    seal_plan(b);
 }
 
 static inline void start_agent(struct bed *b, bool is_once)
@@ -91,6 +134,7 @@ static inline void start_agent(struct bed *b, bool is_once)
     memcpy(b->setup.server_key, b->fake.own.public_key, KEY_BYTES);
     b->setup.own = &b->fake.agent;
     b->setup.policy = &b->policy;
+    b->setup.records = b->records;
     b->setup.stop_fd = b->stop_fd;
     b->setup.is_once = is_once;
     assert_int_equal(pthread_create(&b->thread, NULL, run_session, b), 0);
@@ -117,7 +161,10 @@ static inline int setup_bed(void **state)
     static struct bed bed;
     memset(&bed, 0, sizeof(bed));
     fake_open(&bed.fake);
-    make_policy(&bed.policy);
+    bed.operator_key = sign_key_make();
+    assert_non_null(bed.operator_key);
+    make_policy(&bed.policy, bed.operator_key);
+    make_records(&bed);
     make_plan(&bed, RUN_A);
     bed.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     FILE *log = tmpfile();
@@ -125,9 +172,21 @@ static inline int setup_bed(void **state)
     (void)fclose(log);
     log_set_fd(bed.log_fd);
     atomic_store(&model_lane.sent, 0);
+    atomic_store(&model_lane.is_spent, false);
     atomic_store(&model_lane.send_errors, 0);
     *state = &bed;
     return 0;
+}
+
+static inline void remove_state_dir(const char *dir)
+{
+    static const char *const names[] = {"runs", "runs.new"};
+    char path[128];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)unlink(path); /* not every test lets a run begin */
+    }
+    assert_int_equal(rmdir(dir), 0);
 }
 
 static inline int teardown_bed(void **state)
@@ -141,6 +200,9 @@ static inline int teardown_bed(void **state)
     (void)close(b->stop_fd);
     fake_close(&b->fake);
     policy_free(&b->policy);
+    sign_key_free(b->operator_key);
+    run_record_free(b->records);
+    remove_state_dir(b->state_dir);
     return atomic_load(&model_lane.lanes) == 0 ? 0 : -1;
 }
 
@@ -167,6 +229,7 @@ static inline struct control_message prepare_of(struct bed *b)
     m.u.prepare.plan_bytes = plan_encode(&b->plan, b->plan_bytes, sizeof(b->plan_bytes));
     assert_in_range(m.u.prepare.plan_bytes, 1, sizeof(b->plan_bytes));
     plan_hash(b->plan_bytes, m.u.prepare.plan_bytes, m.u.prepare.plan_hash);
+    sign_prepare(b, &m.u.prepare);
     return m;
 }
 

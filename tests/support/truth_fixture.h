@@ -7,6 +7,7 @@
 
 #include "tests/support/testing.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,14 +55,12 @@ static inline void truth_fixture_init(struct truth_fixture *f, const char *text)
         static char complaint[4096];
         (void)diag_print(&why, complaint, sizeof(complaint));
         (void)fprintf(stderr, "%s", complaint);
-        abort();
+        assert(false && "the test's scenario is not good");
     }
     bool is_good = scenario_to_plan(&f->scenario, run_id, "run-1", &f->plan);
     static const struct truth_agent agents[2] = {{"a1", 100}, {"a2", 100}};
     f->truth = is_good ? truth_new(&f->scenario, &f->plan, agents, 2) : NULL;
-    if (f->truth == NULL) {
-        abort();
-    }
+    assert(f->truth != NULL);
     for (size_t i = 0; i < 2; i++) {
         f->snapshot[i].counter[COUNTER_clients_assigned] = 100;
         f->snapshot[i].counter[COUNTER_clients_never_started] = 100;

@@ -23,7 +23,7 @@ says() { # FILE PATTERN SECONDS
 odd_agent() { # NAME FLAGS...: an agent on a2 with its own idea of keys
 	local log=$work/odd-$1.log
 	shift
-	setsid "$lab" exec "$name/a2" "$bin/leaseherd-agent" --policy "$work/a1/policy.yaml" "$@" </dev/null >"$log" 2>&1 &
+	setsid "$lab" exec "$name/a2" "$bin/leaseherd-agent" --policy "$work/a1/policy.yaml" --state-dir "$work/odd" "$@" </dev/null >"$log" 2>&1 &
 	agent_pid[9]=$!
 }
 
@@ -50,6 +50,15 @@ end_odd_agent
 odd_agent wrongkey --coordinator 172.16.7.2 --server-key "$work/other/keys/coordinator.pub" --key "$work/a1/key"
 check "wrong server key: said" says "$work/odd-wrongkey.log" 'server.key|coordinator.*key' 15
 end_odd_agent
+"$bin/leaseherd-agent" keygen "$work/other/old" >/dev/null
+"$bin/leaseherd" keys agent old --public "$(sed -n 's/^public //p' "$work/other/old")" --expires 2020-01-01 --keys "$work/keys" >/dev/null
+odd_agent expired --coordinator 172.16.7.2 --server-key "$work/keys/coordinator.pub" --key "$work/other/old"
+check "expired key: said" says "$work/odd-expired.log" 'does not list this agent' 10
+check "expired key: the operator is told whose it is" says "$run/coordinator.log" 'what=key_refused .*expired: old' 10
+end_odd_agent
+"$lab" exec "$name/a2" env ASAN_OPTIONS=detect_leaks=0 "$bin/leaseherd-hostile-peer" outsider - 172.16.7.2 6767 - 2 - - >"$work/plain" 2>&1 || true
+check "plaintext: $(<"$work/plain")" grep -q '^ok' "$work/plain"
+expect "not a message of theirs was heard" "$(grep -cE 'agent_joined|agent_refused|message_rejected' "$run/coordinator.log" || true)" == 0
 expect "none of them sent a packet" "$(
 	capture s1 stop
 	count_packets s1 dhcp

@@ -62,7 +62,7 @@ clean_up() { # NAME [FLAGS...]
 	run=$work/run-$1
 	shift
 	code=0
-	"$lab" exec "$name/op" "$bin/leaseherd" cleanup "$run" --agents 2 --listen 172.16.7.2 --keys "$work/keys" "$@" \
+	"$lab" exec "$name/op" "$bin/leaseherd" cleanup "$run" --agents 2 --listen 172.16.7.2 --keys "$work/keys" --operator-key "$work/keys/operator-lab.key" "$@" \
 		>"$run.cleanup" 2>"$run.cleanup.err" || code=$?
 }
 

@@ -87,7 +87,7 @@ expect 'misspelt flag of the program' 2 "did you mean '--version'?" -- "$lh" --v
 expect 'misspelt flag of a command' 2 'unknown flag --refrence; did you mean --reference?' -- "$lh" check --refrence
 expect 'flag without value' 2 '--keys needs a value; write --keys DIR' -- "$lh" keys list --keys
 expect 'too many arguments' 2 "'b.yaml' is one argument too many" -- "$lh" check good.yaml b.yaml
-for command in check run stop report compare cleanup export testbed keys; do
+for command in check run stop report compare cleanup audit export testbed keys; do
     expect "help of $command" 0 'sage: leaseherd' -- "$lh" $command --help
 done
 
@@ -116,7 +116,20 @@ expect 'testbed with another verb' 2 "unknown verb 'apply'" -- "$lh" testbed goo
 expect 'run without a fleet' 2 '--local N' -- "$lh" run good.yaml
 expect 'run with no agents' 2 '--local 0 is not a number' -- "$lh" run good.yaml --local 0
 expect 'run for agents without an address' 2 '--listen' -- "$lh" run good.yaml --agents 2
-expect 'run without keys' 2 'no-keys/coordinator.key' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --keys no-keys --run-dir unused
+expect 'run without an operator' 2 'add --operator-key FILE' 'keys operator NAME' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --keys no-keys --run-dir unused
+expect 'run with an operator that is not there' 2 'no-such.key' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --operator-key no-such.key --run-dir unused
+expect 'a local run with an operator' 2 '--operator-key goes with --agents' -- "$lh" run good.yaml --local 1 --operator-key no-such.key --run-dir unused
+expect 'keys operator' 0 'made ops/operator-alice.key' 'operators:' '  alice: {key: ' -- "$lh" keys operator alice --keys ops
+check 'its secret is for the owner' '[ "$(stat -c %a ops/operator-alice.key)" = 600 ]'
+check 'the line it printed is its public key' '"$lh" keys operator bob --keys ops >bob && grep -qF "{key: $(sed -n "s/^public //p" ops/operator-bob.pub)}" bob'
+expect 'keys operator again' 2 'ops/operator-alice.key' 'not overwritten' -- "$lh" keys operator alice --keys ops
+expect 'keys operator without a name' 2 'operator needs a name' -- "$lh" keys operator --keys ops
+expect 'an impossible operator' 2 "'../x' is no name" -- "$lh" keys operator ../x --keys ops
+expect 'the public half for the secret one' 2 'operator-alice.pub' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --operator-key ops/operator-alice.pub --run-dir unused
+chmod 644 ops/operator-bob.key
+expect 'an operator that others can read' 2 'operator-bob.key has mode 0644' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --operator-key ops/operator-bob.key --run-dir unused
+signed=(--operator-key ops/operator-alice.key)
+expect 'run without keys' 2 'no-keys/coordinator.key' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 "${signed[@]}" --keys no-keys --run-dir unused
 check 'wrong keys use up no run directory' '[ ! -e unused ]'
 for what in --reference --metrics good.yaml; do
     check "check $what fits 100 columns" '[ -z "$("$lh" check "$what" | grep -E "^.{101}")" ]'
@@ -141,12 +154,15 @@ expect 'report of nothing' 2 'which run?' -- "$lh" report
 expect 'report of what is no run' 2 'nowhere' -- "$lh" report nowhere
 expect 'export of what is no run' 2 'nowhere' -- "$lh" export nowhere
 expect 'stop of what is no run' 2 'nowhere is no run' -- "$lh" stop nowhere
+expect 'audit of nothing' 2 'which run' -- "$lh" audit
+expect 'audit of what is no run' 2 'nowhere' -- "$lh" audit nowhere
+expect 'audit with a flag without its value' 2 'needs a value' -- "$lh" audit nowhere --pcap
 expect 'cleanup of what is no run' 2 nowhere -- "$lh" cleanup nowhere --local 1
 expect 'compare of what are no runs' 2 nowhere -- "$lh" compare nowhere elsewhere
 expect 'report with a misspelt flag' 2 'did you mean --json?' -- "$lh" report nowhere --jsno
 
 # --- keys
-expect 'keys without a verb' 2 'use init, agent, list or revoke' -- "$lh" keys
+expect 'keys without a verb' 2 'use init, agent, enrol, operator, list or revoke' -- "$lh" keys
 expect 'keys with a misspelt verb' 2 "did you mean 'revoke'?" -- "$lh" keys revoek a1 --keys k
 expect 'keys without a directory' 2 'add --keys DIR' -- "$lh" keys init
 expect 'keys before init' 2 'keys init --keys k' -- "$lh" keys list --keys k
@@ -156,8 +172,8 @@ expect 'keys init again' 2 'k/coordinator.key' -- "$lh" keys init --keys k
 expect 'keys agent' 0 'a1.key' 'enrolled a1' -- "$lh" keys agent a1 --keys k
 check 'the secret of the agent is for the owner' '[ "$(stat -c %a k/a1.key)" = 600 ]'
 expect 'the same name again' 2 "agent 'a1' is already in k/agents.allow" -- "$lh" keys agent a1 --keys k
-expect 'an agent without a name' 2 'needs the name of an agent' -- "$lh" keys agent --keys k
-expect 'an impossible name' 2 "'../x' is no agent name" -- "$lh" keys agent ../x --keys k
+expect 'an agent without a name' 2 'agent needs a name' -- "$lh" keys agent --keys k
+expect 'an impossible name' 2 "'../x' is no name" -- "$lh" keys agent ../x --keys k
 expect 'an impossible key' 2 "is not a key of 40 Z85 characters" -- "$lh" keys agent a2 --public short --keys k
 public=$("$agent" keygen a2.key)
 expect 'a public key' 0 'enrolled a2' -- "$lh" keys agent a2 --public="$public" --keys k
@@ -166,11 +182,18 @@ expect 'the same key under another name' 2 "already belongs to agent 'a2'" -- "$
 expect 'keys list' 0 a1 a2 "$public" agent -- "$lh" keys list --keys k
 expect 'keys revoke' 0 'revoked a1' -- "$lh" keys revoke a1 --keys k
 expect 'keys revoke again' 2 "there is no agent 'a1'" -- "$lh" keys revoke a1 --keys k
+expect 'a key with a last day' 0 'enrolled a4' -- "$lh" keys agent a4 --keys k --expires 2020-01-31
+expect 'keys list tells what is out of date' 0 '2020-01-31 (expired)' -- "$lh" keys list --keys k
+expect 'a day that is none' 2 '--expires takes a date' -- "$lh" keys agent a5 --keys k --expires tomorrow
+expect 'a token without an address' 2 'needs --listen' -- "$lh" keys enrol a5 --keys k
 check 'a1 is off the list and a2 is not' '! grep -q "^a1 " k/agents.allow && grep -q "^a2 " k/agents.allow'
+sed -i 's/^a4 /a2 /' k/agents.allow
+expect 'two keys of one name' 0 'revoked a2' -- "$lh" keys revoke a2 --keys k
+check 'are revoked together' '! grep -q "^a2 " k/agents.allow'
 printf 'a9 agent nonsense 2026-01-01 -\n' >>k/agents.allow
 expect 'a damaged list' 2 'agents.allow' -- "$lh" keys list --keys k
 chmod 644 k/coordinator.key
-expect 'a secret that others can read' 2 'coordinator.key' -- "$lh" run good.yaml --agents 1 --listen 127.0.0.1:0 --keys k --run-dir run
+expect 'a secret that others can read' 2 'coordinator.key' -- "$lh" run good.yaml --agents 1 --listen 127.0.0.1:0 "${signed[@]}" --keys k --run-dir run
 
 # --- the agent
 cat >policy.yaml <<'YAML'
@@ -186,6 +209,12 @@ expect 'agent without flags' 2 'leaseherd-agent' -- "$agent"
 expect 'agent with a misspelt flag' 2 'polcy' -- "$agent" "${start[@]}" --polcy policy.yaml
 expect 'agent without a policy' 2 'policy' -- "$agent" "${start[@]}"
 expect 'agent with a policy that is not there' 2 'nowhere.yaml' -- "$agent" "${start[@]}" --policy nowhere.yaml
+cp policy.yaml operators.yaml
+printf 'operators: {alice: {key: %s}}\n' "$(sed -n 's/^public //p' ops/operator-alice.pub)" >>operators.yaml
+expect 'agent with operators and nowhere to keep its runs' 2 '--state-dir DIR is needed' -- "$agent" --coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --policy operators.yaml
+mkdir -m 700 damaged
+printf 'leaseherd-runs 1\nfloor 0\n' >damaged/runs
+expect 'agent whose record of runs is damaged' 2 'damaged/runs' 'could be played again' -- "$agent" --coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --policy operators.yaml --state-dir damaged
 expect 'agent with a wrong policy' 2 'badpolicy.yaml:1' 'badpolicy.yaml:2' -- "$agent" "${start[@]}" --policy badpolicy.yaml
 chmod 644 a2.key
 expect 'agent whose key others can read' 2 'a2.key' -- "$agent" "${start[@]}" --policy policy.yaml

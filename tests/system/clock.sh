@@ -159,16 +159,21 @@ if [[ $tier == all ]]; then
 fi
 
 set_walls() {
-	echo +3600 >"$work/wall-a1"
+	echo +3600 >"$wall_a1"
 	echo -7200 >"$work/wall-op"
 }
-faked=([a1]=$work/wall-a1 [op]=$work/wall-op)
-echo +0 >"$work/wall-a1"
+# The agent reads nothing outside its state directory any more.
+wall_a1=$work/a1/state/wall
+faked=([a1]=$wall_a1 [op]=$work/wall-op)
+echo +0 >"$wall_a1"
 echo +0 >"$work/wall-op"
 measured walls 0 0 0 set_walls
 # faketime leaves the kernel's stamps as they are: on a1 none can be believed any more, and each becomes the instant at
 # which it was looked at. That is the worst a step can do, and it lasts for the rest of the run here.
 replaced_most=100000 judge_clocks walls
 expect "walls: a1: its stamps were replaced from then on" "$(truth a1.replaced)" '>' 300
+# T1 and T2 go by the monotonic clock: nobody renews early, late, or not at all.
+ask "walls: renewals begun within 5 % of T1" '.renewal_wave.in_time_percent' '>=' 95
+ask "walls: clients that reached T2" .leases.rebound == 0
 for i in 0 1; do ask "walls: no clock of agent $i broke" ".agents[$i].clock_breaks" == 0; done
 fleet_end

@@ -66,7 +66,7 @@ hosts_up() {
 		rootfs_wait "$i"
 		rootfs_list "$i" >"$work/before$i"
 	done
-	printf 'servers: [192.168.1.12, 192.168.2.12]\nprefixes: [172.16.0.0/16, 10.0.0.0/8]\n' >"$work/policy.yaml"
+	printf 'servers: [192.168.1.12, 192.168.2.12]\nprefixes: [172.16.0.0/16, 10.0.0.0/8]\n%s\n' "$(operators)" >"$work/policy.yaml"
 	printf '%s\n' '# three hosts' coordinator=172.16.7.2:6767 policy=policy.yaml keys=keys ssh_config=ssh/config '' \
 		'a1 tester@172.16.8.3 coordinator=op.dns.test' 'a2 tester@172.16.9.3 capability=file # has setcap' \
 		'a3 tester@172.16.10.3 2222 coordinator=op.test' >"$work/fleet"
@@ -103,7 +103,7 @@ brought_and_enrolled() {
 	first=$(<"$work/keys/agents.allow")
 	fleet_says "enrol again changes nothing" 0 'ok +enrolled already' enrol "$work/fleet"
 	check "agents.allow is as it was" test "$(<"$work/keys/agents.allow")" = "$first"
-	check "no secret key left its host" test -z "$(find "$work/keys" -name '*.key' ! -name coordinator.key)"
+	check "no secret key left its host" test -z "$(find "$work/keys" -name '*.key' ! -name coordinator.key ! -name operator-lab.key)"
 	check "the agent's own directory is closed" test "$(stat -c '%u %a' "${rootfs_root[2]}$dir/own")" = "1000 700"
 }
 

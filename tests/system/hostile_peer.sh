@@ -85,7 +85,7 @@ coordinator_of() { # NAME RELAY RELAY
 	local file=$work/$1.yaml began=$SECONDS status=0
 	scenario_of "$file" "$2" "$3"
 	timeout -k 5 "$LONGEST_S" "$lab" exec "$name/op" "$bin/leaseherd" run "$file" --agents 2 \
-		--listen "172.16.7.2:$(port "$2")" --keys "$work/keys" --run-dir "$work/run-$1" \
+		--listen "172.16.7.2:$(port "$2")" --keys "$work/keys" --operator-key "$work/keys/operator-lab.key" --run-dir "$work/run-$1" \
 		</dev/null >"$work/run-$1.out" 2>"$work/run-$1.err" || status=$?
 	echo "$status $((SECONDS - began))" >"$work/run-$1.code"
 }
@@ -107,10 +107,16 @@ peer_of() { # HOST ROLE MODE PORT KEY-OF OUT [SECONDS]: hostile from that host
 enrol_all() {
 	local i
 	for ((i = 1; i <= $1; i++)); do enrol "$i"; done
-	printf 'servers: [%s]\nprefixes: [%s/32, %s, 10.10.0.0/16]\npackets: 200/s\nclients: 50\nrun_time: 30s\n' \
-		"$SERVER" "$(address "$mad")" "172.16.$((7 + mad)).0/24" >"$work/a$mad/policy.yaml"
-	printf 'servers: [%s]\nprefixes: [%s, 10.10.0.0/16]\npackets: 200/s\nclients: 50\nrun_time: 30s\n' \
-		"$SERVER" "172.16.$((7 + overtime)).0/24" >"$work/a$overtime/policy.yaml"
+	{
+		printf 'servers: [%s]\nprefixes: [%s/32, %s, 10.10.0.0/16]\npackets: 200/s\nclients: 50\nrun_time: 30s\n' \
+			"$SERVER" "$(address "$mad")" "172.16.$((7 + mad)).0/24"
+		operators
+	} >"$work/a$mad/policy.yaml"
+	{
+		printf 'servers: [%s]\nprefixes: [%s, 10.10.0.0/16]\npackets: 200/s\nclients: 50\nrun_time: 30s\n' \
+			"$SERVER" "172.16.$((7 + overtime)).0/24"
+		operators
+	} >"$work/a$overtime/policy.yaml"
 }
 
 sanitizer_said() { # FILE...
@@ -144,7 +150,7 @@ for i in "$mad" "$overtime"; do
 	((i == mad)) || mode=overtime
 	printf 'leaseherd-curve-public 1\npublic %s\n' "$(sed -n 's/^public //p' "$work/a$i/key")" >"$work/a$i/public"
 	"$lab" exec "$name/op" "$hostile" coordinator "$mode" 172.16.7.2 "$(port "$i")" "$(address "$i")" 0 \
-		"$work/keys/coordinator.key" "$work/a$i/public" >"$work/mad-$mode.out" 2>"$work/mad-$mode.err" &
+		"$work/keys/coordinator.key" "$work/a$i/public" "$work/keys/operator-lab.key" >"$work/mad-$mode.out" 2>"$work/mad-$mode.err" &
 	mad_pid[i]=$!
 	agent_of "$i" "$(port "$i")"
 done

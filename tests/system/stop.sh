@@ -41,6 +41,8 @@ stop "too short a wait" 1 "still goes on" "$run" --wait 100ms
 check "too short a wait: it is told again" until_log 'phase=drain' 10
 stop "in order" 0 "stopped" "$run"
 end_run
+check "in order: the log says who" grep -qE "what=told_to_stop signal=15 sender_pid=[1-9][0-9]* sender_uid=$EUID at_once=0" "$run/coordinator.log"
+audited "in order: the audit is clean"
 expect "in order: the run is ABORTED" "$code" == 4
 ask "in order: leases were given back" '.accounting.released' == 300
 stop "a run that is over" 2 "is over" "$run"
@@ -52,6 +54,11 @@ began=$SECONDS
 stop "at once" 0 "stopped" "$run" --now
 end_run
 expect "at once: the run is ABORTED" "$code" == 4
+check "at once: the log says who" grep -qE "what=told_to_stop signal=3 .* at_once=1" "$run/coordinator.log"
+missed=0
+"$bin/leaseherd" audit "$run" >"$work/audit.out" 2>&1 || missed=$?
+expect "at once: the audit has nothing to compare with" "$missed" == 1
+check "at once: and says so" grep -q '^differs: agent local-1: no final counters .* the run was stopped at once, or killed' "$work/audit.out"
 expect "at once: soon" $((SECONDS - began)) '<=' 6
 ask "at once: leases were left behind" '.accounting.bound' == 300
 fleet_end

@@ -71,29 +71,59 @@ static void a_state_directory_open_to_others_or_in_use_is_refused(void **state)
     (void)state;
     char parent[] = "/tmp/leaseherd-state-XXXXXX";
     char dir[64], lock[96], missing[96], why[STATE_DIR_WHY_BYTES] = "";
-    int fd = -1, second = -1;
+    struct state_dir first, second;
     assert_non_null(mkdtemp(parent));
     (void)snprintf(dir, sizeof(dir), "%s/state", parent);
     (void)snprintf(lock, sizeof(lock), "%s/agent.lock", dir);
     (void)snprintf(missing, sizeof(missing), "%s/no/such", parent);
 
-    assert_int_equal(state_dir_lock(missing, &fd, why), -ENOENT);
+    assert_int_equal(state_dir_open(missing, &first, why), -ENOENT);
     assert_non_null(strstr(why, missing));
     assert_int_equal(mkdir(dir, 0700), 0);
     assert_int_equal(chmod(dir, 0750), 0);
-    assert_int_equal(state_dir_lock(dir, &fd, why), -EPERM);
+    assert_int_equal(state_dir_open(dir, &first, why), -EPERM);
     assert_non_null(strstr(why, "chmod it to 0700"));
     assert_int_equal(rmdir(dir), 0);
 
-    assert_int_equal(state_dir_lock(dir, &fd, why), 0); /* made here */
-    assert_int_equal(state_dir_lock(dir, &second, why), -EWOULDBLOCK);
+    assert_int_equal(state_dir_open(dir, &first, why), 0); /* made here */
+    assert_int_equal(state_dir_open(dir, &second, why), -EWOULDBLOCK);
     assert_non_null(strstr(why, "another agent"));
-    close(fd);
-    assert_int_equal(state_dir_lock(dir, &second, why), 0);
-    close(second);
+    state_dir_close(&first);
+    assert_int_equal(state_dir_open(dir, &second, why), 0);
+    state_dir_close(&second);
     assert_int_equal(unlink(lock), 0);
     assert_int_equal(rmdir(dir), 0);
     assert_int_equal(rmdir(parent), 0);
+}
+
+/* Newest last; the oldest goes when there is no room, and what is no such line says nothing. */
+static void a_state_directory_remembers_who_was_there(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/leaseherd-state-XXXXXX", lock[64], why[STATE_DIR_WHY_BYTES];
+    struct state_dir found;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(lock, sizeof(lock), "%s/agent.lock", dir);
+    for (uint64_t epoch = 1; epoch <= STATE_DIR_FORMER_MAX + 3; epoch++) {
+        assert_int_equal(state_dir_open(dir, &found, why), 0);
+        size_t expected = epoch - 1 < STATE_DIR_FORMER_MAX ? epoch - 1 : STATE_DIR_FORMER_MAX;
+        assert_int_equal(found.former_count, expected);
+        for (size_t i = 0; i < expected; i++) {
+            assert_int_equal(found.former[expected - 1 - i], UINT64_MAX - (epoch - 1 - i));
+        }
+        assert_int_equal(state_dir_note_epoch(&found, UINT64_MAX - epoch), 0);
+        state_dir_close(&found);
+    }
+    FILE *spoilt = fopen(lock, "w");
+    (void)fprintf(spoilt,
+                  "epoch 00000000000000a1\nepoch 00000000000000zz\nepoch 00000000000000a2\n");
+    assert_int_equal(fclose(spoilt), 0);
+    assert_int_equal(state_dir_open(dir, &found, why), 0);
+    assert_int_equal(found.former_count, 1);
+    assert_int_equal(found.former[0], 0xa1);
+    state_dir_close(&found);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(rmdir(dir), 0);
 }
 
 /* Ends up with `code` and says `text` on stderr. */
@@ -281,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_coordinator_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_coordinator_is_a_host_and_perhaps_a_port),
         cmocka_unit_test(a_state_directory_open_to_others_or_in_use_is_refused),
+        cmocka_unit_test(a_state_directory_remembers_who_was_there),
         cmocka_unit_test(a_bad_policy_or_key_ends_the_agent_with_usage),
         cmocka_unit_test(only_addresses_the_policy_owns_are_offered),
         cmocka_unit_test(exactly_the_right_to_bind_low_ports_is_kept),

@@ -41,6 +41,20 @@ static void hold(uint32_t clients)
     assert_int_equal(counter(COUNTER_clients_bound), clients);
 }
 
+static uint64_t longest_lag_ns(void)
+{
+    uint64_t longest_ns = 0;
+    for (size_t i = 0; i < lane_histogram_count(world.lane); i++) {
+        struct histogram_key key;
+        uint64_t version;
+        const struct histogram *h = lane_histogram(world.lane, i, &key, &version);
+        if (key.metric == LATENCY_SEND_LAG && h->count > 0 && h->max_ns > longest_ns) {
+            longest_ns = h->max_ns;
+        }
+    }
+    return longest_ns;
+}
+
 static void pause_for(uint64_t span_ns)
 {
     size_t sent = world.sent_count;
@@ -99,6 +113,8 @@ static void after_a_pause_in_a_hold_renewals_leave_no_faster_than_planned(void *
     /* Caught up with: renewals leave at their T1 again. */
     const struct event *e = &world.events[world.event_count - 1];
     assert_int_equal(e->wait_us, 2000);
+    /* The six seconds are the pause's, and no lateness of the agent's. */
+    assert_in_range(longest_lag_ns(), 0, 100 * NS_PER_MS);
 }
 
 static void after_a_pause_an_open_model_keeps_to_its_rate_and_skips_nobody(void **state)
@@ -314,11 +330,104 @@ static void a_cap_on_packets_spreads_what_the_plan_lets_loose(void **state)
 
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
+/* --- without the coordinator: leases are kept, and nothing else --- */
+
+static void set_right(enum lane_right right)
+{
+    lane_set_right(world.lane, right, world.now_ns, world.now_ns);
+}
+
+static void alone_leases_are_renewed_and_nothing_else_leaves(void **state)
+{
+    (void)state;
+    begin(600);
+    world.plan.renewals_alone_ns = 600 * NS_PER_S;
+    lane_world_start(&world);
+    lane_world_go(&world, 0, 0, 10000); /* 10 a second: for a minute */
+    lane_world_run(&world, 20 * NS_PER_S);
+    world.servers[0].is_silent = true; /* some are acquiring just now, and get no answer */
+    lane_world_run(&world, 2 * NS_PER_S);
+    set_right(LANE_MAY_RENEW);
+    world.servers[0].is_silent = false;
+    uint64_t bound = counter(COUNTER_clients_bound);
+    size_t sent = world.sent_count;
+    lane_world_run(&world, 60 * NS_PER_S);
+    for (size_t i = sent; i < world.sent_count; i++) {
+        assert_true(world.sent[i].intent == DHCP4_RENEW || world.sent[i].intent == DHCP4_REBIND);
+    }
+    assert_in_range(world.sent_count - sent, bound, 3 * bound);
+    assert_int_equal(counter(COUNTER_clients_bound), bound);
+    assert_int_equal(counter(COUNTER_leases_expired), 0);
+    assert_int_equal(counter(COUNTER_pauses), 0);
+    assert_int_equal(counter(COUNTER_paused_ns), 0);
+    assert_int_equal(counter(COUNTER_alone_ns), 60 * NS_PER_S);
+    set_right(LANE_MAY_SEND);
+    assert_true(lane_world_run_step(&world, 600 * NS_PER_S));
+    assert_int_equal(counter(COUNTER_clients_bound), 600);
+    assert_int_equal(counter(COUNTER_alone_ns), 60 * NS_PER_S);
+    assert_in_range(longest_lag_ns(), 0, 100 * NS_PER_MS);
+}
+
+static void a_release_that_was_due_leaves_when_the_coordinator_is_back(void **state)
+{
+    (void)state;
+    begin(30);
+    lane_world_add_stage(&world, PLAN_RELEASE, 0);
+    world.plan.renewals_alone_ns = 600 * NS_PER_S;
+    lane_world_start(&world);
+    lane_world_go(&world, 0, 0, 100000);
+    assert_true(lane_world_run_step(&world, 30 * NS_PER_S));
+    world.holds_sends = true; /* what is in the outbox does not leave */
+    lane_world_go(&world, 2, 0, 1000000);
+    lane_world_run(&world, 100 * NS_PER_MS);
+    set_right(LANE_MAY_RENEW);
+    lane_outbox_withdraw(world.lane, 0);
+    world.holds_sends = false;
+    lane_world_run(&world, 5 * NS_PER_S);
+    assert_int_equal(lane_world_count_sent(&world, DHCP4_RELEASE), 0);
+    set_right(LANE_MAY_SEND);
+    assert_true(lane_world_run_step(&world, 60 * NS_PER_S));
+    assert_int_equal(lane_world_count_sent(&world, DHCP4_RELEASE), 30);
+    assert_int_equal(counter(COUNTER_clients_released), 30);
+}
+
+static void a_plan_without_leave_gives_none(void **state)
+{
+    (void)state;
+    hold(300);
+    size_t sent = world.sent_count;
+    set_right(LANE_MAY_RENEW);
+    lane_world_run(&world, 20 * NS_PER_S);
+    assert_int_equal(world.sent_count, sent);
+    assert_int_equal(counter(COUNTER_paused_ns), 20 * NS_PER_S);
+    set_right(LANE_MAY_SEND);
+}
+
+static void a_pause_begins_when_the_right_ended_not_when_it_was_noticed(void **state)
+{
+    (void)state;
+    hold(300);
+    /* The process stood still for 70 s, the lease ended after the first 5. */
+    world.now_ns += 70 * NS_PER_S;
+    lane_set_right(world.lane, LANE_MAY_NOTHING, world.now_ns - 65 * NS_PER_S, world.now_ns);
+    lane_world_run(&world, NS_PER_S);
+    assert_int_equal(counter(COUNTER_pauses), 1);
+    assert_int_equal(counter(COUNTER_paused_ns), 66 * NS_PER_S);
+    assert_int_equal(counter(COUNTER_expired_in_pause), 300);
+    lane_set_may_send(world.lane, true, world.now_ns);
+    lane_world_run(&world, NS_PER_S);
+    assert_int_equal(counter(COUNTER_paused_ns), 66 * NS_PER_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_sent_before_the_first_grant),
         TEST(the_time_without_a_lease_is_counted_also_while_it_lasts),
+        TEST(alone_leases_are_renewed_and_nothing_else_leaves),
+        TEST(a_release_that_was_due_leaves_when_the_coordinator_is_back),
+        TEST(a_plan_without_leave_gives_none),
+        TEST(a_pause_begins_when_the_right_ended_not_when_it_was_noticed),
         TEST(after_a_pause_in_a_hold_renewals_leave_no_faster_than_planned),
         TEST(after_a_pause_an_open_model_keeps_to_its_rate_and_skips_nobody),
         TEST(after_a_pause_the_closed_model_opens_gently_and_then_goes_on_as_before),

@@ -9,7 +9,10 @@
 
 #include "agent/edge/policy_file.h"
 #include "agent/policy.h"
+#include "common/prng.h"
+#include "common/sign.h"
 
+#define OPERATOR "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 #define GOOD                                                                                       \
     "servers: [192.168.1.12, 192.168.2.12]\n"                                                      \
     "prefixes:\n"                                                                                  \
@@ -66,6 +69,15 @@ static void a_bad_policy_is_refused_with_line_and_remedy(void **state)
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\nserver: 1\n", "policy.yaml:3: "},
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\npackets: 20000\n", "policy.yaml:3: "},
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\nclients: 0\n", "policy.yaml:3: "},
+        {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\ntotal_packets: 0\n", "policy.yaml:3: "},
+        {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\nrenewals_without_coordinator: 5\n",
+         "policy.yaml:3: "},
+        {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\noperators: {a: {}}\n", "policy.yaml:3: "},
+        {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\noperators: {a: {key: short}}\n",
+         "policy.yaml:3: operators: the key of a is not 44 characters"},
+        {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\noperators:\n  a: {key: " OPERATOR "}\n"
+         "  b: {key: " OPERATOR "}\n",
+         "policy.yaml:5: operators: a and b have the same key"},
         {"servers: [10.0.0.1\n", "policy.yaml:"},
         {"[]\n", "policy.yaml:"},
     };
@@ -89,9 +101,63 @@ static void a_short_policy_gets_the_defaults(void **state)
     assert_int_equal(policy.packets_milli_per_s, 20000 * 1000);
     assert_int_equal(policy.clients, 1000000);
     assert_int_equal(policy.run_time_ns, 12 * 3600 * NS_PER_S);
+    assert_int_equal(policy.total_packets, 1000000000);
+    assert_int_equal(policy.renewals_alone_ns, 0);
+    assert_int_equal(policy.operators.count, 0);
     assert_true(policy_owns_address(&policy, ip("10.1.2.3")));
     assert_false(policy_owns_address(&policy, ip("11.1.2.3")));
     policy_free(&policy);
+}
+
+static void expect_harmless(const struct policy *policy)
+{
+    const struct ipv4 *servers = policy->servers.items;
+    const struct ipv4_net *prefixes = policy->prefixes.items;
+    const struct policy_operator *operators = policy->operators.items;
+    uint8_t key[SIGN_PUBLIC_BYTES];
+    assert_in_range(policy->servers.count, 1, 64);
+    assert_in_range(policy->prefixes.count, 1, 64);
+    for (size_t i = 0; i < policy->servers.count; i++) {
+        assert_in_range(inet_host(servers[i]) >> 24, 1, 223);
+    }
+    for (size_t i = 0; i < policy->prefixes.count; i++) {
+        assert_in_range(prefixes[i].prefix_bits, 8, 32);
+        assert_in_range(inet_host(prefixes[i].base) >> 24, 1, 223);
+    }
+    for (size_t i = 0; i < policy->operators.count; i++) {
+        assert_true(sign_public_from_text(operators[i].key, key));
+    }
+    assert_in_range(policy->packets_milli_per_s, 1000, UINT64_C(10000000000));
+    assert_in_range(policy->clients, 1, PLAN_CLIENTS_MAX);
+    assert_true(policy->total_packets > 0 && policy->run_time_ns > 0);
+}
+
+/* Up to four bytes changed, 10,000 times: refused with a sentence, or no worse than a policy can
+ * be. */
+static void a_mutated_policy_is_refused_or_harmless(void **state)
+{
+    static const char good[] = GOOD "operators: {alice: {key: " OPERATOR "}}\n"
+                                    "total_packets: 1000000\n";
+    static char bad[sizeof(good)], complaints[4096];
+    struct prng prng = prng_seeded(4242);
+    unsigned accepted = 0;
+    (void)state;
+    for (unsigned i = 0; i < 10000; i++) {
+        struct policy policy;
+        memcpy(bad, good, sizeof(good));
+        for (uint64_t k = 1 + prng_below(&prng, 4); k > 0; k--) {
+            char byte = (char)prng_below(&prng, prng_below(&prng, 2) == 0 ? 256 : 128);
+            bad[prng_below(&prng, sizeof(good) - 1)] = byte == '\0' ? '0' : byte;
+        }
+        if (parse(bad, &policy, complaints)) {
+            accepted++;
+            expect_harmless(&policy);
+        } else {
+            assert_true(complaints[0] != '\0');
+        }
+        policy_free(&policy);
+    }
+    assert_in_range(accepted, 1, 5000);
 }
 
 /* --- plans --- */
@@ -117,6 +183,7 @@ static void make_fixture(struct fixture *f)
     f->plan.relay_count = 2;
     f->plan.client_count = 400;
     f->plan.run_time_max_ns = 1800 * NS_PER_S;
+    f->plan.packets_per_s_max = 1001;
     for (uint32_t i = 0; i < 2; i++) {
         struct plan_relay *relay = &f->relays[i];
         (void)snprintf(relay->name, sizeof(relay->name), "bldg-%u", i + 1);
@@ -163,6 +230,11 @@ static void too_many_packets(struct fixture *f)
     f->assignment.packets_per_s_max = 1001;
 }
 
+static void more_packets_than_signed(struct fixture *f)
+{
+    f->plan.packets_per_s_max = 999;
+}
+
 static void too_long(struct fixture *f)
 {
     f->plan.run_time_max_ns = 3601 * NS_PER_S;
@@ -187,6 +259,7 @@ static void a_plan_beyond_the_policy_is_refused_with_its_value(void **state)
         {subnet_too_wide, "10.0.0.0/8"},
         {block_elsewhere, "10.11.0.0/16"},
         {too_many_packets, "1001"},
+        {more_packets_than_signed, "the signed plan for 999/s"},
         {too_long, "3601 s"},
         {too_many_clients, "501"},
     };
@@ -319,7 +392,9 @@ static void every_key_stands_in_the_man_page_with_its_default(void **state)
         (void)snprintf(entry, sizeof(entry), ".It Cm %s Pq ", row->key);
         const char *at = strstr(page, entry);
         const char *end = at == NULL ? NULL : strchr(at, '\n');
-        const char *note = row->is_required ? "required" : row->preset;
+        const char *note = row->is_required      ? "required"
+                           : row->preset != NULL ? row->preset
+                                                 : "default none";
         const char *found = at == NULL ? NULL : strstr(at, note);
         if (end == NULL || found == NULL || found > end || strstr(page, row->help) == NULL) {
             fail_msg("%s", row->key);
@@ -332,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bad_policy_is_refused_with_line_and_remedy),
         cmocka_unit_test(a_short_policy_gets_the_defaults),
+        cmocka_unit_test(a_mutated_policy_is_refused_or_harmless),
         cmocka_unit_test(a_plan_beyond_the_policy_is_refused_with_its_value),
         cmocka_unit_test(a_relay_of_another_agent_is_not_our_policys_business),
         cmocka_unit_test(a_plan_inside_the_policy_passes),

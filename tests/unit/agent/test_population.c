@@ -155,6 +155,51 @@ static void spans_saturate_and_never_run_backwards(void **state)
     }
 }
 
+static const struct control_take_share taken[] = {
+    {.relay = 3, .first_client = 2000, .client_count = 30, .via_relay = 5},
+    {.relay = 3, .first_client = 40, .client_count = 60, .via_relay = 9},
+};
+
+static void who_is_here_already_is_not_taken_and_nothing_changes(void **state)
+{
+    struct population *p = *state;
+    static const struct control_take_share bad[] = {
+        {3, 100, 1, 5}, {3, 149, 3, 5}, {3, 90, 11, 5}, {3, 0, 2000, 5}, {3, 1199, 5, 5}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_false(population_grow(p, &bad[i], 1));
+        assert_int_equal(p->count, COUNT);
+        assert_int_equal(p->share_count, SHARES);
+    }
+    assert_false(population_grow(p, &(struct control_take_share){3, 3000, PLAN_CLIENTS_MAX, 5}, 1));
+}
+
+static void those_who_come_later_stand_behind_and_are_found(void **state)
+{
+    struct population *p = *state;
+    uint32_t local = 0;
+    client_set(&p->clients[17], CLIENT_STARTED);
+    assert_true(population_grow(p, taken, ARRAY_LEN(taken)));
+    assert_int_equal(p->count, COUNT + 90);
+    assert_true(client_has(&p->clients[17], CLIENT_STARTED));
+    assert_int_equal(population_global(p, 17), 117); /* who was here keeps his number */
+    for (uint32_t i = 0; i < 90; i++) {
+        uint32_t global = i < 30 ? 2000 + i : 40 + i - 30;
+        assert_true(population_local(p, global, &local));
+        assert_int_equal(local, COUNT + i);
+        assert_int_equal(population_global(p, local), global);
+        assert_int_equal(p->shares[population_share_of(p, local)].relay, i < 30 ? 5 : 9);
+        assert_int_equal(p->clients[local].flags, 0);
+    }
+    bool is_met[COUNT + 90] = {false};
+    for (uint32_t k = 0; k < p->count; k++) {
+        is_met[population_order(p, k)] = true;
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        assert_true(is_met[i]);
+    }
+    assert_false(population_grow(p, taken, 1)); /* once is enough */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +211,10 @@ int main(void)
         cmocka_unit_test(the_order_of_starting_meets_everybody_once),
         cmocka_unit_test(neighbours_in_the_order_lie_on_different_relays),
         cmocka_unit_test_setup_teardown(a_client_fits_one_cache_line_and_begins_as_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_is_here_already_is_not_taken_and_nothing_changes,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(those_who_come_later_stand_behind_and_are_found, set_up,
                                         tear_down),
         cmocka_unit_test(a_retry_is_never_set_before_its_time),
         cmocka_unit_test(spans_saturate_and_never_run_backwards),

@@ -8,6 +8,8 @@
 
 enum { SMALL_BYTES = 4096, LARGEST_PAYLOAD = 900, STEPS = 20000 };
 
+#define SALT UINT64_C(0x1f2e3d4c5b6a7988)
+
 struct small_ring {
     struct replay_ring ring;
     _Alignas(8) uint8_t region[SMALL_BYTES];
@@ -41,7 +43,7 @@ static void a_full_ring_refuses_and_changes_nothing(void **state)
 {
     (void)state;
     static struct small_ring s;
-    replay_ring_init(&s.ring, s.region, sizeof(s.region), 0);
+    replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 0);
     while (append_next(&s.ring)) {
     }
     uint64_t next = s.ring.next_seq;
@@ -65,7 +67,7 @@ static void a_record_larger_than_the_ring_is_refused(void **state)
     (void)state;
     static struct small_ring s;
     static const uint8_t large[2 * SMALL_BYTES];
-    replay_ring_init(&s.ring, s.region, sizeof(s.region), 0);
+    replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 0);
     assert_false(replay_ring_append(&s.ring, large, sizeof(large)));
     assert_int_equal(replay_ring_used_permille(&s.ring), 0);
 }
@@ -77,7 +79,7 @@ static void a_changed_byte_is_noticed(void **state)
     static struct small_ring s;
     static const uint8_t payload[16] = "sixteen bytes...";
     for (size_t i = 0; i < 16 + sizeof(payload); i++) {
-        replay_ring_init(&s.ring, s.region, sizeof(s.region), 0);
+        replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 0);
         assert_true(replay_ring_append(&s.ring, payload, sizeof(payload)));
         s.region[i] ^= 0x10;
         struct replay_cursor cursor = replay_ring_rewind(&s.ring);
@@ -92,7 +94,7 @@ static void an_old_or_future_acknowledgement_frees_only_what_exists(void **state
 {
     (void)state;
     static struct small_ring s;
-    replay_ring_init(&s.ring, s.region, sizeof(s.region), 5);
+    replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 5);
     assert_true(append_next(&s.ring));
     assert_true(append_next(&s.ring));
     replay_ring_ack(&s.ring, 3);
@@ -108,7 +110,7 @@ static void numbering_goes_on_after_what_is_committed(void **state)
 {
     (void)state;
     static struct small_ring s;
-    replay_ring_init(&s.ring, s.region, sizeof(s.region), 41);
+    replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 41);
     assert_true(append_next(&s.ring));
     struct replay_cursor cursor = replay_ring_rewind(&s.ring);
     uint64_t seq = 0;
@@ -122,7 +124,7 @@ static void a_cursor_behind_the_acknowledged_is_moved_up(void **state)
 {
     (void)state;
     static struct small_ring s;
-    replay_ring_init(&s.ring, s.region, sizeof(s.region), 0);
+    replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 0);
     struct replay_cursor cursor = replay_ring_rewind(&s.ring);
     for (unsigned i = 0; i < 3; i++) {
         assert_true(append_next(&s.ring));
@@ -177,7 +179,7 @@ static void whatever_happens_records_come_out_whole_and_in_order(void **state)
         struct prng prng = prng_seeded(seed);
         /* Odd sizes too: the end of the region is then too short for a header at times. */
         size_t bytes = SMALL_BYTES - 8 * (size_t)seed;
-        replay_ring_init(&s.ring, s.region, bytes, seed);
+        replay_ring_init(&s.ring, s.region, bytes, SALT, seed);
         struct replay_cursor cursor = replay_ring_rewind(&s.ring);
         uint64_t expected = seed + 1;
         for (unsigned i = 0; i < STEPS; i++) {
@@ -189,9 +191,112 @@ static void whatever_happens_records_come_out_whole_and_in_order(void **state)
     }
 }
 
+/* All that the ring holds from its oldest record on, by a ring made from the region alone. */
+static void expect_recovered(struct small_ring *s, size_t bytes)
+{
+    static struct replay_ring found;
+    assert_true(replay_ring_recover(&found, s->region, bytes, s->ring.salt, s->ring.oldest,
+                                    s->ring.acked_seq));
+    assert_int_equal(found.next_seq, s->ring.next_seq);
+    assert_int_equal(found.end, s->ring.end);
+    assert_int_equal(found.used, s->ring.used);
+    struct replay_cursor cursor = replay_ring_rewind(&found);
+    for (uint64_t i = found.acked_seq + 1; i < found.next_seq; i++) {
+        uint64_t seq = 0;
+        const uint8_t *payload = NULL;
+        size_t size = 0;
+        assert_int_equal(replay_ring_read(&found, &cursor, &seq, &payload, &size), REPLAY_RECORD);
+        assert_int_equal(seq, i);
+        assert_is_record(seq, payload, size);
+    }
+}
+
+/* A ring that is full may skip its end without a record behind: `used` says so before the next. */
+static void after_every_step_the_region_alone_tells_what_is_in_it(void **state)
+{
+    (void)state;
+    static struct small_ring s;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct prng prng = prng_seeded(seed);
+        size_t bytes = SMALL_BYTES - 8 * (size_t)seed;
+        replay_ring_init(&s.ring, s.region, bytes, SALT + seed, seed);
+        for (unsigned i = 0; i < STEPS / 10; i++) {
+            if (prng_below(&prng, 3) == 0) {
+                replay_ring_ack(&s.ring, s.ring.acked_seq + prng_below(&prng, 4));
+            } else {
+                (void)append_next(&s.ring);
+            }
+            expect_recovered(&s, bytes);
+        }
+    }
+}
+
+/* kill -9 in the middle of an append: as much of the record as was written, from either end. */
+static void a_torn_tail_is_dropped_and_what_is_before_it_is_kept(void **state)
+{
+    (void)state;
+    static struct small_ring s;
+    static uint8_t before[SMALL_BYTES], after[SMALL_BYTES];
+    replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 0);
+    assert_true(append_next(&s.ring));
+    assert_true(append_next(&s.ring));
+    memcpy(before, s.region, sizeof(before));
+    assert_true(append_next(&s.ring));
+    memcpy(after, s.region, sizeof(after));
+    for (size_t written = 0; written < s.ring.end; written++) {
+        static struct replay_ring found;
+        memcpy(s.region, before, sizeof(before));
+        memcpy(s.region, after, written);
+        assert_true(replay_ring_recover(&found, s.region, sizeof(s.region), SALT, 0, 0));
+        assert_in_range(found.next_seq, 3, 4);
+        memcpy(s.region, after, sizeof(after));
+        memcpy(s.region, before, written);
+        assert_true(replay_ring_recover(&found, s.region, sizeof(s.region), SALT, 0, 0));
+        assert_in_range(found.next_seq, 3, 4);
+    }
+}
+
+static void what_an_earlier_ring_left_is_no_record_of_this_one(void **state)
+{
+    (void)state;
+    static struct small_ring s;
+    static struct replay_ring found;
+    replay_ring_init(&s.ring, s.region, sizeof(s.region), SALT, 0);
+    while (append_next(&s.ring)) {
+    }
+    assert_true(replay_ring_recover(&found, s.region, sizeof(s.region), SALT + 1, 0, 0));
+    assert_int_equal(found.next_seq, 1);
+    assert_int_equal(found.used, 0);
+}
+
+static void a_place_that_cannot_be_is_refused_and_any_bytes_are_survived(void **state)
+{
+    (void)state;
+    static struct small_ring s;
+    static struct replay_ring found;
+    assert_false(replay_ring_recover(&found, s.region, sizeof(s.region), SALT, SMALL_BYTES + 8, 0));
+    assert_false(replay_ring_recover(&found, s.region, sizeof(s.region), SALT, 12, 0));
+    assert_false(replay_ring_recover(&found, s.region, sizeof(s.region), SALT, 0, UINT64_MAX));
+    assert_true(replay_ring_recover(&found, s.region, sizeof(s.region), SALT, SMALL_BYTES, 7));
+    assert_int_equal(found.next_seq, 8);
+    struct prng prng = prng_seeded(9);
+    for (unsigned i = 0; i < 2000; i++) {
+        for (size_t k = 0; k < sizeof(s.region); k++) {
+            s.region[k] = (uint8_t)(prng_below(&prng, 3) == 0 ? 0xff : prng_below(&prng, 256));
+        }
+        uint64_t oldest = 8 * prng_below(&prng, SMALL_BYTES / 8 + 1);
+        assert_true(replay_ring_recover(&found, s.region, sizeof(s.region), SALT, oldest, 0));
+        assert_int_equal(found.next_seq, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(after_every_step_the_region_alone_tells_what_is_in_it),
+        cmocka_unit_test(a_torn_tail_is_dropped_and_what_is_before_it_is_kept),
+        cmocka_unit_test(what_an_earlier_ring_left_is_no_record_of_this_one),
+        cmocka_unit_test(a_place_that_cannot_be_is_refused_and_any_bytes_are_survived),
         cmocka_unit_test(a_full_ring_refuses_and_changes_nothing),
         cmocka_unit_test(a_record_larger_than_the_ring_is_refused),
         cmocka_unit_test(a_changed_byte_is_noticed),

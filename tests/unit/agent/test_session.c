@@ -45,6 +45,14 @@ static void expect_refusal(struct bed *b, struct control_message *prepare,
     assert_int_equal(atomic_load(&model_lane.lanes), 0);
 }
 
+/* Without a word of farewell. */
+static void join_another(struct bed *b, uint64_t session, uint8_t run)
+{
+    make_plan(b, run);
+    fake_welcome(&b->fake, session, run);
+    (void)fake_await(&b->fake, CONTROL_DATA_HELLO);
+}
+
 static void a_plan_that_cannot_be_is_refused_with_the_reason(void **state)
 {
     struct bed *b = *state;
@@ -69,7 +77,76 @@ static void a_plan_that_cannot_be_is_refused_with_the_reason(void **state)
     expect_refusal(b, &m, REFUSAL_ADDRESS, "10.10.0.1 port 67");
 
     make_plan(b, RUN_A);
-    get_ready(b); /* none of this harmed the session */
+    get_ready(b); /* none of this harmed the session, nor was any of it played */
+}
+
+static void a_plan_that_is_not_for_here_and_now_is_refused(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+
+    struct control_message m = prepare_of(b);
+    m.u.prepare.is_signed = false;
+    expect_refusal(b, &m, REFUSAL_POLICY, "not signed");
+
+    m = prepare_of(b);
+    b->plan_bytes[m.u.prepare.plan_bytes - 1] ^= 1;
+    plan_hash(b->plan_bytes, m.u.prepare.plan_bytes, m.u.prepare.plan_hash);
+    expect_refusal(b, &m, REFUSAL_POLICY, "does not belong to this plan");
+
+    m = prepare_of(b);
+    m.u.prepare.operator_key[0] ^= 1;
+    expect_refusal(b, &m, REFUSAL_POLICY, "none of operators:");
+
+    b->plan_agent.key[0] ^= 1;
+    m = prepare_of(b);
+    expect_refusal(b, &m, REFUSAL_POLICY, "signed for other agents (a1)");
+
+    make_plan(b, RUN_A);
+    b->plan.not_before_s -= 7200;
+    b->plan.not_after_s -= 3600 + PLAN_CLOCK_TOLERANCE_S + 2;
+    m = prepare_of(b);
+    expect_refusal(b, &m, REFUSAL_POLICY, "was valid until");
+
+    make_plan(b, RUN_A);
+    b->plan.not_before_s += 60 + PLAN_CLOCK_TOLERANCE_S + 30;
+    m = prepare_of(b);
+    expect_refusal(b, &m, REFUSAL_POLICY, "not valid before");
+
+    make_plan(b, RUN_A);
+    get_ready(b); /* what was refused before it was looked at counts as nothing played */
+    assert_int_equal(atomic_load(&model_lane.sent), 0);
+}
+
+/* However it came to its end: BYE, DRAIN NOW, or another run. */
+static void a_run_that_is_over_is_not_played_again(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    struct control_message first = prepare_of(b);
+    uint8_t kept[sizeof(b->plan_bytes)];
+    memcpy(kept, b->plan_bytes, sizeof(kept));
+    get_ready(b);
+    join_another(b, 12, RUN_B);
+    get_ready(b);
+    struct control_message m = {.kind = CONTROL_DRAIN, .u.drain.mode = DRAIN_NOW};
+    fake_send(&b->fake, &m);
+    (void)fake_await(&b->fake, CONTROL_DONE);
+    join_another(b, 13, RUN_B + 1);
+    get_ready(b);
+    say_bye(b);
+    join_run(b, 14, RUN_B + 1);
+    m = prepare_of(b);
+    expect_refusal(b, &m, REFUSAL_POLICY, "played here already");
+    join_another(b, 15, RUN_B);
+    m = prepare_of(b);
+    expect_refusal(b, &m, REFUSAL_POLICY, "played here already");
+    fake_welcome(&b->fake, 16, RUN_A);
+    (void)fake_await(&b->fake, CONTROL_DATA_HELLO);
+    memcpy(b->plan_bytes, kept, sizeof(kept));
+    expect_refusal(b, &first, REFUSAL_POLICY, "played here already");
 }
 
 static void commands_that_make_no_sense_here_are_ignored(void **state)
@@ -139,6 +216,7 @@ static void a_lease_that_cannot_be_this_agents_refuses_the_run(void **state)
         send_adopt(b, cases[i].client, cases[i].addr, cases[i].server, 3);
         expect_run_refused(b, cases[i].text);
         send_adopt(b, 7, 0x0a0a0001, SERVER, 1); /* of a run that is no more: nothing happens */
+        join_another(b, 12 + i, (uint8_t)(RUN_B + i));
     }
     get_ready(b);
     send_adopt(b, 7, 0x0a0a0001, SERVER, 1);
@@ -304,6 +382,37 @@ static void the_lease_ends_by_itself(void **state)
     assert_true(has_ended);
 }
 
+/* Told why, and again to a coordinator that comes back; the results are still collected. */
+static void a_lane_that_is_halted_sends_nothing_more_and_keeps_its_results(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    get_ready(b);
+    get_armed(b);
+    go(b, 500);
+    fake_until(&b->fake, step_is_done, "the step's end");
+    uint64_t sent = atomic_load(&model_lane.sent) + atomic_load(&model_lane.send_errors);
+    assert_int_equal(sent, 500);
+    atomic_store(&model_lane.is_spent, true);
+    struct control_message m = fake_await(&b->fake, CONTROL_REFUSE);
+    assert_int_equal(m.u.refuse.code, REFUSAL_TOTAL);
+    assert_non_null(strstr(m.u.refuse.text, "1000000000 packets that its policy allows"));
+    go(b, CLIENTS); /* whatever is ordered */
+    fake_welcome(&b->fake, 12, RUN_A);
+    m = fake_await(&b->fake, CONTROL_REFUSE);
+    assert_int_equal(m.u.refuse.code, REFUSAL_TOTAL);
+    drain(b);
+    struct control_message done = fake_await(&b->fake, CONTROL_DONE);
+    fake_until(&b->fake, has_final, "a final snapshot");
+    while (b->fake.committed < done.u.done.last_batch_seq) {
+        (void)fake_await(&b->fake, CONTROL_BATCH);
+    }
+    assert_int_equal(b->fake.events, done.u.done.event_count);
+    assert_in_range(b->fake.events, 500, CLIENTS);
+    assert_int_equal(atomic_load(&model_lane.sent) + atomic_load(&model_lane.send_errors), sent);
+}
+
 int main(void)
 {
     if (!own_network_enter()) {
@@ -314,6 +423,9 @@ int main(void)
         IN_BED(a_refusal_for_good_ends_the_agent),
         IN_BED(a_busy_coordinator_is_asked_again),
         IN_BED(a_plan_that_cannot_be_is_refused_with_the_reason),
+        IN_BED(a_plan_that_is_not_for_here_and_now_is_refused),
+        IN_BED(a_run_that_is_over_is_not_played_again),
+        IN_BED(a_lane_that_is_halted_sends_nothing_more_and_keeps_its_results),
         IN_BED(commands_that_make_no_sense_here_are_ignored),
         IN_BED(a_lease_that_cannot_be_this_agents_refuses_the_run),
         IN_BED(adopted_leases_reach_the_lane_before_the_run_begins),

@@ -177,6 +177,27 @@ static void nothing_to_catch_up_with_is_one_message_a_second_not_none(void **sta
     assert_in_range(passed(&g, 1, BEGIN_NS, 10 * NS_PER_S), 10, 11);
 }
 
+static void the_total_is_exact_and_final(void **state)
+{
+    (void)state;
+    struct tx_gate g = open_gate(0);
+    tx_gate_set_total(&g, 10);
+    assert_int_equal(passed(&g, 3, BEGIN_NS, NS_PER_S), 3);
+    assert_true(g.is_spent);
+    assert_false(tx_gate_pass(&g, 1, BEGIN_NS + NS_PER_S)); /* not even the one that is left */
+    assert_true(tx_gate_next_ns(&g, 1, BEGIN_NS + NS_PER_S) == UINT64_MAX);
+    tx_gate_set_may_send(&g, false, BEGIN_NS + NS_PER_S);
+    tx_gate_set_may_send(&g, true, BEGIN_NS + 2 * NS_PER_S);
+    assert_false(tx_gate_pass(&g, 1, BEGIN_NS + 3 * NS_PER_S)); /* a new lease gives none back */
+    g = open_gate(0);
+    tx_gate_set_total(&g, 10);
+    assert_int_equal(passed(&g, 1, BEGIN_NS, NS_PER_S), 10);
+    g = open_gate(100);
+    tx_gate_set_total(&g, 1000000);
+    assert_in_range(passed(&g, 1, BEGIN_NS, NS_PER_S), 99, 104); /* the rate is the smaller one */
+    assert_false(g.is_spent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +212,7 @@ int main(void)
         cmocka_unit_test(catching_up_keeps_to_the_planned_rate_until_it_is_over),
         cmocka_unit_test(a_plan_without_a_rate_is_caught_up_with_twice_as_fast_each_second),
         cmocka_unit_test(nothing_to_catch_up_with_is_one_message_a_second_not_none),
+        cmocka_unit_test(the_total_is_exact_and_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -412,6 +412,48 @@ static void a_wildcard_that_is_taken_leaves_the_carriers_working(void **state)
     udp_close(udp);
 }
 
+/* --- ICMP errors --- */
+
+/* Nobody is at the server's port: ICMP says so, and no packet is taken for refused. */
+static void an_icmp_error_is_told_and_harms_no_packet(void **state)
+{
+    (void)state;
+    struct udp *udp = open_two();
+    struct udp_icmp icmp[UDP_ICMP_MAX];
+    struct lane_packet packets[UDP_BATCH];
+    struct lane_out *out = outbox(1);
+    size_t told = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        struct udp_sent sent = udp_send(udp, out, 1);
+        assert_int_equal(sent.done, 1);
+        assert_int_equal(sent.error, 0);
+        if (i % 2 == 0) { /* else it is the next send that meets the error */
+            assert_int_equal(udp_wait(udp, 0), 0);
+            assert_int_equal(udp_receive(udp, packets), 0);
+        }
+        size_t count = udp_take_icmp(udp, icmp);
+        for (size_t k = 0; k < count; k++) {
+            assert_int_equal(icmp[k].type, 3);
+            assert_int_equal(icmp[k].code, 3);
+            assert_true(inet_equal(icmp[k].destination, ip(SERVER)));
+        }
+        told += count;
+    }
+    assert_true(told > 0); /* the kernel sends a few at once, then one a second */
+    int server = peer_open(SERVER, 67);
+    assert_int_equal(udp_send(udp, out, 1).error, 0);
+    (void)udp_take_icmp(udp, icmp); /* about the last one */
+    struct sockaddr_in from;
+    assert_int_equal(peer_receive(server, &from), DHCP4_MIN_BYTES);
+    peer_send(server, CARRIER, 67, 300);
+    assert_int_equal(udp_wait(udp, NS_PER_S), 0);
+    assert_int_equal(udp_receive(udp, packets), 1);
+    assert_int_equal(udp_take_icmp(udp, icmp), 0);
+    (void)close(server);
+    udp_close(udp);
+    free(out);
+}
+
 int main(void)
 {
     if (!own_network_enter()) {
@@ -434,6 +476,7 @@ int main(void)
         cmocka_unit_test(a_watched_descriptor_ends_the_wait_and_is_no_packet),
         cmocka_unit_test(the_wildcard_receives_for_every_address_and_speaks_as_the_client),
         cmocka_unit_test(a_wildcard_that_is_taken_leaves_the_carriers_working),
+        cmocka_unit_test(an_icmp_error_is_told_and_harms_no_packet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -416,6 +416,32 @@ static void names_and_roles_are_those_of_the_list(void **state)
     assert_string_equal(key_role_name(KEY_ROLE_OBSERVER), "observer");
 }
 
+/* systemd's LoadCredential=: the one place where a secret's group may read it, and be root's. */
+static void a_credential_of_systemd_may_show_an_access_list(void **state)
+{
+    struct place *place = *state;
+    struct key_pair pair, got;
+    char deeper[160];
+    key_pair_make(&pair);
+    assert_int_equal(key_pair_write(place->path, &pair, place->why), 0);
+    assert_int_equal(chmod(place->path, 0440), 0);
+    assert_int_equal(key_pair_read(place->path, &got, place->why), -EPERM);
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", "/tmp", 1), 0); /* too high up */
+    assert_int_equal(key_pair_read(place->path, &got, place->why), -EPERM);
+    (void)snprintf(deeper, sizeof(deeper), "%s-not", place->dir); /* another name's beginning */
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", deeper, 1), 0);
+    assert_int_equal(key_pair_read(place->path, &got, place->why), -EPERM);
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", place->dir, 1), 0);
+    assert_int_equal(key_pair_read(place->path, &got, place->why), 0);
+    assert_memory_equal(got.public_key, pair.public_key, KEY_BYTES);
+    static const mode_t loose[] = {0444, 0460, 0442, 0441};
+    for (size_t i = 0; i < ARRAY_LEN(loose); i++) {
+        assert_int_equal(chmod(place->path, loose[i]), 0);
+        assert_int_equal(key_pair_read(place->path, &got, place->why), -EPERM);
+    }
+    assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
 int main(void)
 {
 #define PLACE_TEST(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
@@ -428,6 +454,7 @@ int main(void)
         PLACE_TEST(a_directory_that_is_not_there_is_named),
         PLACE_TEST(every_broken_secret_file_is_named),
         PLACE_TEST(files_with_nul_bytes_or_without_end_are_refused),
+        PLACE_TEST(a_credential_of_systemd_may_show_an_access_list),
         PLACE_TEST(a_pair_comes_back_from_a_file_of_mode_0600),
         PLACE_TEST(a_public_key_comes_back_and_a_secret_is_not_taken_for_one),
         PLACE_TEST(every_broken_line_of_the_list_is_named_with_its_number),

@@ -240,6 +240,46 @@ static void an_address_that_cannot_be_bound_is_named(void **state)
     assert_null(server);
 }
 
+/*
+ * What was sent to a server that died is gone with it, and what is sent while none is there is
+ * refused: nothing stale reaches its successor before HELLO.
+ */
+static void nothing_stale_reaches_the_successor_of_a_dead_server(void **state)
+{
+    struct lab *lab = *state;
+    struct link_peer from;
+    char out[64];
+    char why[LINK_WHY_BYTES] = "";
+    struct link_socket *client = connect_as(lab, &lab->agent_key[0]);
+    struct link_socket *successor = NULL;
+    uint16_t port = 0;
+
+    (void)await_trouble(client, LINK_CONNECTED);
+    for (unsigned i = 0; i < LINK_WINDOW_BATCHES; i++) {
+        send_now(client, NULL, "stale", 5); /* the server reads none of them */
+    }
+    link_close(lab->server);
+    lab->server = NULL;
+    (void)await_trouble(client, LINK_DISCONNECTED);
+    uint64_t end_ns = deadline_ns();
+    while (link_send(client, NULL, "stale", 5) == 0 && clock_monotonic_ns() < end_ns) {
+        turn(client, NULL); /* the queue of the dead connection is not put away yet */
+    }
+    for (unsigned i = 0; i < LINK_WINDOW_BATCHES; i++) {
+        assert_int_equal(link_send(client, NULL, "stale", 5), -EAGAIN);
+    }
+    if (link_server_open(lab->server_context, LINK_CTRL, "127.0.0.1", lab->port, &lab->server_key,
+                         &successor, &port, why) != 0) {
+        fail_msg("%s", why);
+    }
+    keep(lab, successor);
+    (void)await_trouble(client, LINK_CONNECTED);
+    send_now(client, NULL, "fresh", 5);
+    (void)receive_now(successor, &from, out, sizeof(out));
+    assert_string_equal(out, "fresh");
+    expect_silence(successor);
+}
+
 int main(void)
 {
 #define LAB_TEST(test) cmocka_unit_test_setup_teardown(test, open_lab, close_lab)
@@ -253,6 +293,7 @@ int main(void)
         LAB_TEST(a_full_queue_is_told_and_a_gone_peer_too),
         LAB_TEST(two_agents_and_an_observer_are_known_by_name_and_role),
         LAB_TEST(an_empty_message_is_a_message),
+        LAB_TEST(nothing_stale_reaches_the_successor_of_a_dead_server),
         LAB_TEST(poll_tells_fds_and_sockets_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,7 @@ static void a_revoked_key_is_heard_no_more_and_cannot_come_back(void **state)
     struct link_socket *good = connect_as(lab, &lab->agent_key[1]);
 
     expect_only(lab, revoked, "before");
+    (void)link_trouble(revoked);
     lab->list.entries[0] = lab->list.entries[--lab->list.count];
     assert_int_equal(link_allow(lab->server_context, &lab->list), 0);
     send_now(revoked, NULL, "after", 5);
@@ -110,10 +111,46 @@ static void a_revoked_key_is_heard_no_more_and_cannot_come_back(void **state)
         expect_silence(lab->server);
     }
     assert_int_equal(link_dropped_count(lab->server), 1);
+    /* Its connection is cut, and libzmq's own way back ends at the door; the others are left alone.
+     */
+    unsigned seen = await_trouble(revoked, LINK_KEY_REFUSED);
+    assert_int_equal(seen & LINK_CONNECTED, 0);
     expect_only(lab, good, "still here");
+    assert_int_equal(link_trouble(good) & LINK_DISCONNECTED, 0);
     close_kept(lab, revoked);
     revoked = connect_as(lab, &lab->agent_key[0]);
     (void)await_trouble(revoked, LINK_KEY_REFUSED);
+}
+
+/* Several connections of several keys from one address: the one that speaks is the one that ends.
+ */
+static void only_the_revoked_one_of_a_host_is_cut(void **state)
+{
+    struct lab *lab = *state;
+    struct link_socket *first = connect_as(lab, &lab->agent_key[0]);
+    struct link_socket *second = connect_as(lab, &lab->agent_key[0]);
+    struct link_socket *good = connect_as(lab, &lab->agent_key[1]);
+    struct link_socket *eye = connect_as(lab, &lab->observer_key);
+
+    expect_only(lab, first, "1");
+    expect_only(lab, second, "2");
+    expect_only(lab, good, "3");
+    expect_only(lab, eye, "4");
+    lab->list.entries[0] = lab->list.entries[--lab->list.count];
+    assert_int_equal(link_allow(lab->server_context, &lab->list), 0);
+    send_now(first, NULL, "after", 5);
+    send_now(second, NULL, "after", 5);
+    expect_only(lab, good, "5"); /* what the revoked say is passed over on the way */
+    uint64_t end_ns = deadline_ns();
+    while (link_dropped_count(lab->server) < 2 && clock_monotonic_ns() < end_ns) {
+        turn(lab->server, NULL);
+        expect_silence(lab->server);
+    }
+    (void)await_trouble(first, LINK_KEY_REFUSED);
+    (void)await_trouble(second, LINK_KEY_REFUSED);
+    expect_only(lab, good, "6");
+    expect_only(lab, eye, "7");
+    assert_int_equal((link_trouble(good) | link_trouble(eye)) & LINK_DISCONNECTED, 0);
 }
 
 /* libzmq does not try again after a 400; the caller opens anew, as link.h says. */
@@ -156,6 +193,7 @@ int main(void)
         LAB_TEST(a_plaintext_server_is_told),
         LAB_TEST(a_peer_that_chose_its_routing_id_is_not_heard),
         LAB_TEST(a_revoked_key_is_heard_no_more_and_cannot_come_back),
+        LAB_TEST(only_the_revoked_one_of_a_host_is_cut),
         LAB_TEST(a_key_listed_later_gets_in_with_a_new_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ static void a_deadline_in_the_past_fires_at_the_next_advance(void **state)
 {
     (void)state;
     struct timer_wheel *wheel = timer_wheel_new(4, START_NS);
+    assert_non_null(wheel);
     timer_wheel_set(wheel, 2, 0);
     assert_int_equal(timer_wheel_next_ns(wheel), START_NS);
     assert_int_equal(timer_wheel_advance(wheel, START_NS, fired, 64), 1);
@@ -30,6 +31,7 @@ static void time_never_runs_backwards(void **state)
 {
     (void)state;
     struct timer_wheel *wheel = timer_wheel_new(4, START_NS);
+    assert_non_null(wheel);
     (void)timer_wheel_advance(wheel, START_NS + HOUR_NS, fired, 64);
     timer_wheel_set(wheel, 0, START_NS + HOUR_NS + NS_PER_S);
     assert_int_equal(timer_wheel_advance(wheel, 0, fired, 64), 0);
@@ -42,6 +44,7 @@ static void a_cancelled_timer_never_fires(void **state)
 {
     (void)state;
     struct timer_wheel *wheel = timer_wheel_new(3, START_NS);
+    assert_non_null(wheel);
     timer_wheel_cancel(wheel, 0); /* not set: nothing happens */
     for (uint32_t i = 0; i < 3; i++) {
         timer_wheel_set(wheel, i, START_NS + NS_PER_S);
@@ -57,6 +60,7 @@ static void a_timer_is_never_early(void **state)
 {
     (void)state;
     struct timer_wheel *wheel = timer_wheel_new(1, START_NS);
+    assert_non_null(wheel);
     timer_wheel_set(wheel, 0, START_NS + 5 * NS_PER_MS + 1);
     assert_int_equal(timer_wheel_advance(wheel, START_NS + 6 * NS_PER_MS - 1, fired, 64), 0);
     assert_int_equal(timer_wheel_advance(wheel, START_NS + 6 * NS_PER_MS, fired, 64), 1);
@@ -67,6 +71,7 @@ static void a_moved_timer_fires_once_at_its_new_time(void **state)
 {
     (void)state;
     struct timer_wheel *wheel = timer_wheel_new(1, START_NS);
+    assert_non_null(wheel);
     timer_wheel_set(wheel, 0, START_NS + NS_PER_S);
     timer_wheel_set(wheel, 0, START_NS + 2 * HOUR_NS);
     assert_int_equal(timer_wheel_advance(wheel, START_NS + HOUR_NS, fired, 64), 0);
@@ -80,6 +85,7 @@ static void a_small_buffer_loses_nothing(void **state)
     (void)state;
     enum { ENTRIES = 1000 };
     struct timer_wheel *wheel = timer_wheel_new(ENTRIES, START_NS);
+    assert_non_null(wheel);
     for (uint32_t i = 0; i < ENTRIES; i++) {
         timer_wheel_set(wheel, i, START_NS + i * NS_PER_S);
     }
@@ -102,6 +108,7 @@ static void deadlines_beyond_the_levels_are_late_by_a_second_at_most(void **stat
     (void)state;
     static const uint64_t days[] = {50, 51, 99, 100, 365, 3650, 49700};
     struct timer_wheel *wheel = timer_wheel_new(8, START_NS);
+    assert_non_null(wheel);
     for (uint32_t i = 0; i < 7; i++) {
         timer_wheel_set(wheel, i, START_NS + days[i] * DAY_NS);
     }
@@ -125,6 +132,7 @@ static void sleeping_until_the_next_bound_wakes_rarely(void **state)
     static const uint64_t after[] = {NS_PER_MS, NS_PER_S, HOUR_NS, DAY_NS, 40 * DAY_NS};
     for (unsigned i = 0; i < 5; i++) {
         struct timer_wheel *wheel = timer_wheel_new(1, START_NS);
+        assert_non_null(wheel);
         uint64_t deadline = START_NS + after[i];
         timer_wheel_set(wheel, 0, deadline);
         unsigned wakes = 0;
@@ -199,11 +207,37 @@ static void advance_both(struct reference *r, uint64_t span_ns)
     }
 }
 
+static void a_wheel_that_grows_keeps_what_is_set_and_takes_more(void **state)
+{
+    (void)state;
+    struct timer_wheel *wheel = timer_wheel_new(4, START_NS);
+    assert_non_null(wheel);
+    timer_wheel_set(wheel, 0, START_NS); /* due */
+    timer_wheel_set(wheel, 1, START_NS + 5 * NS_PER_S);
+    timer_wheel_set(wheel, 2, START_NS + 400 * DAY_NS); /* beyond the levels */
+    wheel = timer_wheel_grow(wheel, 100);
+    assert_non_null(wheel);
+    assert_false(timer_wheel_is_set(wheel, 3));
+    assert_false(timer_wheel_is_set(wheel, 99));
+    timer_wheel_set(wheel, 99, START_NS + 2 * NS_PER_S);
+    wheel = timer_wheel_grow(wheel, 50); /* it has that much */
+    assert_int_equal(timer_wheel_advance(wheel, START_NS + 3 * NS_PER_S, fired, 8), 2);
+    assert_int_equal(fired[0], 0);
+    assert_int_equal(fired[1], 99);
+    timer_wheel_cancel(wheel, 1);
+    assert_int_equal(timer_wheel_advance(wheel, START_NS + 399 * DAY_NS, fired, 8), 0);
+    assert_int_equal(timer_wheel_advance(wheel, START_NS + 401 * DAY_NS, fired, 8), 1);
+    assert_int_equal(fired[0], 2);
+    assert_true(timer_wheel_next_ns(wheel) == UINT64_MAX);
+    timer_wheel_free(wheel);
+}
+
 static void random_operations_agree_with_a_sorted_reference(void **state)
 {
     (void)state;
     static struct reference r;
     r.wheel = timer_wheel_new(PROPERTY_ENTRIES, START_NS);
+    assert_non_null(r.wheel);
     r.prng = prng_seeded(20260);
     r.now_ns = START_NS;
     memset(r.tick, 0xff, sizeof(r.tick));
@@ -222,6 +256,9 @@ static void random_operations_agree_with_a_sorted_reference(void **state)
         } else if (kind < 14) {
             timer_wheel_cancel(r.wheel, entry);
             r.tick[entry] = UINT64_MAX;
+        } else if (kind == 14 && n % 7 == 0) {
+            r.wheel = timer_wheel_grow(r.wheel, PROPERTY_ENTRIES + n / 64); /* nothing is lost */
+            assert_non_null(r.wheel);
         } else {
             advance_both(&r, some_span_ns(&r.prng, is_late || kind < 19 ? 28 : 44));
         }
@@ -242,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_small_buffer_loses_nothing),
         cmocka_unit_test(deadlines_beyond_the_levels_are_late_by_a_second_at_most),
         cmocka_unit_test(sleeping_until_the_next_bound_wakes_rarely),
+        cmocka_unit_test(a_wheel_that_grows_keeps_what_is_set_and_takes_more),
         cmocka_unit_test(random_operations_agree_with_a_sorted_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

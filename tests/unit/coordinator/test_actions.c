@@ -220,11 +220,35 @@ static void a_directory_that_is_not_there_is_refused(void **state)
     actions_close(NULL);
 }
 
+/* A disk without room: the run must not end as if all were told. */
+static void a_log_that_is_cut_is_told(void **state)
+{
+    char place[] = "/tmp/leaseherd-actions-XXXXXX", log[64];
+    const struct action_about about = {.event = "e"};
+    char status[ACTIONS_STATUS_BYTES];
+    struct actions *full = NULL;
+    size_t tag = 0;
+    (void)state;
+    assert_non_null(mkdtemp(place));
+    (void)snprintf(log, sizeof(log), "%s/actions.log", place);
+    assert_int_equal(symlink("/dev/full", log), 0);
+    assert_int_equal(actions_open(place, &full), 0);
+    assert_int_equal(actions_start(full, 1, "true", &about), 0);
+    for (unsigned i = 0; i < 1000 && !actions_ended(full, &tag, status); i++) {
+        usleep(5000);
+    }
+    assert_int_equal(tag, 1);
+    assert_string_equal(status, "");
+    assert_false(actions_close(full));
+    assert_int_equal(unlink(log) | rmdir(place), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_directory_that_is_not_there_is_refused),
+        cmocka_unit_test(a_log_that_is_cut_is_told),
         CASE(there_is_a_limit_to_how_many_run),
         CASE(an_exit_status_and_a_signal_are_told),
         CASE(what_is_started_is_not_waited_for),

@@ -156,7 +156,7 @@ static void every_event_is_one_line_with_as_many_fields_as_the_header(void **sta
     assert_int_equal(run_command(r, cmd_export, "export", r->dir, text, sizeof(text)), 0);
     (void)snprintf(expected, sizeof(expected),
                    "\n1500,a1,101,%s,r2,peak,acquire,ack,2,0x01000065,10.10.128.102,192.168.2.12,"
-                   "60,1000,2000,2500,1,0,0,1,0,0,0,0,0,0,0,0,0,0\n",
+                   "60,1000,2000,2500,1,0,0,1,0,0,0,0,0,0,0,0,0,0,0\n",
                    mac_text(plan_client_mac(&r->f.plan, 101), mac));
     assert_non_null(strstr(text, expected));
     size_t lines = 0, fields = 0;

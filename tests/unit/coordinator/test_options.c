@@ -84,6 +84,32 @@ static void flags_and_arguments_may_be_mixed(void **unused)
     assert_false(options[ONCE].is_given);
 }
 
+static void a_flag_with_a_list_may_be_given_as_often_as_there_is_room(void **unused)
+{
+    (void)unused;
+    static char words[][12] = {"audit", "--pcap", "a", "RUN", "--pcap=b", "--pcap", "c"};
+    char *argv[ARRAY_LEN(words) + 1] = {NULL};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        argv[i] = words[i];
+    }
+    const char *list[2] = {NULL}, *arg = NULL;
+    struct option_row row = {.name = "--pcap", .value = "FILE", .list = list, .list_max = 2};
+    const struct option_row fresh_row = row;
+    char why[OPTIONS_WHY_BYTES];
+    size_t count = 0;
+    assert_true(options_parse(5, argv, &row, 1, &arg, 1, &count, why));
+    assert_true(row.is_given && row.list_count == 2 && count == 1);
+    assert_string_equal(list[0], "a");
+    assert_string_equal(list[1], "b");
+    row = fresh_row;
+    assert_false(
+        options_parse(6, argv, &row, 1, &arg, 1, &count, why)); /* the last lacks its value */
+    assert_non_null(strstr(why, "--pcap needs a value"));
+    row = fresh_row;
+    assert_false(options_parse(7, argv, &row, 1, &arg, 1, &count, why));
+    assert_non_null(strstr(why, "--pcap is given more than 2 times"));
+}
+
 static void a_number_is_plain_positive_and_bounded(void **unused)
 {
     (void)unused;
@@ -107,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_does_not_fit_is_refused_with_a_sentence),
         cmocka_unit_test(flags_and_arguments_may_be_mixed),
+        cmocka_unit_test(a_flag_with_a_list_may_be_given_as_often_as_there_is_room),
         cmocka_unit_test(a_number_is_plain_positive_and_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

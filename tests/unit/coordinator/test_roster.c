@@ -47,6 +47,93 @@ static void a_second_process_with_the_same_key_is_refused_while_the_first_may_se
     assert_null(roster_find(r, "a1", 10));
 }
 
+static struct control_hello successor_of(uint64_t epoch, uint64_t former, uint64_t kept)
+{
+    struct control_hello hello = hello_of(epoch);
+    hello.former[0] = 77; /* one of long ago */
+    hello.former[1] = former;
+    hello.former_count = 2;
+    hello.kept_epoch = kept;
+    return hello;
+}
+
+static void a_restarted_agent_takes_its_place_at_once_while_we_gather(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL;
+    struct control_hello first = hello_of(1), stranger = successor_of(2, 9, 0);
+    struct control_hello second = successor_of(2, 1, 0);
+    assert_int_equal(roster_hello(r, "a1", &first, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(roster_hello(r, "a1", &stranger, true, 11, AT_S(1), &a), ROSTER_DUPLICATE);
+    assert_int_equal(roster_hello(r, "a1", &second, true, 12, AT_S(1), &a), ROSTER_WELCOME);
+    assert_int_equal(a->epoch, 2);
+    assert_false(a->is_returned);
+    assert_int_equal(r->count, 1);
+    assert_ptr_equal(roster_find(r, "a1", 12), a);
+    assert_null(roster_find(r, "a1", 10));
+}
+
+/* Its clients are gone; the stream of the one that ended goes on under the new session. */
+static void a_restarted_agent_of_a_run_delivers_what_the_ended_one_kept(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL, *found = NULL;
+    struct control_hello first = hello_of(1), second = successor_of(2, 1, 1);
+    assert_int_equal(roster_hello(r, "a1", &first, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    r->run_id[0] = 5;
+    assert_int_equal(roster_hello(r, "a1", &second, false, 11, AT_S(2), &found), ROSTER_BUSY);
+    assert_ptr_equal(found, a); /* kept of another run: gone for certain, and nothing left */
+    second.kept_run_id[0] = 5;
+    assert_int_equal(roster_hello(r, "a1", &second, false, 12, AT_S(2), &found), ROSTER_RETURNED);
+    assert_ptr_equal(found, a);
+    assert_int_equal(a->epoch, 1);
+    assert_ptr_equal(roster_find(r, "a1", 12), a);
+    a->is_lost = true; /* as the run says next */
+    assert_true(roster_is_there(a));
+    assert_true(roster_is_delivering(r, AT_S(3), AT_S(5)));
+    assert_false(roster_is_delivering(r, AT_S(7), AT_S(5)));
+    assert_int_equal(roster_live_count(r), 0);
+    /* And once more, by a third process that found it unfinished. */
+    struct control_hello third = successor_of(3, 2, 1);
+    third.kept_run_id[0] = 5;
+    assert_int_equal(roster_hello(r, "a1", &third, false, 13, AT_S(9), &found), ROSTER_RETURNED);
+    assert_int_equal(a->epoch, 1);
+    assert_true(roster_is_delivering(r, AT_S(10), AT_S(5)));
+}
+
+static void an_agent_given_up_too_early_delivers_but_never_plays_again(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_int_equal(roster_hello(r, "a1", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    r->run_id[0] = 5;
+    a->is_lost = true;
+    assert_false(roster_is_there(a));
+    assert_int_equal(roster_hello(r, "a1", &hello, false, 11, AT_S(9), &a), ROSTER_BUSY);
+    assert_null(a); /* it is lost already: nothing new */
+    hello.kept_epoch = 1;
+    hello.kept_run_id[0] = 5;
+    assert_int_equal(roster_hello(r, "a1", &hello, false, 12, AT_S(9), &a), ROSTER_RETURNED);
+    assert_true(a->is_returned && a->is_lost);
+    memcpy(a->ctrl.bytes, "xyz", 3);
+    a->ctrl.size = 3;
+    assert_ptr_equal(roster_repeated_hello(r, "a1", 1, "xyz", 3), a);
+}
+
+static void what_a_liar_has_kept_is_not_taken(void **state)
+{
+    struct roster *r = *state;
+    struct roster_agent *a = NULL;
+    struct control_hello hello = hello_of(1);
+    assert_int_equal(roster_hello(r, "a1", &hello, true, 10, AT_S(1), &a), ROSTER_WELCOME);
+    r->run_id[0] = 5;
+    a->is_lost = a->is_barred = true;
+    hello.kept_epoch = 1;
+    hello.kept_run_id[0] = 5;
+    assert_int_equal(roster_hello(r, "a1", &hello, false, 12, AT_S(9), &a), ROSTER_BUSY);
+}
+
 static void once_the_run_began_nobody_new_joins_but_the_same_process_returns(void **state)
 {
     struct roster *r = *state;
@@ -179,6 +266,10 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_second_process_with_the_same_key_is_refused_while_the_first_may_send),
+        CASE(what_a_liar_has_kept_is_not_taken),
+        CASE(a_restarted_agent_takes_its_place_at_once_while_we_gather),
+        CASE(a_restarted_agent_of_a_run_delivers_what_the_ended_one_kept),
+        CASE(an_agent_given_up_too_early_delivers_but_never_plays_again),
         CASE(once_the_run_began_nobody_new_joins_but_the_same_process_returns),
         CASE(a_hello_said_twice_on_one_connection_keeps_its_session),
         CASE(more_agents_than_wanted_wait_for_the_next_run),

@@ -38,6 +38,15 @@ static void expect_equal(struct control_message a, struct control_message b)
         assert_memory_equal(a.u.adopt.leases, b.u.adopt.leases,
                             a.u.adopt.lease_count * sizeof(struct control_adopted));
         a.u.adopt.leases = b.u.adopt.leases = NULL;
+    } else if (a.kind == CONTROL_TAKE) {
+        assert_int_equal(a.u.take.share_count, b.u.take.share_count);
+        assert_memory_equal(a.u.take.shares, b.u.take.shares,
+                            a.u.take.share_count * sizeof(struct control_take_share));
+        assert_int_equal(a.u.take.client_count, b.u.take.client_count);
+        assert_memory_equal(a.u.take.clients, b.u.take.clients,
+                            a.u.take.client_count * sizeof(struct control_taken));
+        a.u.take.shares = b.u.take.shares = NULL;
+        a.u.take.clients = b.u.take.clients = NULL;
     } else if (a.kind == CONTROL_PREFLIGHT_REPORT) {
         assert_int_equal(a.u.preflight_report.relay_count, b.u.preflight_report.relay_count);
         assert_memory_equal(a.u.preflight_report.relays, b.u.preflight_report.relays,
@@ -402,6 +411,48 @@ static void the_largest_adopt_fits_its_budget_and_its_frame(void **state)
     control_arena_free(arena);
 }
 
+static void the_largest_take_fits_its_budget_and_its_frame(void **state)
+{
+    static struct control_take_share shares[CONTROL_TAKE_SHARES_MAX];
+    static struct control_taken clients[CONTROL_TAKE_CLIENTS_MAX + 1];
+    enum { EACH = CONTROL_TAKE_CLIENTS_MAX / CONTROL_TAKE_SHARES_MAX };
+    struct control_arena *arena = control_arena_new(CONTROL_ARENA_DOWN_BYTES);
+    struct control_message m;
+    uint32_t first = PLAN_CLIENTS_MAX - CONTROL_TAKE_CLIENTS_MAX;
+
+    (void)state;
+    assert_non_null(arena);
+    sample_message(CONTROL_TAKE, &m);
+    for (uint32_t i = 0; i < ARRAY_LEN(shares); i++) {
+        shares[i] = (struct control_take_share){.relay = PLAN_RELAYS_MAX - 1,
+                                                .first_client = first + i * EACH,
+                                                .client_count = EACH,
+                                                .via_relay = PLAN_RELAYS_MAX - 1};
+    }
+    for (uint32_t i = 0; i < ARRAY_LEN(clients); i++) {
+        clients[i] = (struct control_taken){.client = first + i,
+                                            .flags = TAKEN_HAD_LEASE,
+                                            .addr = sample_ipv4(0x0a000001 + i),
+                                            .server = sample_ipv4(0xc0a8010c),
+                                            .lease_ms = UINT32_MAX};
+    }
+    m.u.take.shares = shares;
+    m.u.take.share_count = ARRAY_LEN(shares);
+    m.u.take.clients = clients;
+    m.u.take.client_count = CONTROL_TAKE_CLIENTS_MAX;
+    assert_in_range(expect_round_trip(arena, &m), 18 * CONTROL_TAKE_CLIENTS_MAX, 1024 * 1024);
+    m.u.take.client_count++;
+    expect_unencodable(&m, "32769 clients");
+    m.u.take.client_count = 0; /* nobody of them has started */
+    assert_in_range(expect_round_trip(arena, &m), CONTROL_TAKE_SHARES_MAX, 1024 * 1024);
+    shares[0].client_count = EACH + 1;
+    shares[0].first_client--;
+    expect_unencodable(&m, "all of them have more");
+    m.u.take.share_count = 0;
+    expect_unencodable(&m, "0 shares");
+    control_arena_free(arena);
+}
+
 static void text_is_made_harmless_before_it_is_sent(void **state)
 {
     char out[CONTROL_TEXT_BYTES];
@@ -435,6 +486,7 @@ static void every_kind_has_a_name_a_sender_and_a_socket(void **state)
     assert_false(control_kind_is_allowed(CONTROL_GRANT, true, false));
     assert_false(control_kind_is_allowed(CONTROL_ADOPT, true, false));
     assert_true(control_kind_is_allowed(CONTROL_ADOPT, false, false));
+    assert_false(control_kind_is_allowed(CONTROL_TAKE, true, false));
     assert_false(control_kind_is_allowed(CONTROL_BATCH, false, true));
     assert_false(control_kind_is_allowed(CONTROL_NONE, true, false));
     for (int i = 0; i < REFUSAL_COUNT; i++) {
@@ -473,6 +525,7 @@ int main(void)
         cmocka_unit_test(the_largest_preflight_report_fits_its_budget),
         cmocka_unit_test(the_largest_prepare_fits_its_budget_and_its_frame),
         cmocka_unit_test(the_largest_adopt_fits_its_budget_and_its_frame),
+        cmocka_unit_test(the_largest_take_fits_its_budget_and_its_frame),
         cmocka_unit_test(text_is_made_harmless_before_it_is_sent),
         cmocka_unit_test(every_kind_has_a_name_a_sender_and_a_socket),
     };

@@ -45,6 +45,13 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(hello_epoch, HELLO, e->hello->epoch = 0, "epoch is 0")                                       \
     X(hello_address_0, HELLO, e->hello->address[1] = 0, "address 1 is not a unicast")              \
     X(hello_multicast, HELLO, e->hello->address[2] = 0xe0000001, "address 2 is not a unicast")     \
+    X(hello_former, HELLO, (e->hello->former_epoch = many_counters, e->hello->n_former_epoch = 9), \
+      "9 former epochs")                                                                           \
+    X(hello_former_0, HELLO, e->hello->former_epoch[1] = 0, "former epoch 1 is 0")                 \
+    X(hello_kept_short, HELLO, e->hello->kept_run_id.len = 15, "kept run id")                      \
+    X(hello_kept_none, HELLO, e->hello->kept_run_id.len = 0, "kept is of no run")                  \
+    X(hello_kept_epoch, HELLO, e->hello->kept_epoch = 0, "kept is of no run")                      \
+    X(hello_kept_seq, HELLO, e->hello->kept_last_seq = UINT64_MAX, "or cannot be")                 \
     X(hello_many, HELLO, (e->hello->address = many_words, e->hello->n_address = 4097),             \
       "4097 addresses")                                                                            \
     X(reply_t1, CLOCK_REPLY, e->clock_reply->t1_ns = 0, "t1 or t2 is 0")                           \
@@ -117,6 +124,10 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(prepare_no_plan, PREPARE, e->prepare->plan.len = 0, "the plan has 0 bytes")                  \
     X(prepare_hash, PREPARE, e->prepare->plan_hash.len = 0, "plan hash has 0 bytes")               \
     X(prepare_epoch, PREPARE, e->prepare->assignment_epoch = 0, "epoch is 0")                      \
+    X(prepare_signature, PREPARE, e->prepare->signature.len = 63, "prepare: signature")            \
+    X(prepare_no_signature, PREPARE, e->prepare->signature.len = 0, "prepare: signature")          \
+    X(prepare_operator, PREPARE, e->prepare->operator_key.len = 31, "prepare: operator's key")     \
+    X(prepare_no_operator, PREPARE, e->prepare->operator_key.len = 0, "prepare: operator's key")   \
     X(prepare_packets, PREPARE, e->prepare->packets_per_s_max = 0, "no packets per second")        \
     X(prepare_none, PREPARE,                                                                       \
       e->prepare->n_share_relay = e->prepare->n_share_first_client =                               \
@@ -162,9 +173,47 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(bye_text, BYE, SET(e->bye->text, with_escape), "text holds the byte 0x1b")                   \
     X(bye_long, BYE, set(&e->bye->text, too_long, sizeof(too_long)), "text has 256 characters")    \
     X(refuse_unset, REFUSE, e->refuse->code = (Leaseherd__Refusal)0, "0 is not a known code")      \
-    X(refuse_code, REFUSE, e->refuse->code = (Leaseherd__Refusal)9, "9 is not a known code")       \
+    X(refuse_code, REFUSE, e->refuse->code = (Leaseherd__Refusal)REFUSAL_COUNT,                    \
+      "is not a known code")                                                                       \
     X(refuse_silent, REFUSE, e->refuse->text.len = 0, "text is empty")                             \
     X(refuse_nul, REFUSE, SET(e->refuse->text, with_nul), "text holds the byte 0x00")
+
+#define TAKE_BREAKS(X)                                                                             \
+    X(take_epoch, TAKE, e->take->assignment_epoch = 1, "epoch 1 is PREPARE")                       \
+    X(take_at, TAKE, e->take->at_ns = 0, "leases count from is 0")                                 \
+    X(take_none, TAKE,                                                                             \
+      e->take->n_share_relay = e->take->n_share_first_client = e->take->n_share_client_count =     \
+          e->take->n_share_via_relay = 0,                                                          \
+      "0 shares")                                                                                  \
+    X(take_shares, TAKE,                                                                           \
+      (e->take->share_relay = many_words, e->take->n_share_relay = CONTROL_TAKE_SHARES_MAX + 1),   \
+      "4097 shares")                                                                               \
+    X(take_many, TAKE,                                                                             \
+      (e->take->client = many_words, e->take->n_client = CONTROL_TAKE_CLIENTS_MAX + 1),            \
+      "32769 clients")                                                                             \
+    X(take_relay, TAKE, e->take->share_relay[1] = 16384, "share 1 is of relay 16384")              \
+    X(take_via, TAKE, e->take->share_via_relay[1] = 16384, "by relay 16384")                       \
+    X(take_empty, TAKE, e->take->share_client_count[0] = 0, "share 0 is empty")                    \
+    X(take_overlap, TAKE, e->take->share_first_client[1] = 1299,                                   \
+      "share 1 is empty, or begins inside")                                                        \
+    X(take_beyond, TAKE, e->take->share_first_client[1] = 99999900, "share 1 ends beyond")         \
+    X(take_order, TAKE, e->take->client[1] = 1001, "client 1001 does not stand")                   \
+    X(take_alien, TAKE, e->take->client[2] = 1801, "client 1801 is in none")                       \
+    X(take_between, TAKE, e->take->client[1] = 1300, "client 1300 is in none")                     \
+    X(take_flags, TAKE, e->take->flags[0] = 8, "flags of client 1001")                             \
+    X(take_flag_pair, TAKE, e->take->flags[0] = 4, "flags of client 1001")                         \
+    X(take_released, TAKE, e->take->flags[0] = 5, "flags of client 1001")                          \
+    X(take_no_addr, TAKE, e->take->addr[1] = 0, "client 1252 has a lease without")                 \
+    X(take_server, TAKE, e->take->server[1] = 0xe0000001, "client 1252 has a lease without")       \
+    X(take_no_lease, TAKE, e->take->addr[2] = 0x0a0a0203, "or an address without a lease")         \
+    X(take_go, TAKE, e->take->go->batch = 100000001, "more than 100000000 clients")                \
+    X(take_col_first, TAKE, e->take->n_share_first_client = 1, "of 2 and 1 rows")                  \
+    X(take_col_count, TAKE, e->take->n_share_client_count = 1, "of 2 and 1 rows")                  \
+    X(take_col_via, TAKE, e->take->n_share_via_relay = 1, "of 2 and 1 rows")                       \
+    X(take_col_flags, TAKE, e->take->n_flags = 2, "of 3 and 2 rows")                               \
+    X(take_col_addr, TAKE, e->take->n_addr = 2, "of 3 and 2 rows")                                 \
+    X(take_col_server, TAKE, e->take->n_server = 2, "of 3 and 2 rows")                             \
+    X(take_col_lease, TAKE, e->take->n_lease_ms = 2, "of 3 and 2 rows")
 
 #define BATCH_BREAKS(X)                                                                            \
     X(data_hello_epoch, DATA_HELLO, e->data_hello->epoch = 0, "epoch is 0")                        \
@@ -289,6 +338,7 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     CTRL_UP_BREAKS(X)                                                                              \
     REPORT_BREAKS(X)                                                                               \
     CTRL_DOWN_BREAKS(X)                                                                            \
+    TAKE_BREAKS(X)                                                                                 \
     BATCH_BREAKS(X)                                                                                \
     SNAPSHOT_BREAKS(X)                                                                             \
     HISTOGRAM_BREAKS(X)

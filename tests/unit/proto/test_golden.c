@@ -89,11 +89,52 @@ static void the_plan_is_packed_as_its_golden_file_and_decodes(void **state)
     plan_free(&plan);
 }
 
+/* As they were before there were signatures: readable, though no agent plays them any more. */
+static void an_unsigned_plan_and_its_prepare_still_decode(void **state)
+{
+    struct control_arena *arena = control_arena_new(CONTROL_ARENA_DOWN_BYTES);
+    struct control_message m;
+    struct plan plan;
+    char why[PLAN_WHY_BYTES];
+
+    (void)state;
+    assert_non_null(arena);
+    assert_true(plan_decode(golden, read_golden("plan-unsigned"), &plan, why));
+    assert_int_equal(plan.agent_count, 0);
+    assert_int_equal(plan.not_after_s, 0);
+    plan_free(&plan);
+    assert_true(control_decode(arena, golden, read_golden("prepare-unsigned"), &m, why));
+    assert_int_equal(m.kind, CONTROL_PREPARE);
+    assert_false(m.u.prepare.is_signed);
+    control_arena_free(arena);
+}
+
+/* As they were before agents kept results over a restart. */
+static void a_hello_and_a_welcome_that_keep_nothing_still_decode(void **state)
+{
+    struct control_arena *arena = control_arena_new(CONTROL_ARENA_UP_BYTES);
+    struct control_message m;
+    char why[CONTROL_WHY_BYTES];
+
+    (void)state;
+    assert_non_null(arena);
+    assert_true(control_decode(arena, golden, read_golden("hello-first"), &m, why));
+    assert_int_equal(m.kind, CONTROL_HELLO);
+    assert_int_equal(m.u.hello.former_count, 0);
+    assert_int_equal(m.u.hello.kept_epoch, 0);
+    assert_true(control_decode(arena, golden, read_golden("welcome-first"), &m, why));
+    assert_int_equal(m.kind, CONTROL_WELCOME);
+    assert_int_equal(m.u.welcome.deliver_epoch, 0);
+    control_arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_is_packed_as_its_golden_file_and_decodes),
         cmocka_unit_test(the_plan_is_packed_as_its_golden_file_and_decodes),
+        cmocka_unit_test(an_unsigned_plan_and_its_prepare_still_decode),
+        cmocka_unit_test(a_hello_and_a_welcome_that_keep_nothing_still_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The coordinator is killed in the middle of renewing clients and resumed: PASS, and nothing is missing or double.
+# RESUME_SERVERS=isc|kea picks the pair; all: 20,000 clients.
+# shellcheck source-path=SCRIPTDIR source=../support/fleet.bash
+source "$(dirname "$0")/../support/fleet.bash"
+
+each=500 hold=40s lease=30
+if [[ $tier == all ]]; then each=10000 hold=3m lease=60; fi
+
+# resume_run [FLAGS...]: goes on with the latest run, as end_run awaits it
+resume_run() {
+	env --default-signal=INT setsid "$lab" exec "$name/op" "$bin/leaseherd" resume "$run" "$@" </dev/null \
+		>"$run.out2" 2>"$run.err2" &
+	coordinator=$!
+}
+
+kill_coordinator() {
+	kill -KILL "$coordinator"
+	wait "$coordinator" 2>/dev/null || true
+}
+
+rows() { sqlite3 "$run/ledger.db" "$1"; }
+
+# No exchange of an agent is in the ledger twice: a client ends no two of one kind at one instant.
+doubles() {
+	rows "select count(*) from (select 1 from event group by agent, client, kind, xid, t_us having count(*) > 1)"
+}
+
+judge_books() { # NAME CLIENTS
+	expect "$1: PASS" "$code" == 0
+	ask "$1: every client has leased" .leases.acquired == "$2"
+	ask "$1: none expired" .leases.expired == 0
+	ask "$1: nothing missing" .accounting.missing == 0
+	ask "$1: agents' events are the ledger's" '.accounting.agent_events - .accounting.ledger_events' == 0
+	ask "$1: the ledger has what the report counts" .accounting.ledger_events == "$(rows 'select count(*) from event')"
+	expect "$1: no row twice" "$(doubles)" == 0
+	ask "$1: no address twice" .addresses.duplicate == 0
+	ask "$1: all released" .accounting.released == "$2"
+	ask "$1: received.ack as captured" .messages.received.ack == "$(received_on_wire 5 2)"
+	ask "$1: received.offer as captured" .messages.received.offer == "$(received_on_wire 2 2)"
+	ask "$1: it is said" '[.findings[] | select(.id == "coordinator-resumed")] | length' '>=' 1
+	expect "$1: the ledger is whole" "$(rows 'pragma integrity_check')" == ok
+	audited "$1: the audit against the captures is clean" --pcap "$work/a1.pcap" --pcap "$work/a2.pcap"
+}
+
+killed_in_the_hold() { # isc|kea
+	fleet_begin --servers "$1" --failover --agents 2 --lease "$lease"
+	clients_extra=', renew_retry: 4s' scenario "$work/$1.yaml" 2 "$each" 300 "$hold" "${lease}s"
+	egress "$work/$1.yaml"
+	capture a1 start
+	capture a2 start
+	start_agents 2
+	begin_run "$1" "$work/$1.yaml" 2
+	check "$1: the hold begins" until_log 'stage=keep' 240
+	sleep 8
+	kill_coordinator
+	sleep 3
+	resume_run
+	end_run
+	cat "$run.err2" >>"$run.err"
+	capture a1 stop
+	capture a2 stop
+	judge_books "$1" $((2 * each))
+	"$bin/leaseherd" resume "$run" 2>"$work/again" && fail "$1: resumed twice"
+	check "$1: what is over is not resumed" grep -q 'the run is over' "$work/again"
+	((failed == 0)) || show_run
+}
+
+# Killed again and again: while clients acquire, in the hold, in the drain.
+killed_often() {
+	release=100/s scenario "$work/often.yaml" 2 300 20 10s "${lease}s"
+	capture a1 start
+	capture a2 start
+	begin_run often "$work/often.yaml" 2
+	local pattern
+	for pattern in 'stage=peak step=1' 'stage=peak step=3' 'stage=keep' 'phase=drain'; do
+		check "often: $pattern" until_log "$pattern" 90
+		sleep 0.3
+		kill_coordinator
+		resume_run
+	done
+	end_run
+	cat "$run.err2" >>"$run.err"
+	capture a1 stop
+	capture a2 stop
+	judge_books often 600
+	((failed == 0)) || show_run
+}
+
+# Nobody comes back: the report of what is known, and what cannot be resumed is said.
+nobody_comes_back() {
+	scenario "$work/lonely.yaml" 2 100 50 60s "${lease}s"
+	begin_run lonely "$work/lonely.yaml" 2
+	check "lonely: the hold begins" until_log 'stage=keep' 60
+	kill_coordinator
+	stop_agents
+	resume_run --wait 3s
+	end_run
+	expect "lonely: ABORTED" "$code" == 4
+	ask "lonely: the ledger's leases are in the report" .leases.acquired == 200
+	ask "lonely: its clients are lost" .accounting.lost_with_agent == 200
+	mkdir "$work/empty"
+	code=0
+	"$bin/leaseherd" resume "$work/empty" 2>"$work/why" || code=$?
+	expect "no run: usage" "$code" == 2
+	check "no run: says so" grep -q 'name the directory of a run\|cannot read scenario' "$work/why"
+	((failed == 0)) || show_run
+}
+
+for pair in ${RESUME_SERVERS:-isc}; do killed_in_the_hold "$pair"; done
+if [[ -z ${RESUME_SERVERS:-} ]]; then
+	killed_often
+	nobody_comes_back
+fi
+fleet_end
