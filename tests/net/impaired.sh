@@ -36,7 +36,10 @@ stop_tcpdump() {
 	wait "$tcpdump_pid" 2>/dev/null || true
 	tcpdump_pid=''
 }
-trap 'stop_tcpdump; stop_line; fleet_cleanup' EXIT
+at_exit() {
+	stop_tcpdump
+	stop_line
+}
 
 rtr() { "$lab" exec "$name/rtr" "$@"; }
 a1() { "$lab" exec "$name/a1" "$@"; }

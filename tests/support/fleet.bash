@@ -39,9 +39,13 @@ still_ours() { # PID, or nothing
 	[[ -n $1 ]] && jobs -rp | grep -x -- "$1" >/dev/null
 }
 
+# What a case has to end or undo besides; it defines this anew. A trap of its own would lose the exit code.
+at_exit() { :; }
+
 fleet_cleanup() {
 	local got=$? pid
 	trap - EXIT
+	at_exit || true
 	for pid in "${agent_pid[@]}"; do
 		still_ours "$pid" || continue
 		kill -KILL "$pid" 2>/dev/null || true

@@ -17,13 +17,7 @@ unmount_all() {
 	for at in "${mounts[@]}"; do umount -l "$at" 2>/dev/null || true; done
 	mounts=()
 }
-end_all() {
-	local got=$?
-	unmount_all
-	(exit "$got") || true
-	fleet_cleanup
-}
-trap end_all EXIT
+at_exit() { unmount_all; }
 
 small_disk() { # NAME OPTIONS: $work/NAME is a file system of its own
 	mkdir -p "$work/$1"

@@ -6,7 +6,7 @@
 # shellcheck source-path=SCRIPTDIR source=../support/fleet.bash
 source "$(dirname "$0")/../support/fleet.bash"
 
-trap 'umount -q "$work/a2/state" || true; fleet_cleanup' EXIT
+at_exit() { umount -q "$work/a2/state" || true; }
 
 query() { sqlite3 -readonly "$run/ledger.db" "$1"; }
 committed_of() { query "SELECT committed_seq FROM stream JOIN agent USING (agent) WHERE name = '$1'"; }
@@ -20,6 +20,7 @@ kill_agent() { # I: what it leaves is in $left: acknowledged and last batch
 
 fleet_begin --servers isc --agents 2 --lease 30
 servers=1 path=relayed on_loss=fail release=1000/s scenario "$work/fail.yaml" 2 400 100 30s 30s
+sed -i 's|batch: 100|rate: 60/s|' "$work/fail.yaml" # so that there are results at any moment
 
 # ---- while agents are gathered ----
 

@@ -27,7 +27,7 @@ stop_reflector() {
 	kill -TERM "$reflector" 2>/dev/null || true
 	wait "$reflector" 2>/dev/null || true
 }
-trap 'stop_reflector; fleet_cleanup' EXIT
+at_exit() { stop_reflector; }
 
 fleet_begin --servers none --agents 2
 setsid "$lab" exec "$name/s1" "$bin/leaseherd-reflector" --address 192.168.1.12 --base 10.10.0.0/16 --lease 20 \

@@ -20,7 +20,7 @@ end_door() {
 	kill -TERM "$door" 2>/dev/null || true
 	wait "$door" 2>/dev/null || true
 }
-trap 'end_door; fleet_cleanup' EXIT
+at_exit() { end_door; }
 
 # open_door NAME FLAGS...: at $at or any port; token in $work/NAME.token, its port in $port, the command's pid in $door
 open_door() {

@@ -29,7 +29,7 @@ stop_reflector() {
 	kill -TERM "$reflector" 2>/dev/null || true
 	wait "$reflector" 2>/dev/null || true
 }
-trap 'stop_reflector; fleet_cleanup' EXIT
+at_exit() { stop_reflector; }
 
 query() { sqlite3 -readonly "$run/ledger.db" "$1"; }
 

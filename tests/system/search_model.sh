@@ -24,7 +24,7 @@ stop_reflector() {
 	kill -TERM "$reflector" 2>/dev/null || true
 	wait "$reflector" 2>/dev/null || true
 }
-trap 'stop_reflector; fleet_cleanup' EXIT
+at_exit() { stop_reflector; }
 
 start_reflector() { # OPTIONS...
 	stop_reflector
