@@ -17,6 +17,7 @@
 #include "agent/edge/state_dir.h"
 #include "common/keys.h"
 #include "common/link.h"
+#include "common/log.h"
 
 enum { COMPLAINTS_BYTES = DIAG_ITEMS_MAX * (DIAG_TEXT_BYTES + DIAG_FILE_BYTES + 16) };
 
@@ -105,6 +106,10 @@ static bool read_records(struct agent *agent, const struct agent_options *option
 {
     char why[RUN_RECORD_WHY_BYTES] = "";
     if (agent->policy.operators.count == 0) {
+        log_warn(
+            "what=no_operators policy=\"%s\" why=\"it names no operators, so no plan can be taken; "
+            "add the operators: lines that `leaseherd keys operator NAME` prints\" continuing",
+            options->policy_file);
         return true;
     }
     if (options->state_dir == NULL) {

@@ -27,7 +27,7 @@ struct enrolment {
     struct link_context *context;
     struct link_socket *socket;
     uint64_t until_ns;
-    bool is_key_written, is_said;
+    bool is_key_written, is_server_key_written, is_said;
     enum agent_exit code;
     bool is_over;
 };
@@ -78,6 +78,9 @@ static bool read_flags(struct enrolment *e, int argc, char *const argv[])
 static int read_standard_input(char out[ENROL_TOKEN_BYTES])
 {
     size_t have = 0;
+    if (isatty(STDIN_FILENO) == 1) {
+        (void)fputs("paste the token: ", stderr);
+    }
     while (have < ENROL_TOKEN_BYTES - 1) {
         ssize_t got = read(STDIN_FILENO, out + have, ENROL_TOKEN_BYTES - 1 - have);
         if (got < 0 && errno == EINTR) {
@@ -103,7 +106,10 @@ static bool read_token(struct enrolment *e)
     if (text == NULL || e->token == NULL) {
         end(e, AGENT_INTERNAL, "out of memory");
     } else if (e->token_file != NULL) {
-        if (key_file_read(e->token_file, KEY_FILE_SECRET, text, ENROL_TOKEN_BYTES, why) != 0) {
+        int rc = key_file_read(e->token_file, KEY_FILE_TOKEN, text, ENROL_TOKEN_BYTES, why);
+        if (rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES) {
+            end(e, AGENT_USAGE, "cannot read the token file %s: %s", e->token_file, strerror(-rc));
+        } else if (rc != 0) {
             end(e, AGENT_USAGE, "%s", why);
         }
     } else if (read_standard_input(text) != 0) {
@@ -142,23 +148,48 @@ static bool check_files(struct enrolment *e)
 
 /* --- the conversation --- */
 
-/* The coordinator has proved its key: now ours must be on the disk before it may be listed. */
-static void say_secret(struct enrolment *e)
+/* What was made here a moment ago, and is worth nothing now. */
+static void take_back_files(const struct enrolment *e)
+{
+    if (e->is_key_written) {
+        (void)unlink(e->key_file);
+    }
+    if (e->is_server_key_written) {
+        (void)unlink(e->server_key_file);
+    }
+}
+
+/* Whether both are on the disk. */
+static bool write_files(struct enrolment *e)
 {
     char why[KEY_WHY_BYTES] = "";
+    if (!e->is_key_written) {
+        e->is_key_written = key_pair_write(e->key_file, e->own, why) == 0;
+    }
+    if (e->is_key_written && !e->has_server_key && !e->is_server_key_written) {
+        e->is_server_key_written =
+            key_public_write(e->server_key_file, e->token->server_key, why) == 0;
+    }
+    if (e->is_key_written && (e->has_server_key || e->is_server_key_written)) {
+        return true;
+    }
+    take_back_files(e);
+    end(e, AGENT_USAGE, "%s", why);
+    return false;
+}
+
+/*
+ * The coordinator has proved its key: now both must be on the disk before ours may be listed, as
+ * the answer may be lost.
+ */
+static void say_secret(struct enrolment *e)
+{
     uint8_t *bytes = secrets_new(ENROL_MESSAGE_BYTES);
     if (bytes == NULL) {
         end(e, AGENT_INTERNAL, "out of memory");
         return;
     }
-    if (!e->is_key_written) {
-        if (key_pair_write(e->key_file, e->own, why) != 0) {
-            end(e, AGENT_USAGE, "%s", why);
-        } else {
-            e->is_key_written = true;
-        }
-    }
-    if (!e->is_over) {
+    if (write_files(e)) {
         size_t size = enrol_put_request(e->token->secret, bytes);
         if (link_send(e->socket, NULL, bytes, size) == 0 && !e->is_said) {
             e->is_said = true;
@@ -170,13 +201,6 @@ static void say_secret(struct enrolment *e)
 
 static void welcomed(struct enrolment *e, const char *name)
 {
-    char why[KEY_WHY_BYTES] = "";
-    if (!e->has_server_key &&
-        key_public_write(e->server_key_file, e->token->server_key, why) != 0) {
-        end(e, AGENT_INTERNAL,
-            "enrolled as '%s', but %s; copy the coordinator's coordinator.pub there", name, why);
-        return;
-    }
     (void)printf("enrolled as '%s'; its key is in %s, the coordinator's in %s\n", name, e->key_file,
                  e->server_key_file);
     e->code = fflush(stdout) == 0 ? AGENT_STOPPED : AGENT_INTERNAL;
@@ -211,7 +235,7 @@ static void take_answer(struct enrolment *e, const uint8_t *bytes, size_t size)
         end(e, AGENT_REFUSED, "the coordinator could not write its list; it has said why there");
         break;
     }
-    (void)unlink(e->key_file); /* ours, made a moment ago, and listed nowhere */
+    take_back_files(e); /* listed nowhere */
 }
 
 static void look_for_trouble(struct enrolment *e)
@@ -241,6 +265,7 @@ static void look_at_the_time(struct enrolment *e)
             "all is well, else remove that file and have a new token made",
             t->host, (unsigned)t->port, e->key_file);
     } else {
+        take_back_files(e); /* they could be written, the secret could not be sent */
         end(e, AGENT_REFUSED, "nobody listens at %s port %u; has the token expired, or is it used?",
             t->host, (unsigned)t->port);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/edge/parent.h"
 #include "agent/enrol.h"
 #include "common/secrets.h"
 
@@ -13,7 +14,7 @@ static const char help_text[] =
     "and as far as this host's policy allows.\n"
     "\n"
     "  leaseherd-agent --coordinator HOST[:PORT] --server-key FILE --key FILE --policy FILE\n"
-    "                  [--state-dir DIR] [--once]\n"
+    "                  --state-dir DIR [--once]\n"
     "  leaseherd-agent keygen FILE\n"
     "  leaseherd-agent enrol --key FILE --server-key FILE [--token FILE]\n"
     "\n"
@@ -22,12 +23,11 @@ static const char help_text[] =
     "  --key FILE                 this agent's key pair, mode 0600\n"
     "  --policy FILE              what this host allows; of root or the agent's user, and of\n"
     "                             nobody else to write\n"
-    "  --state-dir DIR            directory for the lock agent.lock, the record of plans played,\n"
-    "                             and results not delivered yet (results.ring, 64 MiB); no two\n"
-    "                             agents share one; needed when the policy has operators.\n"
-    "                             Without it, what is not delivered is lost with the agent\n"
-    "  --once                     exit after one run instead of waiting for the next; results are\n"
-    "                             kept in memory only\n"
+    "  --state-dir DIR            needed for any run: it keeps the record of plans played, the\n"
+    "                             lock agent.lock, and results not delivered yet (results.ring,\n"
+    "                             64 MiB); two agents never share one\n"
+    "  --once                     exit after one run, served or refused, instead of waiting for\n"
+    "                             the next; results are kept in memory only\n"
     "  --help, --version\n"
     "\n"
     "  keygen FILE                make a key pair in FILE and print its public half, for\n"
@@ -36,7 +36,8 @@ static const char help_text[] =
     "read\n"
     "                             from FILE (mode 0600) or from standard input\n"
     "\n"
-    "Exit codes: 0 stopped, 2 usage, key or policy, 3 refused for good, 6 internal.\n";
+    "Exit codes: 0 stopped, or with --once one run was served or refused; 2 usage, key or policy;\n"
+    "3 refused for good (enrol: not enrolled); 6 internal or resource.\n";
 
 enum option_code {
     OPTION_COORDINATOR = 256,
@@ -110,6 +111,17 @@ static bool is_complete(const struct agent_options *options)
     return missing == NULL;
 }
 
+/* Of a verb: what stands in front of its own flags is looked at by nobody else. */
+static bool wants_help(int argc, char *const argv[])
+{
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum agent_exit keygen(int argc, char *const argv[])
 {
     if (argc != 3 || argv[2][0] == '-') {
@@ -128,10 +140,20 @@ int main(int argc, char **argv)
         return AGENT_INTERNAL;
     }
     secrets_wipe_freed();
-    if (argc > 1 && strcmp(argv[1], "keygen") == 0) {
+    if (!parent_bind_life()) {
+        complain("the coordinator that started this agent has ended", "", "start another run");
+        return AGENT_INTERNAL;
+    }
+    bool is_keygen = argc > 1 && strcmp(argv[1], "keygen") == 0;
+    bool is_enrol = argc > 1 && strcmp(argv[1], "enrol") == 0;
+    if ((is_keygen || is_enrol) && wants_help(argc, argv)) {
+        (void)fputs(help_text, stdout);
+        return AGENT_STOPPED;
+    }
+    if (is_keygen) {
         return (int)keygen(argc, argv);
     }
-    if (argc > 1 && strcmp(argv[1], "enrol") == 0) {
+    if (is_enrol) {
         return (int)agent_enrol(argc - 1, argv + 1);
     }
     int code = 0;

@@ -2,6 +2,7 @@
 #include "agent/permit.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -125,4 +126,43 @@ bool permit_seal(const struct plan *plan, const uint8_t own_key[KEY_BYTES], uint
         return false;
     }
     return is_valid_now(plan, now_s, why);
+}
+
+static bool has_load(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->stage_count; i++) {
+        if (plan->stages[i].kind == PLAN_LOAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool permit_go(const struct plan *plan, struct control_go *go, char why[POLICY_WHY_BYTES])
+{
+    if (go->stage >= plan->stage_count) {
+        (void)snprintf(why, POLICY_WHY_BYTES, "there is no stage %" PRIu32, go->stage);
+        return false;
+    }
+    const struct plan_stage *stage = &plan->stages[go->stage];
+    if (go->round != 0 && (stage->kind == PLAN_DECLINE || !has_load(plan))) {
+        (void)snprintf(why, POLICY_WHY_BYTES,
+                       "round %" PRIu64 " of stage %.60s, which was signed for one", go->round,
+                       stage->name);
+        return false;
+    }
+    bool is_other = (stage->batch != 0 && (go->batch == 0 || go->rate_milli_per_s != 0)) ||
+                    (stage->rate_milli_per_s != 0 && (go->rate_milli_per_s == 0 || go->batch != 0));
+    if (is_other) {
+        (void)snprintf(why, POLICY_WHY_BYTES, "stage %.60s was signed with the other pace, a %s",
+                       stage->name, stage->batch != 0 ? "batch" : "rate");
+        return false;
+    }
+    if (stage->batch != 0 && go->batch > stage->batch) {
+        go->batch = stage->batch;
+    }
+    if (stage->rate_milli_per_s != 0 && go->rate_milli_per_s > stage->rate_milli_per_s) {
+        go->rate_milli_per_s = stage->rate_milli_per_s;
+    }
+    return true;
 }

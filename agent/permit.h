@@ -27,3 +27,11 @@ NODISCARD bool permit_signature(const struct policy *policy, const struct contro
 /* Whether the plan names this agent, by the key it has proved to have, and is valid now. */
 NODISCARD bool permit_seal(const struct plan *plan, const uint8_t own_key[KEY_BYTES],
                            uint64_t now_s, char why[POLICY_WHY_BYTES]);
+
+/*
+ * Whether a GO is one of the stage that was signed: with its pace, batch or rate, of which it
+ * may ask for a part and is cut to the whole, and once, unless the plan has a load, between
+ * whose steps stages come again (but never a decline).
+ */
+NODISCARD bool permit_go(const struct plan *plan, struct control_go *go,
+                         char why[POLICY_WHY_BYTES]);

@@ -262,13 +262,38 @@ static bool check_relay(const struct policy *policy, const struct plan_relay *re
            owns_or_says(policy, relay->subnet, "subnet", relay->name, why);
 }
 
+static uint64_t clients_of(const struct control_share *shares, size_t count)
+{
+    uint64_t clients = 0;
+    for (size_t i = 0; i < count; i++) {
+        clients += shares[i].client_count;
+    }
+    return clients;
+}
+
+/* Exact parts add up to the whole; an agent with next to nothing may send one. */
+static uint64_t part_of_plan(const struct plan *plan, uint64_t clients)
+{
+    if (clients >= plan->client_count) {
+        return plan->packets_per_s_max;
+    }
+    uint64_t part = (plan->packets_per_s_max * clients + plan->client_count - 1) /
+                    plan->client_count; /* 10^10 * 10^8 at most */
+    return part < plan->packets_per_s_max ? part + 1 : part;
+}
+
+uint64_t policy_packets_per_s(const struct policy *policy, const struct plan *plan,
+                              const struct control_share *shares, size_t count)
+{
+    uint64_t part = part_of_plan(plan, clients_of(shares, count));
+    uint64_t most = policy->packets_milli_per_s / MILLI;
+    return part < most ? part : most;
+}
+
 bool policy_check_caps(const struct policy *policy, const struct plan *plan,
                        const struct control_prepare *assignment, char why[POLICY_WHY_BYTES])
 {
-    uint64_t clients = 0;
-    for (size_t i = 0; i < assignment->share_count; i++) {
-        clients += assignment->shares[i].client_count;
-    }
+    uint64_t clients = clients_of(assignment->shares, assignment->share_count);
     if (clients > policy->clients) {
         (void)snprintf(why, POLICY_WHY_BYTES,
                        "%" PRIu64 " clients are more than the %" PRIu64 " this agent's policy "
@@ -289,6 +314,15 @@ bool policy_check_caps(const struct policy *policy, const struct plan *plan,
                        "the assignment is for %" PRIu64
                        " packets/s, but the signed plan for %" PRIu64 "/s at most",
                        assignment->packets_per_s_max, plan->packets_per_s_max);
+        return false;
+    }
+    if (assignment->packets_per_s_max > part_of_plan(plan, clients)) {
+        (void)snprintf(why, POLICY_WHY_BYTES,
+                       "the assignment is for %" PRIu64 " packets/s, but of the %" PRIu64
+                       "/s signed for all clients the part of these %" PRIu64 " is %" PRIu64
+                       "/s at most",
+                       assignment->packets_per_s_max, plan->packets_per_s_max, clients,
+                       part_of_plan(plan, clients));
         return false;
     }
     if (plan->run_time_max_ns > policy->run_time_ns) {

@@ -65,6 +65,13 @@ NODISCARD bool policy_check_caps(const struct policy *policy, const struct plan 
                                  const struct control_prepare *assignment,
                                  char why[POLICY_WHY_BYTES]);
 
+/*
+ * The most packets/s these shares may send: the policy's, and of the signed plan's, which are
+ * over the fleet, the part of these clients, rounded up, and one.
+ */
+uint64_t policy_packets_per_s(const struct policy *policy, const struct plan *plan,
+                              const struct control_share *shares, size_t count);
+
 /* Every share names a relay of the plan and clients of that relay, none twice. */
 NODISCARD bool assignment_is_inside(const struct plan *plan,
                                     const struct control_prepare *assignment,

@@ -92,6 +92,9 @@ struct file_rule {
 static const struct file_rule secret_rule = {
     0077, "others may read or change it", "chmod 600 it, and make a new key if that was not meant",
     true, O_NOFOLLOW};
+static const struct file_rule token_rule = {0077, "others may read or change it",
+                                            "chmod 600 it, and ask for a new token", true,
+                                            O_NOFOLLOW};
 static const struct file_rule public_rule = {0022, "others may change it",
                                              "chmod 644 it after checking what it holds", false, 0};
 
@@ -159,9 +162,10 @@ static int read_all(int fd, char *out, size_t size, size_t *out_size)
 int key_file_read(const char *path, enum key_file_kind kind, char *out, size_t size,
                   char why[KEY_WHY_BYTES])
 {
-    const struct file_rule *rule = kind != KEY_FILE_SECRET ? &public_rule
-                                   : is_credential(path)   ? &credential_rule
-                                                           : &secret_rule;
+    const struct file_rule *rule = kind == KEY_FILE_PUBLIC  ? &public_rule
+                                   : is_credential(path)    ? &credential_rule
+                                   : kind == KEY_FILE_TOKEN ? &token_rule
+                                                            : &secret_rule;
     size_t length = 0;
     /* O_NONBLOCK: a FIFO must not hang the start. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | rule->open_flags);

@@ -15,6 +15,7 @@
 
 enum key_file_kind {
     KEY_FILE_SECRET, /* ours, mode 0600 or less, no symbolic link */
+    KEY_FILE_TOKEN,  /* likewise, but what others have seen cannot be made anew by its reader */
     KEY_FILE_PUBLIC  /* ours or root's, writable by nobody else */
 };
 

@@ -37,6 +37,21 @@ static enum watch over_or_abort(const char *why)
     return WATCH_OVER;
 }
 
+/*
+ * The handler's socket is not there. When the context ends it may be told a moment before ours:
+ * then our own end is on its way.
+ */
+static enum watch gone_or_over(struct zap_watchdog *w)
+{
+    for (int waited_ms = 0; waited_ms < ZAP_DEADLINE_MS / 4; waited_ms += TURN_MS) {
+        zmq_pollitem_t item = {.socket = w->socket, .events = ZMQ_POLLIN};
+        if (zmq_poll(&item, 1, TURN_MS) < 0 && zmq_errno() == ETERM) {
+            return WATCH_OVER;
+        }
+    }
+    zap_fail_closed("the authentication handler is gone");
+}
+
 static enum watch ask(struct zap_watchdog *w)
 {
     uint8_t key[KEY_BYTES];
@@ -60,7 +75,7 @@ static enum watch ask(struct zap_watchdog *w)
             rc = zmq_send(w->socket, frames[i].bytes, frames[i].size, flags | ZMQ_DONTWAIT);
         } while (rc < 0 && zmq_errno() == EINTR);
         if (rc < 0) {
-            return over_or_abort("the authentication handler is gone");
+            return zmq_errno() == ETERM ? WATCH_OVER : gone_or_over(w);
         }
     }
     return WATCH_GOOD;

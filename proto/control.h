@@ -241,15 +241,15 @@ struct control_adopt {
 /*
  * Starts, or widens, a stage: up to `client_limit` of this agent's clients may
  * have started it (cumulative; canaries are the first steps of the first acquire
- * stage). Batch and rate are this agent's exact share. Idempotent by (round, stage,
- * step): a later round begins any stage anew, so that load and release can alternate.
- * `arrivals` > 0 (PLAN_LOAD): the step is done when so many exchanges were started and
- * have ended. One for which no client is ready waits until the last arrival of the step
- * is due, then it stays unstarted and the step ends without it (planned_starts and
- * actual_starts differ). PLAN_RELEASE with `arrivals` > 0 releases so many leases, of any
- * bound clients without an open exchange; 0: by clients, as client_limit says. Both need
- * a rate. While such a step lasts nobody acquires but on demand: who is refused, or
- * loses its lease, waits for an arrival.
+ * stage). Batch and rate are this agent's exact share: more than the plan's is cut; a GO with
+ * the pace the stage does not have, or of a round where no stage is a PLAN_LOAD, is ignored.
+ * Idempotent by (round, stage, step): a later round begins any stage anew, so that load and release
+ * can alternate. `arrivals` > 0 (PLAN_LOAD): the step is done when so many exchanges were started
+ * and have ended. One for which no client is ready waits until the last arrival of the step is due,
+ * then it stays unstarted and the step ends without it (planned_starts and actual_starts differ).
+ * PLAN_RELEASE with `arrivals` > 0 releases so many leases, of any bound clients without an open
+ * exchange; 0: by clients, as client_limit says. Both need a rate. While such a step lasts nobody
+ * acquires but on demand: who is refused, or loses its lease, waits for an arrival.
  */
 struct control_go {
     uint64_t round; /* 0 in runs without a search */

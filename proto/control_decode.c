@@ -51,6 +51,19 @@ static bool take_kept(const Leaseherd__Hello *from, struct control_hello *to, ch
                            sizeof(to->kept_run_id), "hello: kept run id", why);
 }
 
+/* For a log or a report, where it stands between double quotes. */
+static bool take_quotable(const ProtobufCBinaryData *from, char *to, size_t to_bytes,
+                          const char *field, char *why)
+{
+    if (!wire_take_text(from->data, from->len, to, to_bytes, field, why)) {
+        return false;
+    }
+    for (char *quote = to; (quote = strchr(quote, '"')) != NULL;) {
+        *quote = '\'';
+    }
+    return true;
+}
+
 static bool take_hello(struct control_arena *arena, const Leaseherd__Envelope *e,
                        struct control_message *out, char *why)
 {
@@ -77,8 +90,7 @@ static bool take_hello(struct control_arena *arena, const Leaseherd__Envelope *e
     if (!take_kept(from, to, why)) {
         return false;
     }
-    return wire_take_text(from->build.data, from->build.len, to->build, sizeof(to->build),
-                          "hello: build", why) &&
+    return take_quotable(&from->build, to->build, sizeof(to->build), "hello: build", why) &&
            wire_take_text(from->host.data, from->host.len, to->host, sizeof(to->host),
                           "hello: host", why);
 }
@@ -110,8 +122,7 @@ static bool take_refuse(struct control_arena *arena, const Leaseherd__Envelope *
     (void)arena;
     to->code = (enum control_refusal)e->refuse->code;
     to->assignment_epoch = e->refuse->assignment_epoch;
-    return wire_take_text(e->refuse->text.data, e->refuse->text.len, to->text, sizeof(to->text),
-                          "refuse: text", why);
+    return take_quotable(&e->refuse->text, to->text, sizeof(to->text), "refuse: text", why);
 }
 
 static bool take_bye(struct control_arena *arena, const Leaseherd__Envelope *e,
@@ -120,8 +131,7 @@ static bool take_bye(struct control_arena *arena, const Leaseherd__Envelope *e,
     struct control_bye *to = &out->u.bye;
 
     (void)arena;
-    return wire_take_text(e->bye->text.data, e->bye->text.len, to->text, sizeof(to->text),
-                          "bye: text", why);
+    return take_quotable(&e->bye->text, to->text, sizeof(to->text), "bye: text", why);
 }
 
 static bool take_clock_request(struct control_arena *arena, const Leaseherd__Envelope *e,

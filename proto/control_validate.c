@@ -35,6 +35,19 @@ static bool kept_is_valid(const struct control_hello *h, char *why)
     return true;
 }
 
+/* It is logged as it is, where a blank, a '=' or a quote would begin another field. */
+static bool host_is_valid(const struct control_hello *h, char *why)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "._-";
+
+    if (h->host[0] == '\0' || !wire_text_is_printable(h->host, sizeof(h->host))) {
+        return wire_refuse(why, "hello: host is empty or not printable");
+    }
+    return h->host[strspn(h->host, allowed)] == '\0' ||
+           wire_refuse(why, "hello: host may hold letters, digits, '.', '_' and '-' only");
+}
+
 static bool hello_is_valid(const struct control_message *m, char *why)
 {
     const struct control_hello *h = &m->u.hello;
@@ -46,8 +59,8 @@ static bool hello_is_valid(const struct control_message *m, char *why)
     if (h->build[0] == '\0' || !wire_text_is_printable(h->build, sizeof(h->build))) {
         return wire_refuse(why, "hello: build is empty or not printable");
     }
-    if (h->host[0] == '\0' || !wire_text_is_printable(h->host, sizeof(h->host))) {
-        return wire_refuse(why, "hello: host is empty or not printable");
+    if (!host_is_valid(h, why)) {
+        return false;
     }
     if (h->cores < 1 || h->cores > CORES_MAX) {
         return wire_refuse(why, "hello: %" PRIu32 " cores; 1 to %d are possible", h->cores,
@@ -285,6 +298,9 @@ bool control_go_is_valid(const struct control_go *g, char *why)
     }
     if (g->batch != 0 && g->rate_milli_per_s != 0) {
         return wire_refuse(why, "go: a batch and a rate; a stage has one");
+    }
+    if (g->rate_milli_per_s > PLAN_RATE_MILLI_MAX) {
+        return wire_refuse(why, "go: more than %" PRIu64 " starts/s", PLAN_RATE_MILLI_MAX / 1000);
     }
     if (g->arrivals > PLAN_CLIENTS_MAX) {
         return wire_refuse(why, "go: more than %d arrivals", PLAN_CLIENTS_MAX);

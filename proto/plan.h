@@ -33,6 +33,7 @@ enum {
     PLAN_BYTES_MAX = (4 * 1024 - 256) * 1024, /* encoded; leaves room for the shares in PREPARE */
     PLAN_WHY_BYTES = 200
 };
+#define PLAN_RATE_MILLI_MAX UINT64_C(10000000000) /* 10 million per second */
 
 enum plan_stage_kind {
     PLAN_ACQUIRE,
@@ -104,7 +105,6 @@ struct plan {
     struct plan_stage stages[PLAN_STAGES_MAX];
     uint32_t stage_count;
 
-    /* Client behaviour: DESIGN section 4. */
     char vendor_class[PLAN_TEXT_BYTES]; /* option 60; empty: the run's mark */
     uint32_t acquire_tries;             /* transmissions per acquire stage */
     uint64_t acquire_deadline_ns;

@@ -14,9 +14,8 @@ enum {
     MIX_MAX = 10000
 };
 
-/* Bounds that keep later arithmetic away from overflow: a year, and 10 million per second. */
-#define PLAN_SPAN_NS_MAX    (UINT64_C(366) * 24 * 3600 * NS_PER_S)
-#define PLAN_RATE_MILLI_MAX UINT64_C(10000000000)
+/* Like PLAN_RATE_MILLI_MAX it keeps later arithmetic away from overflow: a year. */
+#define PLAN_SPAN_NS_MAX (UINT64_C(366) * 24 * 3600 * NS_PER_S)
 
 static bool is_name_character(char c)
 {

@@ -93,6 +93,17 @@ static enum greeting exchange(int fd, uint64_t until_ns)
     return judge(theirs, size);
 }
 
+bool greeting_is_name_known(const char *host)
+{
+    static const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(host, NULL, &hints, &found) != 0) {
+        return false;
+    }
+    freeaddrinfo(found);
+    return true;
+}
+
 enum greeting greeting_ask(const char *host, uint16_t port, int timeout_ms)
 {
     static const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};

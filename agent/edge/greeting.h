@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum greeting {
@@ -18,3 +19,6 @@ enum greeting {
 };
 
 enum greeting greeting_ask(const char *host, uint16_t port, int timeout_ms);
+
+/* Whether an address can be found for it now. Blocks for the resolver, not for an address. */
+bool greeting_is_name_known(const char *host);

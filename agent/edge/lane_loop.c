@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent/lane/lane_leave.h"
 #include "agent/lane/lane_sleep.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -269,24 +270,21 @@ static void look_at_health(struct lane_thread *t)
     lane_tell_link(t);
 }
 
-/* One comparison before every send call: what was made a moment ago may be too late now. */
-static bool may_leave(const struct lane_thread *t, const struct lane_out *out)
+/* Before every send call: what was made a moment ago may be too late now. */
+static size_t may_leave(const struct lane_thread *t, const struct lane_out *out, size_t count)
 {
     enum lane_right right = right_at(t, clock_boottime_ns());
-    bool is_renewal = out->intent == DHCP4_RENEW || out->intent == DHCP4_REBIND;
-    if (t->health.halt.kind != SEND_GOES_ON) {
-        return false;
-    }
-    return right == LANE_MAY_SEND || (right == LANE_MAY_RENEW && is_renewal);
+    return t->health.halt.kind != SEND_GOES_ON ? 0 : lane_may_leave(right, out, count);
 }
 
 static void send_outbox(struct lane_thread *t)
 {
     const struct lane_out *out = NULL;
     size_t count = lane_outbox(t->lane, &out);
+    size_t may = 0;
     t->retry_at_ns = 0;
-    while (t->outbox_at < count && may_leave(t, &out[t->outbox_at])) {
-        struct udp_sent sent = udp_send(t->udp, out + t->outbox_at, count - t->outbox_at);
+    while ((may = may_leave(t, out + t->outbox_at, count - t->outbox_at)) > 0) {
+        struct udp_sent sent = udp_send(t->udp, out + t->outbox_at, may);
         if (keeps_back(t, &sent)) {
             return;
         }

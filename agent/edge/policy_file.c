@@ -56,9 +56,9 @@ bool policy_file_read(const char *path, struct policy *out, struct diag *why)
         return false;
     }
     if (fd < 0) {
-        diag_add(why, 0,
-                 "cannot open the policy: %s; without one this agent does not start, see --policy",
-                 strerror(errno));
+        diag_add(why, 0, "cannot open the policy: %s; %s", strerror(errno),
+                 errno == ENOENT ? "write one, see POLICY in leaseherd-agent(1)"
+                                 : "without one this agent does not start, see --policy");
         return false;
     }
     char *text = malloc(POLICY_FILE_BYTES_MAX);

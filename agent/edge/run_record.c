@@ -27,11 +27,15 @@ static const char file_name[] = "runs";
 static const char new_name[] = "runs.new";
 static const char heading[] = "leaseherd-runs 1";
 
+/* Only forward. */
+enum run_state { RUN_OPEN, RUN_BEGUN, RUN_CLOSED };
+static const char *const state_names[] = {"open", "begun", "closed"};
+
 struct entry {
     uint8_t run_id[PLAN_RUN_ID_BYTES];
     uint8_t plan_hash[PLAN_HASH_BYTES];
     uint64_t not_after_s;
-    bool is_open;
+    enum run_state state;
 };
 
 struct run_record {
@@ -80,8 +84,13 @@ static bool take_entry(char *line, struct entry *e)
         line == NULL) {
         return false;
     }
-    e->is_open = strcmp(line, "open") == 0;
-    return e->is_open || strcmp(line, "closed") == 0;
+    for (size_t i = 0; i < ARRAY_LEN(state_names); i++) {
+        if (strcmp(line, state_names[i]) == 0) {
+            e->state = (enum run_state)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void sum_of(const char *text, size_t size, char out[SUM_TEXT + 1])
@@ -227,7 +236,7 @@ static size_t print(struct run_record *r)
         (void)sodium_bin2hex(id, sizeof(id), e->run_id, sizeof(e->run_id));
         (void)sodium_bin2hex(hash, sizeof(hash), e->plan_hash, sizeof(e->plan_hash));
         at += (size_t)snprintf(r->text + at, sizeof(r->text) - at, "run %s %s %" PRIu64 " %s\n", id,
-                               hash, e->not_after_s, e->is_open ? "open" : "closed");
+                               hash, e->not_after_s, state_names[e->state]);
     }
     sum_of(r->text, at, sum);
     at += (size_t)snprintf(r->text + at, sizeof(r->text) - at, "sum %s\n", sum);
@@ -288,7 +297,7 @@ bool run_record_allows(const struct run_record *r, const uint8_t run_id[PLAN_RUN
                        char why[RUN_RECORD_WHY_BYTES])
 {
     const struct entry *e = find(r, run_id);
-    if (e != NULL && !e->is_open) {
+    if (e != NULL && e->state == RUN_CLOSED) {
         (void)snprintf(why, RUN_RECORD_WHY_BYTES,
                        "this run was played here already and is closed; begin a new one");
         return false;
@@ -296,6 +305,12 @@ bool run_record_allows(const struct run_record *r, const uint8_t run_id[PLAN_RUN
     if (e != NULL && memcmp(e->plan_hash, plan_hash, PLAN_HASH_BYTES) != 0) {
         (void)snprintf(why, RUN_RECORD_WHY_BYTES,
                        "this run was begun here with another plan; a new plan needs a new run");
+        return false;
+    }
+    if (e != NULL && e->state == RUN_BEGUN) {
+        (void)snprintf(why, RUN_RECORD_WHY_BYTES,
+                       "this run was begun here before, and ended with the agent that played it; "
+                       "begin a new one");
         return false;
     }
     if (e == NULL && not_after_s <= r->floor_s) {
@@ -330,7 +345,7 @@ int run_record_open(struct run_record *r, const uint8_t run_id[PLAN_RUN_ID_BYTES
     for (size_t i = 0; i < r->count; i++) {
         bool is_this = memcmp(r->entry[i].run_id, run_id, PLAN_RUN_ID_BYTES) == 0;
         is_known = is_known || is_this;
-        r->entry[i].is_open = r->entry[i].is_open && is_this;
+        r->entry[i].state = is_this ? r->entry[i].state : RUN_CLOSED;
     }
     if (!is_known && r->count == RUN_RECORD_MAX) {
         (void)snprintf(why, RUN_RECORD_WHY_BYTES,
@@ -344,20 +359,32 @@ int run_record_open(struct run_record *r, const uint8_t run_id[PLAN_RUN_ID_BYTES
         memcpy(e->run_id, run_id, sizeof(e->run_id));
         memcpy(e->plan_hash, plan_hash, sizeof(e->plan_hash));
         e->not_after_s = not_after_s;
-        e->is_open = true;
+        e->state = RUN_OPEN;
     }
     return save(r, why);
+}
+
+static int advance(struct run_record *r, const uint8_t run_id[PLAN_RUN_ID_BYTES],
+                   enum run_state state, char why[RUN_RECORD_WHY_BYTES])
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct entry *e = &r->entry[i];
+        if (e->state < state && memcmp(e->run_id, run_id, PLAN_RUN_ID_BYTES) == 0) {
+            e->state = state;
+            return save(r, why);
+        }
+    }
+    return 0;
+}
+
+int run_record_begin(struct run_record *r, const uint8_t run_id[PLAN_RUN_ID_BYTES],
+                     char why[RUN_RECORD_WHY_BYTES])
+{
+    return advance(r, run_id, RUN_BEGUN, why);
 }
 
 int run_record_close(struct run_record *r, const uint8_t run_id[PLAN_RUN_ID_BYTES],
                      char why[RUN_RECORD_WHY_BYTES])
 {
-    for (size_t i = 0; i < r->count; i++) {
-        struct entry *e = &r->entry[i];
-        if (e->is_open && memcmp(e->run_id, run_id, PLAN_RUN_ID_BYTES) == 0) {
-            e->is_open = false;
-            return save(r, why);
-        }
-    }
-    return 0;
+    return advance(r, run_id, RUN_CLOSED, why);
 }

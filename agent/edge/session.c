@@ -145,11 +145,14 @@ static void control_trouble(struct session *s, unsigned trouble)
     if (worst == TROUBLE_WRONG_SERVER_KEY) {
         worst = look_closer(s);
     }
+    if (worst == TROUBLE_NO_LISTENER) {
+        worst = session_nobody(s);
+    }
     if (worst == TROUBLE_NONE) {
         return;
     }
     session_say(s, worst);
-    if (worst == TROUBLE_NO_LISTENER) {
+    if (worst == TROUBLE_NO_LISTENER || worst == TROUBLE_NO_NAME) {
         session_call_again(s, 0); /* the socket connects again by itself */
     } else {
         session_reopen_later(s); /* after these it never does, or only too often */

@@ -15,7 +15,6 @@
 
 enum { REPORT_RELAYS_MAX = 256 };
 
-#define MILLI UINT64_C(1000)
 /*
  * How long may be sent: for preflight before the first GO, then as long as the
  * plan's run time, which the policy bounds, then for the clean-up. The coordinator ends a
@@ -182,7 +181,8 @@ static enum control_refusal start_lane(struct session *s, struct assignment *a,
                                        const struct control_prepare *prepare,
                                        char why[CONTROL_TEXT_BYTES])
 {
-    uint64_t packets_max = s->setup->policy->packets_milli_per_s / MILLI;
+    uint64_t packets_max =
+        policy_packets_per_s(s->setup->policy, &a->plan, prepare->shares, prepare->share_count);
     if (prepare->packets_per_s_max != 0 && prepare->packets_per_s_max < packets_max) {
         packets_max = prepare->packets_per_s_max;
     }
@@ -374,6 +374,17 @@ static void obey_preflight(struct session *s, const struct control_preflight *pr
     }
 }
 
+/* Before GO, which is in a hurry: from now on no other process plays this run. */
+static bool note_begun(struct session *s, const struct assignment *a)
+{
+    char why[RUN_RECORD_WHY_BYTES] = "";
+    if (run_record_begin(s->setup->records, a->plan.run_id, why) < 0) {
+        session_refuse_run(s, REFUSAL_RESOURCES, why);
+        return false;
+    }
+    return true;
+}
+
 static void obey_arm(struct session *s, const struct control_arm *arm)
 {
     struct assignment *a = s->assignment;
@@ -387,6 +398,9 @@ static void obey_arm(struct session *s, const struct control_arm *arm)
         return;
     }
     bool is_new = a->phase != PHASE_ARMED || a->arm_generation != arm->generation;
+    if (a->phase != PHASE_ARMED && !note_begun(s, a)) {
+        return;
+    }
     if (is_new && !tell_lane(s, &command, "arm")) {
         return;
     }
@@ -399,9 +413,10 @@ static void obey_go(struct session *s, const struct control_go *go)
 {
     struct assignment *a = s->assignment;
     struct lane_command command = {.kind = LANE_DO_GO, .u.go = *go};
-    if ((a->phase != PHASE_ARMED && a->phase != PHASE_RUNNING) ||
-        go->stage >= a->plan.stage_count) {
-        session_complain(s, "go", "this agent is not armed for it");
+    char why[POLICY_WHY_BYTES] = "this agent is not armed for it";
+    bool is_armed = a->phase == PHASE_ARMED || a->phase == PHASE_RUNNING;
+    if (!is_armed || !permit_go(&a->plan, &command.u.go, why)) {
+        session_complain(s, "go", why);
         return;
     }
     if (tell_lane(s, &command, "go")) {

@@ -19,6 +19,20 @@ enum { MESSAGES_PER_TURN = 256 };
 
 /* --- HELLO --- */
 
+/* A host's name as a HELLO may have it; the system lets administrators write more than that. */
+static void ask_host(char out[PLAN_NAME_BYTES])
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "._-";
+    memset(out, 0, PLAN_NAME_BYTES);
+    if (gethostname(out, PLAN_NAME_BYTES - 1) < 0 || out[0] == '\0') {
+        (void)snprintf(out, PLAN_NAME_BYTES, "unknown");
+    }
+    for (char *c = out; (c += strspn(c, allowed))[0] != '\0';) {
+        *c = '-';
+    }
+}
+
 static void say_hello(struct session *s, struct ipv4 *addresses)
 {
     struct control_message m = {.kind = CONTROL_HELLO};
@@ -26,11 +40,7 @@ static void say_hello(struct session *s, struct ipv4 *addresses)
     hello->proto_min = CONTROL_PROTO;
     hello->proto_max = CONTROL_PROTO;
     (void)snprintf(hello->build, sizeof(hello->build), "%s", LEASEHERD_VERSION);
-    char host[PLAN_NAME_BYTES] = "";
-    if (gethostname(host, sizeof(host) - 1) < 0 || host[0] == '\0') {
-        (void)snprintf(host, sizeof(host), "unknown");
-    }
-    memcpy(hello->host, host, sizeof(hello->host));
+    ask_host(hello->host);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     hello->cores = cores > 0 ? (uint32_t)cores : 1;
     hello->epoch = s->epoch;
@@ -140,8 +150,13 @@ static void granted(struct session *s, const struct control_grant *grant)
     }
     /* Counted from our own beat: an answer that took long only shortens it. */
     uint64_t duration_ns = grant->duration_ns < RUN_LEASE_NS ? grant->duration_ns : RUN_LEASE_NS;
+    uint64_t until_ns = grant->boottime_ns + duration_ns;
+    if (grant->boottime_ns == s->grant_boottime_ns && until_ns > s->lease_until_ns) {
+        session_complain(s, control_kind_name(CONTROL_GRANT), "its beat was answered already");
+        return;
+    }
     s->grant_boottime_ns = grant->boottime_ns;
-    s->lease_until_ns = grant->boottime_ns + duration_ns;
+    s->lease_until_ns = until_ns;
     session_renew_lease(s);
 }
 
@@ -150,7 +165,9 @@ static void run_is_over(struct session *s, const struct control_bye *bye)
     log_info("what=run_over why=\"%s\"", bye->text);
     session_close_run(s);
     session_discard(s, NULL);
-    session_kept_forget(s, "the run is over");
+    if (memcmp(s->kept.file.owner.run_id, s->run_id, sizeof(s->run_id)) == 0) {
+        session_kept_forget(s, "the run is over"); /* what another run left waits on */
+    }
     session_await_next_run(s);
     if (s->setup->is_once) {
         s->end = SESSION_STOPPED;

@@ -68,7 +68,8 @@ struct assignment {
     size_t dealt_count; /* shares of PREPARE, whose relays are carried here; behind them: taken */
     bool is_taking;     /* a TAKE is with the lane; `taken_before` shares were there before it */
     size_t taken_before;
-    bool has_adopted; /* leases of an earlier run */
+    struct control_refuse refused; /* the TAKE of this epoch, for good; epoch 0: none */
+    bool has_adopted;              /* leases of an earlier run */
     uint64_t memory_bytes;
     uint64_t send_until_ns;  /* CLOCK_BOOTTIME: the plan's run time is over, whatever is granted */
     uint64_t valid_until_ns; /* CLOCK_BOOTTIME: nor later: the end of what was signed */
@@ -99,6 +100,7 @@ struct assignment {
 enum session_trouble {
     TROUBLE_NONE,
     TROUBLE_NO_LISTENER,
+    TROUBLE_NO_NAME,
     TROUBLE_KEY_REFUSED,
     TROUBLE_TRY_LATER,
     TROUBLE_WRONG_SERVER_KEY,
@@ -248,8 +250,11 @@ uint64_t session_data_next_ns(const struct session *s);
 
 /* --- session_say.c --- */
 
-/* Says it on stderr unless it was the last thing said (NO_LISTENER: less than 30 s ago). */
+/* Says it on stderr unless it was the last thing said (of NO_LISTENER, NO_NAME: within 30 s). */
 void session_say(struct session *s, enum session_trouble trouble);
+/* NO_LISTENER, or NO_NAME where no address can be found. Asks, which may block, outside runs only
+ * and when there is something new to say. */
+enum session_trouble session_nobody(const struct session *s);
 /* Whether to say it: true once a second per kind of news. */
 bool session_may_tell(struct session *s, enum session_news news);
 /* A message that has no place here: one line a second at most. */

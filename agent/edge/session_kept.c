@@ -78,6 +78,7 @@ bool session_kept_deliver(struct session *s, const struct control_welcome *welco
         log_warn("what=run_discarded run=%s why=\"the coordinator has given this agent up; it "
                  "delivers what it has\"",
                  s->assignment->plan.run_name);
+        session_close_run(s); /* played once more, its packets and its time would begin again */
         session_kept_take(s);
     }
     if (welcome->committed_batch < s->kept.ring.acked_seq) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/edge/session_internal.h"
 
+#include "agent/edge/greeting.h"
 #include "common/log.h"
 
 #define SAY_AGAIN_NS      (30 * NS_PER_S)
@@ -25,6 +26,11 @@ static void say_it(const struct session *s, enum session_trouble trouble, const 
             "what=no_listener coordinator=%s:%u why=\"nobody listens at %s:%u; start `leaseherd "
             "run` there or correct --coordinator\" trying again",
             host, port, host, port);
+        break;
+    case TROUBLE_NO_NAME:
+        log_warn("what=unknown_host coordinator=%s:%u why=\"the name %s is not known on this host; "
+                 "correct --coordinator or give an address\" trying again",
+                 host, port, host);
         break;
     case TROUBLE_KEY_REFUSED:
         say_key_refused(s, host, port);
@@ -66,10 +72,30 @@ static void say_it(const struct session *s, enum session_trouble trouble, const 
     }
 }
 
+/* An agent that waits for its coordinator shows that it does. */
+static bool is_said_again(enum session_trouble trouble)
+{
+    return trouble == TROUBLE_NO_LISTENER || trouble == TROUBLE_NO_NAME;
+}
+
+static bool is_said_lately(const struct session *s)
+{
+    return s->now_ns - s->said_ns < SAY_AGAIN_NS;
+}
+
+enum session_trouble session_nobody(const struct session *s)
+{
+    if (is_said_again(s->said) && is_said_lately(s)) {
+        return s->said;
+    }
+    bool may_ask = s->assignment == NULL;
+    return may_ask && !greeting_is_name_known(s->setup->host) ? TROUBLE_NO_NAME
+                                                              : TROUBLE_NO_LISTENER;
+}
+
 void session_say(struct session *s, enum session_trouble trouble)
 {
-    bool is_repeated = trouble == s->said &&
-                       (trouble != TROUBLE_NO_LISTENER || s->now_ns - s->said_ns < SAY_AGAIN_NS);
+    bool is_repeated = trouble == s->said && (!is_said_again(trouble) || is_said_lately(s));
     if (is_repeated) {
         return;
     }

@@ -7,22 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/permit.h"
 #include "common/log.h"
 
-#define MILLI UINT64_C(1000)
+static void send_refusal(struct session *s)
+{
+    struct control_message m = {.kind = CONTROL_REFUSE, .u.refuse = s->assignment->refused};
+    (void)session_send(s, &m); /* lost: it asks again */
+}
 
-/* The run goes on here as it was; the coordinator finds another home for them. */
+/*
+ * The run goes on here as it was; the coordinator finds another home for them. It may do so as
+ * soon as it hears of this: a TAKE of this epoch that comes again is never accepted here.
+ */
 static void refuse(struct session *s, uint64_t epoch, enum control_refusal code, const char *why)
 {
-    struct control_message m = {.kind = CONTROL_REFUSE};
-    m.u.refuse.code = code;
-    m.u.refuse.assignment_epoch = epoch;
-    control_set_text(m.u.refuse.text, why);
+    struct control_refuse *refused = &s->assignment->refused;
+    *refused = (struct control_refuse){.code = code, .assignment_epoch = epoch};
+    control_set_text(refused->text, why);
     if (session_may_tell(s, NEWS_PLAN_REFUSED)) {
         log_warn("what=take_refused code=%s why=\"%s\" continuing", control_refusal_name(code),
                  why);
     }
-    (void)session_send(s, &m); /* lost: it asks again */
+    send_refusal(s);
 }
 
 static bool is_same_net(struct ipv4_net a, struct ipv4_net b)
@@ -108,15 +115,15 @@ static enum control_refusal check_all(struct session *s, const struct control_sh
                : REFUSAL_POLICY;
 }
 
-static enum control_refusal check(struct session *s, const struct control_take *take,
+/* Cuts its numbers to what was signed: after a loss the fleet's fall to fewer agents. */
+static enum control_refusal check(struct session *s, struct control_take *take,
                                   char why[CONTROL_TEXT_BYTES])
 {
     struct assignment *a = s->assignment;
     if (!check_homes(a, take, why) || !check_leases(a, take, why)) {
         return REFUSAL_PLAN;
     }
-    if (take->has_go && take->go.stage >= a->plan.stage_count) {
-        (void)snprintf(why, CONTROL_TEXT_BYTES, "take: there is no stage %" PRIu32, take->go.stage);
+    if (take->has_go && !permit_go(&a->plan, &take->go, why)) {
         return REFUSAL_PLAN;
     }
     size_t count = a->share_count + take->share_count;
@@ -132,12 +139,9 @@ static enum control_refusal check(struct session *s, const struct control_take *
                                    .first_client = take->shares[i].first_client,
                                    .client_count = take->shares[i].client_count};
     }
+    uint64_t most = policy_packets_per_s(s->setup->policy, &a->plan, shares, count);
+    take->packets_per_s_max = take->packets_per_s_max < most ? take->packets_per_s_max : most;
     return check_all(s, shares, count, take->packets_per_s_max, why);
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 void session_take(struct session *s, const struct control_take *take)
@@ -151,14 +155,15 @@ void session_take(struct session *s, const struct control_take *take)
     if (a->is_taking || take->assignment_epoch <= a->assignment_epoch) {
         return; /* said again: PROGRESS tells when it is done */
     }
+    if (take->assignment_epoch == a->refused.assignment_epoch) {
+        send_refusal(s);
+        return;
+    }
     if (take->assignment_epoch != a->assignment_epoch + 1) {
         session_complain(s, "take", "the one before it is missing");
         return;
     }
     struct control_take mine = *take;
-    mine.packets_per_s_max =
-        least(take->packets_per_s_max,
-              least(s->setup->policy->packets_milli_per_s / MILLI, a->plan.packets_per_s_max));
     enum control_refusal refusal = check(s, &mine, why);
     if (refusal == REFUSAL_UNSPECIFIED && !lane_thread_take(a->lane, &mine)) {
         refusal = REFUSAL_RESOURCES;

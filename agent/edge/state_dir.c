@@ -25,8 +25,8 @@ static int open_directory(const char *path, int *out_fd, char why[STATE_DIR_WHY_
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0) {
         int rc = -errno;
-        (void)snprintf(why, STATE_DIR_WHY_BYTES, "cannot use the state directory %s: %s", path,
-                       strerror(-rc));
+        (void)snprintf(why, STATE_DIR_WHY_BYTES, "cannot use the state directory %s: %s%s", path,
+                       strerror(-rc), rc == -ENOTDIR ? "; name a directory" : "");
         if (fd >= 0) {
             (void)close(fd); /* only read from */
         }

@@ -35,6 +35,19 @@ static void bucket_refill(struct tx_bucket *b, uint64_t now_ns)
     b->at_ns = now_ns;
 }
 
+/* With another rate, or after a pause: what is owed stays owed, and credit is not carried over. */
+static void bucket_go_on(struct tx_bucket *b, double per_s, double least, uint64_t now_ns)
+{
+    if (b->per_s == 0) { /* nothing was counted */
+        bucket_start(b, per_s, least, now_ns);
+        return;
+    }
+    bucket_refill(b, now_ns);
+    b->per_s = per_s;
+    b->depth = depth_of(per_s, least);
+    b->tokens = fmin(b->tokens, least);
+}
+
 static uint64_t bucket_next_ns(const struct tx_bucket *b, double wanted, uint64_t now_ns)
 {
     if (b->per_s == 0) {
@@ -123,7 +136,7 @@ uint64_t tx_gate_next_ns(const struct tx_gate *g, uint32_t packets, uint64_t now
 void tx_gate_set_may_send(struct tx_gate *g, bool may_send, uint64_t now_ns)
 {
     if (may_send && !g->may_send) {
-        bucket_start(&g->cap, g->cap.per_s, g->server_count, now_ns);
+        bucket_go_on(&g->cap, g->cap.per_s, g->server_count, now_ns);
     }
     g->may_send = may_send;
 }
@@ -131,7 +144,7 @@ void tx_gate_set_may_send(struct tx_gate *g, bool may_send, uint64_t now_ns)
 void tx_gate_limit(struct tx_gate *g, uint64_t packets_per_s_max, uint64_t now_ns)
 {
     if (packets_per_s_max != 0) {
-        bucket_start(&g->cap, (double)packets_per_s_max, g->server_count, now_ns);
+        bucket_go_on(&g->cap, (double)packets_per_s_max, g->server_count, now_ns);
     }
 }
 

@@ -5,9 +5,9 @@
  *
  * A token bucket of 10 ms depth (at least as many packets as there are servers,
  * so that one message can go to all of them, and one more); credit is not carried over a
- * pause. After a pause what is overdue leaves no faster than the planned rate;
- * where the plan has no rate (the closed model) the rate found doubles every
- * second until nothing is overdue any more.
+ * pause, nor is it given by one, or by another limit. After a pause what is overdue leaves no
+ * faster than the planned rate; where the plan has no rate (the closed model) the rate found
+ * doubles every second until nothing is overdue any more.
  *
  * Pure: time is an argument.
  */

@@ -7,15 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/prng.h"
 #include "coordinator/truth/accounting.h"
 
 enum { CAPACITY_FIRST = 1024 };
 
-bool audit_rows_init(struct audit_rows *rows, const struct plan *plan, size_t agent_count)
+bool audit_rows_init(struct audit_rows *rows, const struct plan *plan, size_t agent_count,
+                     uint64_t salt)
 {
     assert(agent_count <= AUDIT_AGENTS_MAX);
-    *rows = (struct audit_rows){
-        .plan = plan, .agent_count = agent_count, .first_ms = INT32_MAX, .last_ms = INT32_MIN};
+    *rows = (struct audit_rows){.plan = plan,
+                                .agent_count = agent_count,
+                                .salt = salt,
+                                .first_ms = INT32_MAX,
+                                .last_ms = INT32_MIN};
     rows->agents = calloc(agent_count + 1, sizeof(*rows->agents));
     return rows->agents != NULL;
 }
@@ -41,8 +46,7 @@ const char *audit_who(const struct plan *plan, uint32_t client, uint32_t xid, st
 
 static size_t place_of(const struct audit_rows *rows, uint32_t client, uint32_t xid)
 {
-    uint64_t key = ((uint64_t)client << 32 | xid) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(key >> 32) & (rows->capacity - 1);
+    return (size_t)prng_mix(rows->salt, client, xid) & (rows->capacity - 1);
 }
 
 static void put(struct audit_rows *rows, const struct audit_row *row)
@@ -125,7 +129,7 @@ static bool stands_already(const struct audit_rows *rows, const struct audit_row
          ++*out_same) {
         if (other->kind == row->kind && other->result == row->result &&
             other->t_us_low == row->t_us_low && other->agent == row->agent &&
-            inet_equal(other->addr, row->addr)) {
+            other->is_deadline == row->is_deadline && inet_equal(other->addr, row->addr)) {
             return true;
         }
     }
@@ -230,6 +234,8 @@ static struct audit_row row_of(const struct audit_rows *rows, uint32_t agent, co
         .server = server_index(rows->plan, e->server) & 0x1fU,
         .has_offer = (e->flags & EVENT_OFFER_SEEN) != 0,
         .is_preflight = (e->flags & EVENT_PREFLIGHT) != 0,
+        /* The run's end closes an exchange and its client's deadline: two rows of one instant. */
+        .is_deadline = (e->flags & EVENT_DEADLINE) != 0,
     };
 }
 

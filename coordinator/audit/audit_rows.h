@@ -29,7 +29,7 @@ struct audit_row {
     unsigned agent : 10, kind : 4, result : 4, server : 5;
     /* What the captures show of it. */
     unsigned is_asked : 1, is_offered : 1, is_answered : 1;
-    unsigned has_offer : 1, is_preflight : 1; /* flags of the event */
+    unsigned has_offer : 1, is_preflight : 1, is_deadline : 1; /* flags of the event */
 };
 
 struct audit_tally {
@@ -42,6 +42,7 @@ struct audit_tally {
 struct audit_rows {
     const struct plan *plan;
     size_t agent_count;
+    uint64_t salt; /* of the places in `slots` */
     struct audit_tally *agents;
     struct audit_row *slots;
     size_t capacity, count;
@@ -54,8 +55,9 @@ struct audit_rows {
     int32_t first_ms, last_ms; /* run time, of answered ones */
 };
 
-NODISCARD bool audit_rows_init(struct audit_rows *rows, const struct plan *plan,
-                               size_t agent_count);
+/* `salt`: random, or who writes a ledger can choose rows that all fall on one place. */
+NODISCARD bool audit_rows_init(struct audit_rows *rows, const struct plan *plan, size_t agent_count,
+                               uint64_t salt);
 void audit_rows_fini(struct audit_rows *rows);
 
 /* False when out of memory. `agent` may be any number. */

@@ -9,6 +9,7 @@
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/options.h"
 #include "coordinator/run/run_dir.h"
+#include "coordinator/run/run_found.h"
 #include "coordinator/run/run_lock.h"
 
 enum { OPT_PCAP, OPT_LEASES, OPT_COUNT, FILES_MAX = 64 };
@@ -22,8 +23,9 @@ static void help(const struct option_row *rows)
         "end with the servers' lease files; and coordinator.log with its own chain, the report\n"
         "and the plan. Prints a line for each difference.\n\n");
     options_print(stdout, rows, OPT_COUNT);
-    (void)printf("\nExit code: 0 nothing differs; 1 something does, or is missing; 2 usage, or a "
-                 "file that cannot\nbe read as what it should be; 6 internal or resource.\n");
+    (void)printf("\nExit code: 0 nothing differs; 1 something does, or is missing; 2 usage, a "
+                 "file that cannot be\nread as what it should be, or a run that ended before any "
+                 "load; 6 internal or resource.\n");
 }
 
 static int refuse_running(const char *run_dir)
@@ -38,6 +40,20 @@ static int refuse_running(const char *run_dir)
                                pid);
     }
     return rc == -EREMOTE ? cmd_usage_error("audit", "%s", why) : CMD_PASS;
+}
+
+/* What never had any load has no final counters either, and nothing is wrong with that. */
+static int refuse_unbegun(const char *run_dir)
+{
+    enum run_found found = run_found(run_dir);
+    if (found == RUN_FOUND_NONE) {
+        return cmd_no_run("audit", run_dir);
+    }
+    return found == RUN_FOUND_UNBEGUN
+               ? cmd_usage_error("audit",
+                                 "the run in %s ended before any load; there is nothing to compare",
+                                 run_dir)
+               : CMD_PASS;
 }
 
 static void print_notes(const struct audit_notes *notes)
@@ -146,5 +162,6 @@ int cmd_audit(int argc, char **argv)
         return cmd_usage_error("audit", "the path of the run directory is too long");
     }
     int code = refuse_running(run_dir);
+    code = code == CMD_PASS ? refuse_unbegun(run_dir) : code;
     return code == CMD_PASS ? audit_run(run_dir, rows) : code;
 }

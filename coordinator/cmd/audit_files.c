@@ -162,11 +162,12 @@ static int read_book(const char *path, uint64_t at_s, struct lease_book *out)
     (void)snprintf(server.name, sizeof(server.name), "of the file");
     (void)snprintf(server.lease_path, sizeof(server.lease_path), "%s", path);
     FILE *file = cmd_open_file(path);
-    if (file != NULL) {
-        size_t got = fread(heading, 1, sizeof(heading) - 1, file); /* less: another kind */
-        heading[got] = '\0';
-        (void)fclose(file);
+    if (file == NULL) {
+        return cmd_usage_error("audit", "cannot read the lease file %s: %s", path, strerror(errno));
     }
+    size_t got = fread(heading, 1, sizeof(heading) - 1, file); /* less: another kind */
+    heading[got] = '\0';
+    (void)fclose(file);
     if (strncmp(heading, kea, sizeof(kea) - 1) == 0) {
         server.lease_source = LEASES_KEA_FILE;
     }

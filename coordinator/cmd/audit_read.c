@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,9 @@ static int read_ledger(struct audit *a, struct ledger *ledger)
         error = ledger_read_shares(ledger, &a->shares, &a->share_count);
     }
     if (error == 0) {
-        error = audit_rows_init(&a->rows, &a->plan, a->agent_count) ? 0 : -ENOMEM;
+        uint64_t salt = 0;
+        randombytes_buf(&salt, sizeof(salt));
+        error = audit_rows_init(&a->rows, &a->plan, a->agent_count, salt) ? 0 : -ENOMEM;
     }
     const struct ledger_replay replay = {a, take_event, take_entry};
     if (error == 0) {

@@ -10,6 +10,7 @@
 #include "coordinator/cmd/options.h"
 #include "coordinator/plan/change_request.h"
 #include "coordinator/plan/forecast.h"
+#include "coordinator/plan/forecast_losses.h"
 #include "coordinator/plan/forecast_wave.h"
 #include "coordinator/truth/judge.h"
 #include "proto/plan.h"
@@ -288,6 +289,7 @@ static int print_plan(const char *path, const struct scenario *s)
     print_totals(s, f);
     print_events(s);
     print_judgements(s);
+    print_sentences("losses", s, forecast_losses_text);
     print_sentences("search", s, forecast_search_text);
     print_sentences("waves of renewals", s, forecast_waves_text);
     print_sentences("compression", s, forecast_compression);

@@ -10,6 +10,7 @@
 #include "coordinator/cmd/operator_option.h"
 #include "coordinator/run/cleanup.h"
 #include "coordinator/run/run_dir.h"
+#include "coordinator/run/run_found.h"
 #include "coordinator/run/run_lock.h"
 
 enum { OPT_RATE = FLEET_OPTION_COUNT, OPT_DRY_RUN, OPT_OPERATOR, OPT_COUNT };
@@ -17,8 +18,8 @@ enum { OPT_RATE = FLEET_OPTION_COUNT, OPT_DRY_RUN, OPT_OPERATOR, OPT_COUNT };
 
 static void help(const struct option_row *rows)
 {
-    printf("usage: leaseherd cleanup RUN (--local N | --agents N --listen ADDR[:PORT] | --dry-run) "
-           "[flags]\n\n"
+    printf("usage: leaseherd cleanup RUN (--local N | --agents N --listen ADDR[:PORT]\n"
+           "                              --operator-key FILE | --dry-run) [flags]\n\n"
            "Releases every lease that the ledger of RUN holds, through the server that granted it "
            "and then\nits partner, and counts as given back only what a server's own book "
            "confirms: the lease file,\nKea's control socket or DHCPLEASEQUERY, as `leases:` in the "
@@ -32,6 +33,9 @@ static void help(const struct option_row *rows)
 
 static int refuse_running(const char *run_dir)
 {
+    if (run_found(run_dir) == RUN_FOUND_NONE) {
+        return cmd_no_run("cleanup", run_dir);
+    }
     char why[RUN_LOCK_WHY_BYTES];
     struct run_owner owner;
     int rc = run_owner_find(run_dir, &owner, why);

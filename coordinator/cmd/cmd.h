@@ -41,6 +41,9 @@ int cmd_keys(int argc, char **argv);
 /* Prints "leaseherd COMMAND: ..." to stderr and returns CMD_USAGE. */
 int cmd_usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* The same, of a directory that holds no run. */
+int cmd_no_run(const char *command, const char *run_dir);
+
 /* For reading; a FIFO that nobody writes is empty, not waited for. NULL with errno. */
 FILE *cmd_open_file(const char *path);
 /* A whole file of at most `most` bytes; the caller frees *out. 0 or -errno (-EFBIG: longer). */

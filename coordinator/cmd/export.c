@@ -166,6 +166,8 @@ int cmd_export(int argc, char **argv)
         (void)printf("usage: leaseherd export RUN [--csv]\n"
                      "Prints every event of a run's ledger; RUN is its run directory.\n\n");
         options_print(stdout, rows, ARRAY_LEN(rows));
+        (void)printf("\nExit code: 0 done, 2 usage or a file that is not what it should be, 6 "
+                     "internal.\n");
         return CMD_PASS;
     }
     if (!options_parse(argc, argv, rows, ARRAY_LEN(rows), args, 1, &arg_count, why)) {

@@ -57,6 +57,9 @@ int fleet_options_read(const char *command, const struct option_row *rows, struc
         !schema_scan_duration(rows[FLEET_WAIT].text, &out->gather_ns)) {
         return cmd_usage_error(command, "--wait takes a duration with its unit, such as 90s or 5m");
     }
+    if (rows[FLEET_LOCAL].is_given && rows[FLEET_AGENTS].is_given) {
+        return cmd_usage_error(command, "--local and --agents exclude each other; give one");
+    }
     if (rows[FLEET_LOCAL].is_given == rows[FLEET_AGENTS].is_given) {
         return cmd_usage_error(
             command, "say how many agents: --local N on this host, or --agents N --listen "

@@ -29,7 +29,9 @@ static const struct option_row flags[ROW_COUNT] = {
     [ROW_LISTEN] = {.name = "--listen",
                     .value = "ADDR[:PORT]",
                     .help = "where the agent enrols; any free port unless given"},
-    [ROW_TTL] = {.name = "--ttl", .value = "DURATION", .help = "life of the token; default 10m"},
+    [ROW_TTL] = {.name = "--ttl",
+                 .value = "DURATION",
+                 .help = "life of the token, 1s to 24h; default 10m"},
 };
 
 /* What a verb works on. */
@@ -55,11 +57,13 @@ static void print_help(void)
         "init makes coordinator.key (secret), coordinator.pub (for the agents) and\n"
         "agents.allow. agent enrols an agent by its public key; without --public a pair is\n"
         "made as NAME.key, to be carried to the agent by hand. enrol prints a token and waits\n"
-        "until `leaseherd-agent enrol` has used it, once; it ends with 0 when the agent is\n"
-        "enrolled and with 4 when it is not. operator makes the pair that\n"
-        "signs plans, operator-NAME.key (secret) and .pub, and prints what makes an agent's\n"
-        "policy trust it.\n");
+        "until `leaseherd-agent enrol` has used it, once. operator makes the pair that signs\n"
+        "plans, operator-NAME.key (secret) and .pub, and prints what makes an agent's policy\n"
+        "trust it; it makes DIR where it is missing. revoke takes an agent off the list. A NAME\n"
+        "has at most 31 letters, digits, '.', '_' and '-', beginning with a letter or digit.\n");
     options_print(stdout, flags, ROW_COUNT);
+    (void)puts("\nExit code: 0 done, 2 usage or a file that is not what it should be, 4 enrol: the "
+               "agent is\nnot enrolled, 6 internal or resource.");
 }
 
 /* A refused key or file is wrong input; what the machine cannot do is not. */
@@ -196,6 +200,15 @@ static int do_list(const struct keys_job *job)
     return CMD_PASS;
 }
 
+/* Operators are on no list here: their names stand in the agents' policies. */
+static bool is_operator(const struct keys_job *job)
+{
+    char path[PATH_MAX];
+    struct stat about;
+    int length = snprintf(path, sizeof(path), "%s/operator-%s.pub", job->dir, job->name);
+    return length < (int)sizeof(path) && stat(path, &about) == 0;
+}
+
 static int do_revoke(const struct keys_job *job)
 {
     char why[KEY_WHY_BYTES];
@@ -206,7 +219,12 @@ static int do_revoke(const struct keys_job *job)
     }
     if (error != 0) {
         keys_book_close(&book);
-        return failed(error, why);
+        return error == -ENOENT && is_operator(job)
+                   ? cmd_usage_error("keys",
+                                     "'%s' is an operator; take it out of the agents' policies and "
+                                     "restart them",
+                                     job->name)
+                   : failed(error, why);
     }
     (void)printf("revoked %s in %s; a run that is going on shuts it out within two seconds\n",
                  job->name, book.path);
@@ -271,6 +289,19 @@ static const char *misplaced_flag(const struct keys_job *job, const struct verb 
     return NULL;
 }
 
+static int check_flags(const struct keys_job *job, const struct verb *verb)
+{
+    char today[KEY_DATE_BYTES];
+    const char *misplaced = misplaced_flag(job, verb);
+    if (misplaced != NULL) {
+        return cmd_usage_error("keys", "%s", misplaced);
+    }
+    key_today(today);
+    return strcmp(job->expires, "-") != 0 && strcmp(job->expires, today) < 0
+               ? cmd_usage_error("keys", "--expires %s is past; give a day to come", job->expires)
+               : CMD_PASS;
+}
+
 int cmd_keys(int argc, char **argv)
 {
     struct option_row rows[ROW_COUNT];
@@ -302,9 +333,9 @@ int cmd_keys(int argc, char **argv)
         .listen = rows[ROW_LISTEN].text,
         .ttl = rows[ROW_TTL].text,
     };
-    const char *misplaced = misplaced_flag(&job, verb);
-    if (misplaced != NULL) {
-        return cmd_usage_error("keys", "%s", misplaced);
+    int code = check_flags(&job, verb);
+    if (code != CMD_PASS) {
+        return code;
     }
     if (job.dir == NULL) {
         return cmd_usage_error("keys", "where are the keys? add --keys DIR");

@@ -13,15 +13,18 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/confine.h"
 #include "common/link.h"
+#include "common/log.h"
 #include "common/schema.h"
 #include "common/secrets.h"
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/keys_book.h"
+#include "coordinator/run/confinement.h"
 #include "proto/enrol.h"
 
 enum {
-    REFUSALS_MAX = 20,      /* then somebody is guessing, and the door is closed */
+    MESSAGES_PER_TURN = 64, /* then the clock and the operator are looked at */
     GROWTH_KIB_MAX = 65536, /* of what strangers may make us keep: a message may have any number
                                of frames before we see it */
     TURN_MS = 50,
@@ -44,7 +47,6 @@ struct door {
     int signal_fd;
     uint64_t until_ns;
     long first_rss_kib;
-    unsigned refusals;
     uint8_t enrolled[KEY_BYTES];
     bool is_used;
     int code; /* CMD_*; -1: goes on */
@@ -162,22 +164,26 @@ static enum enrol_answer judge(struct door *door, const struct link_peer *from,
     return answer;
 }
 
+/*
+ * However many wrong secrets come: every agent has the public key one needs to say something here,
+ * and must not be able to keep others out by that. 128 bits are not guessed until the token ends.
+ */
 static void hear(struct door *door)
 {
     struct link_peer from;
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    while (door->refusals < REFUSALS_MAX && link_receive(door->socket, &from, &bytes, &size) == 1) {
+    for (unsigned i = 0;
+         i < MESSAGES_PER_TURN && link_receive(door->socket, &from, &bytes, &size) == 1; i++) {
         uint8_t secret[ENROL_SECRET_BYTES], answer_bytes[ENROL_MESSAGE_BYTES];
-        enum enrol_answer answer = ENROL_WRONG_SECRET;
-        if (enrol_take_request(bytes, size, secret)) {
-            answer = judge(door, &from, secret);
+        if (!enrol_take_request(bytes, size, secret)) {
+            continue; /* of no agent */
         }
+        enum enrol_answer answer = judge(door, &from, secret);
         sodium_memzero(secret, sizeof(secret));
         size_t answer_size = enrol_put_answer(answer, door->job->name, answer_bytes);
         int rc = link_send(door->socket, &from, answer_bytes, answer_size);
         (void)rc; /* gone, or it does not listen: that is its affair */
-        door->refusals += answer != ENROL_WELCOME;
     }
 }
 
@@ -202,9 +208,6 @@ static void turn(struct door *door)
     }
     if (rc >= 0 && (fd.revents & POLLIN) != 0) {
         close_door(door, "stopped by the operator");
-    } else if (door->refusals >= REFUSALS_MAX) {
-        close_door(door, "20 wrong tokens came, so somebody is guessing; make a new one when the "
-                         "network is quiet");
     } else if (rss_kib() - door->first_rss_kib > GROWTH_KIB_MAX) {
         close_door(door, "strangers sent so much that memory grew by 64 MiB; make a new token when "
                          "the network is quiet");
@@ -261,6 +264,29 @@ static void lift_file_limit(void)
     }
 }
 
+/* Before there are threads. The list is rewritten later, in the directory of the keys. */
+static int drop_capabilities(const char *dir, char why[LINK_WHY_BYTES])
+{
+    char reason[CONFINEMENT_WHY_BYTES];
+    int rc = confinement_drop_capabilities(dir, dir, reason);
+    if (rc < 0) {
+        (void)snprintf(why, LINK_WHY_BYTES, "%.390s", reason);
+    }
+    return rc;
+}
+
+/* Whoever has any key is heard for hours: nothing is executed meanwhile, whoever gets in. */
+static int confine(void)
+{
+    char why[CONFINE_WHY_BYTES];
+    int rc = confine_system_calls(CONFINE_COORDINATOR, why);
+    if (rc == -ENOTSUP) {
+        log_warn("what=system_calls_not_confined why=\"%s\"", why);
+        return CMD_PASS;
+    }
+    return rc < 0 ? failed(rc, why) : CMD_PASS;
+}
+
 /* 0 or -errno; the pair is libzmq's from then on. */
 static int open_door(struct door *door, uint8_t out_key[KEY_BYTES], char why[LINK_WHY_BYTES])
 {
@@ -276,6 +302,9 @@ static int open_door(struct door *door, uint8_t out_key[KEY_BYTES], char why[LIN
     }
     if (rc == 0) {
         memcpy(out_key, own->public_key, KEY_BYTES);
+        rc = drop_capabilities(door->job->dir, why);
+    }
+    if (rc == 0) {
         rc = link_context_new(&door->context);
     }
     if (rc == 0) {
@@ -307,7 +336,7 @@ static int open_and_serve(struct door *door)
         return failed(-ENOMEM, "out of memory");
     }
     int rc = open_door(door, token->server_key, why);
-    int code = rc == 0 ? CMD_PASS : failed(rc, why);
+    int code = rc == 0 ? confine() : failed(rc, why);
     if (code == CMD_PASS && !show_token(door, token)) {
         (void)fputs("leaseherd keys: the token cannot be written to standard output\n", stderr);
         code = CMD_INTERNAL;

@@ -26,6 +26,13 @@ int cmd_usage_error(const char *command, const char *format, ...)
     return CMD_USAGE;
 }
 
+int cmd_no_run(const char *command, const char *run_dir)
+{
+    return cmd_usage_error(
+        command, "%s is not a run directory; give the directory that `leaseherd run` named",
+        run_dir);
+}
+
 FILE *cmd_open_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/options.h"
+#include "coordinator/run/run_found.h"
+#include "coordinator/run/run_lock.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -15,6 +16,8 @@ static void print_help(const struct option_row *rows, size_t count)
     (void)printf("usage: leaseherd report RUN [--json]\n"
                  "Prints the report of a finished run; RUN is its run directory.\n\n");
     options_print(stdout, rows, count);
+    (void)printf("\nExit code: 0 done, 2 usage or a file that is not what it should be, 6 "
+                 "internal.\n");
 }
 
 static int copy_to_stdout(FILE *from)
@@ -29,25 +32,42 @@ static int copy_to_stdout(FILE *from)
     return ferror(from) || fflush(stdout) != 0 ? -(errno == 0 ? EIO : errno) : 0;
 }
 
+static bool is_played(const char *run)
+{
+    char why[RUN_LOCK_WHY_BYTES];
+    struct run_owner owner;
+    int rc = run_owner_find(run, &owner, why);
+    if (rc == 0) {
+        run_owner_fini(&owner);
+    }
+    return rc == 0 || rc == -EREMOTE;
+}
+
 /* No report: is it no run, or one that has not come to its end? */
 static int explain_missing(const char *run, const char *path, int error)
 {
-    char scenario[PATH_BYTES];
-    struct stat st;
-    (void)snprintf(scenario, sizeof(scenario), "%s/scenario.yaml", run);
     if (error != ENOENT && error != ENOTDIR) {
         return cmd_usage_error("report", "cannot read %s: %s", path, strerror(error));
     }
-    if (stat(scenario, &st) < 0) {
-        return cmd_usage_error("report",
-                               "%s is not a run directory; give the directory that "
-                               "`leaseherd run` named",
-                               run);
+    enum run_found found = run_found(run);
+    if (found == RUN_FOUND_NONE) {
+        return cmd_no_run("report", run);
     }
-    return cmd_usage_error("report",
-                           "the run in %s is not finished, or was cut off before its "
-                           "report; wait for it, or see coordinator.log there",
-                           run);
+    if (is_played(run)) {
+        return cmd_usage_error("report",
+                               "the run in %s is not finished; wait for it, or end it: leaseherd "
+                               "stop %s",
+                               run, run);
+    }
+    if (found == RUN_FOUND_UNBEGUN) {
+        return cmd_usage_error(
+            "report", "the run in %s ended before any load; see coordinator.log there", run);
+    }
+    return cmd_usage_error(
+        "report",
+        "the coordinator of the run in %s ended before its report; leaseherd resume %s "
+        "goes on with it, and coordinator.log there may say why",
+        run, run);
 }
 
 int cmd_report(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/fleet_options.h"
 #include "coordinator/run/run_dir.h"
+#include "coordinator/run/run_found.h"
 #include "coordinator/run/run_resume.h"
 
 enum { OPT_LISTEN, OPT_KEYS, OPT_WAIT, OPT_ACTIONS, OPT_COUNT };
@@ -35,6 +36,9 @@ static int resume(const char *run_dir, const struct option_row *rows,
             return cmd_usage_error("resume", "--listen takes ADDR[:PORT]");
         }
         options->listen_host = host;
+    }
+    if (run_found(run_dir) == RUN_FOUND_NONE) {
+        return cmd_no_run("resume", run_dir);
     }
     int code = cmd_load_scenario("resume", run_dir_path(run_dir, "scenario.yaml", path), &scenario);
     if (code != CMD_PASS) {

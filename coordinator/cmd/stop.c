@@ -9,6 +9,7 @@
 #include "common/schema.h"
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/options.h"
+#include "coordinator/run/run_found.h"
 #include "coordinator/run/run_lock.h"
 
 enum { OPT_NOW, OPT_WAIT, OPT_COUNT };
@@ -31,6 +32,23 @@ static int tell(const struct run_owner *owner, bool is_now)
     /* Not SIGINT: telling it twice to stop in order must not end it at once. */
     int rc = run_owner_signal(owner, is_now ? SIGQUIT : SIGTERM);
     return rc == -ESRCH ? 0 : rc;
+}
+
+static void say_what_there_is(const char *run_dir)
+{
+    switch (run_found(run_dir)) {
+    case RUN_FOUND_REPORTED:
+        printf("stopped; the report is in %s\n", run_dir);
+        break;
+    case RUN_FOUND_UNBEGUN:
+        printf("stopped before any load; there is no report, see %s/coordinator.log\n", run_dir);
+        break;
+    case RUN_FOUND_NONE:
+    case RUN_FOUND_CUT_OFF:
+    case RUN_FOUND_UNKNOWN:
+        printf("stopped without a report; see %s/coordinator.log\n", run_dir);
+        break;
+    }
 }
 
 static int stop(const char *run_dir, bool is_now, uint64_t wait_ns)
@@ -59,7 +77,7 @@ static int stop(const char *run_dir, bool is_now, uint64_t wait_ns)
                 "10m), or end it without (--now)\n");
         return STOP_STILL_RUNNING;
     }
-    printf("stopped; the report is in %s\n", run_dir);
+    say_what_there_is(run_dir);
     return CMD_PASS;
 }
 

@@ -16,7 +16,9 @@ static void print_help(void)
         "\n"
         "Prints what the scripts of deploy/testbed need to know of the scenario: the block,\n"
         "and each relay with its addresses, subnet and xid slot. Changes nothing; apply and\n"
-        "undo are the scripts', on the server, the router or the agent host.");
+        "undo are the scripts', on the server, the router or the agent host.\n"
+        "\n"
+        "Exit code: 0 done, 2 usage or a file that is not what it should be, 6 internal.");
 }
 
 static int show(const char *path)

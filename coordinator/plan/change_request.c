@@ -269,7 +269,29 @@ static void say_commands(const struct scenario *s, struct plan_text *t)
     }
 }
 
-static void say_stop(struct plan_text *t)
+static void say_coordinator_loss(const struct scenario *s, struct plan_text *t)
+{
+    char span[SPAN_TEXT_BYTES];
+    if (s->renewals_alone_ns > 0) {
+        plan_text_wrap(
+            t, "  - ",
+            "If the coordinator dies or is cut off, no agent begins anything new after 6 "
+            "s; for up to %s more they renew and rebind the leases they hold "
+            "(on_coordinator_loss), where their policy allows it.",
+            plan_span_text(s->renewals_alone_ns, span));
+        plan_text_wrap(t, "  - ",
+                       "By itself: if the servers fall silent or foreign offers come, every agent "
+                       "stops sending.");
+        return;
+    }
+    plan_text_wrap(t, "  - ",
+                   "By itself: if the coordinator dies or is cut off, every agent has "
+                   "stopped sending within 6 s (it may send for 5 s after the last word "
+                   "it heard); so it does if the servers fall silent or foreign offers "
+                   "come.");
+}
+
+static void say_stop(const struct scenario *s, struct plan_text *t)
 {
     plan_text_say(t, "\n8. HOW IT IS STOPPED\n");
     plan_text_wrap(t, "  - ",
@@ -279,11 +301,7 @@ static void say_stop(struct plan_text *t)
     plan_text_wrap(t, "  - ",
                    "`deploy/fleet stop INVENTORY` ends the agents by ssh; it needs no "
                    "coordinator.");
-    plan_text_wrap(t, "  - ",
-                   "By itself: if the coordinator dies or is cut off, every agent has "
-                   "stopped sending within 6 s (it may send for 5 s after the last word "
-                   "it heard); so it does if the servers fall silent or foreign offers "
-                   "come.");
+    say_coordinator_loss(s, t);
 }
 
 char *change_request(const struct scenario *s, const struct forecast *f, const char *path)
@@ -296,7 +314,7 @@ char *change_request(const struct scenario *s, const struct forecast *f, const c
     say_addresses(s, f, &t);
     change_request_say_changes(s, path, &t);
     say_commands(s, &t);
-    say_stop(&t);
+    say_stop(s, &t);
     change_request_say_leftovers(s, f, &t);
     plan_text_say(&t, "\n");
     plan_text_wrap(&t, "",

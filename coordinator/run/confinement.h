@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "common/attrs.h"
+#include "coordinator/plan/scenario.h"
 
 enum { CONFINEMENT_WHY_BYTES = 1400 };
 
@@ -20,3 +21,12 @@ enum { CONFINEMENT_WHY_BYTES = 1400 };
  */
 NODISCARD int confinement_drop_capabilities(const char *run_dir, const char *keys_dir,
                                             char why[CONFINEMENT_WHY_BYTES]);
+
+/*
+ * The same for a clean-up in `run_dir`, which goes on to read the lease files of servers, private
+ * ones too: root keeps CAP_DAC_READ_SEARCH and nothing else, or instead CAP_DAC_OVERRIDE when
+ * `run_dir` or a control socket that `books` names is not root's to write; that is logged.
+ * With local agents a user other than root keeps what it has, as they need it.
+ */
+NODISCARD int confinement_keep_reading(const char *run_dir, const struct scenario *books,
+                                       bool is_local, char why[CONFINEMENT_WHY_BYTES]);

@@ -10,7 +10,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { HUB_ARENA_BYTES = 1024 * 1024 };
+enum {
+    HUB_ARENA_BYTES = 1024 * 1024,
+    REJECTS_PER_CALL_MAX = 256 /* then whoever sends such things waits, not the run */
+};
 
 struct hub {
     struct link_context *context;
@@ -175,7 +178,7 @@ static void reject(struct hub *hub, const struct link_peer *from, const char *wh
 int hub_receive(struct hub *hub, enum hub_socket socket, struct link_peer *from,
                 struct control_message *out)
 {
-    for (;;) {
+    for (unsigned rejects = 0; rejects < REJECTS_PER_CALL_MAX; rejects++) {
         const uint8_t *bytes;
         size_t size;
         int rc = link_receive(hub->socket[socket], from, &bytes, &size);
@@ -192,6 +195,7 @@ int hub_receive(struct hub *hub, enum hub_socket socket, struct link_peer *from,
             return 1;
         }
     }
+    return 0;
 }
 
 uint64_t hub_rejected_count(const struct hub *hub)

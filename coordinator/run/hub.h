@@ -46,7 +46,7 @@ NODISCARD int hub_wait(struct hub *hub, struct pollfd *fds, size_t fd_count, int
 /*
  * Next message of that socket: 1 with `from` and `out` (valid until the next
  * call), 0 when there is none. Undecodable, misdirected ones are logged once a
- * second, counted, and skipped.
+ * second, counted, and skipped; after 256 of them the call returns 0, too.
  */
 int hub_receive(struct hub *hub, enum hub_socket socket, struct link_peer *from,
                 struct control_message *out);

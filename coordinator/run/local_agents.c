@@ -144,7 +144,7 @@ struct child {
 static void become_agent(const struct child *c)
 {
     char dir[RUN_DIR_PATH_BYTES], key[RUN_DIR_PATH_BYTES], server[RUN_DIR_PATH_BYTES],
-        policy[RUN_DIR_PATH_BYTES], target[32];
+        policy[RUN_DIR_PATH_BYTES], target[32], parent[32];
     uint16_t port = 0;
     sigset_t none;
     sigemptyset(&none);
@@ -165,6 +165,11 @@ static void become_agent(const struct child *c)
     run_dir_path(dir, "coordinator.pub", server);
     run_dir_path(dir, "policy.yaml", policy);
     snprintf(target, sizeof(target), "127.0.0.1:%u", (unsigned)port);
+    /* A binary with capabilities forgets PDEATHSIG in execv(), and asks for it again. */
+    snprintf(parent, sizeof(parent), "%ld", (long)c->parent);
+    if (setenv("LEASEHERD_PARENT", parent, 1) < 0) {
+        _exit(6);
+    }
     /* execv() wants words it could write to. */
     static char name[] = "leaseherd-agent", coordinator[] = "--coordinator",
                 server_key[] = "--server-key", own_key[] = "--key", policy_flag[] = "--policy",

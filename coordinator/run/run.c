@@ -141,17 +141,19 @@ static int read_keys(struct run *run, struct key_pair *own, struct key_list *all
 
 /*
  * Before there are threads; local agents come from what we still may. Cleanup reads books of
- * servers afterwards, which may be private.
+ * servers afterwards, and its "scenario" is the directory of the run that is cleaned up.
  */
 static int give_up_capabilities(struct run *run)
 {
     const struct run_options *o = run->options;
     char why[LOCAL_WHY_BYTES];
-    bool is_done =
-        (!o->is_local || local_agents_fork(&run->local, run->dir, o->agents, why) == 0) &&
-        (o->adoption != NULL ||
-         confinement_drop_capabilities(run->dir, o->is_local ? NULL : o->keys, why) == 0);
-    return is_done ? 0 : fail(why, EXIT_INTERNAL);
+    int rc = o->is_local ? local_agents_fork(&run->local, run->dir, o->agents, why) : 0;
+    if (rc == 0 && o->adoption != NULL) {
+        rc = confinement_keep_reading(o->scenario_path, run->scenario, o->is_local, why);
+    } else if (rc == 0) {
+        rc = confinement_drop_capabilities(run->dir, o->is_local ? NULL : o->keys, why);
+    }
+    return rc == 0 ? 0 : fail(why, EXIT_INTERNAL);
 }
 
 static int open_hub(struct run *run)
@@ -234,8 +236,10 @@ static void stop_at_once(struct run *run)
         stop_in_order(run);
         return;
     }
-    run_outcome(run, OUTCOME_ABORTED, "stopped at once by the operator; leases were left behind");
     run->is_stopping = true;
+    run->releases_leases = false;
+    run_note_stop(run, OUTCOME_ABORTED, "stopped at once by the operator; leases were left behind",
+                  JOURNAL_STOPS_AT_ONCE);
     run_event_happened(run, RUN_HARD_STOP);
 }
 
@@ -482,6 +486,8 @@ int run_report(struct run *run)
         run_dir_print(run->dir, "report.json", print_json, result, why) < 0 ||
         run_dir_print(run->dir, "report.junit.xml", print_junit, result, why) < 0) {
         code = fail(why, EXIT_INTERNAL);
+    } else {
+        run->is_report_written = true;
     }
     if (!run->options->is_quiet) {
         printf("\nRun directory: %s\n", run->dir);
@@ -494,6 +500,9 @@ int run_report(struct run *run)
 void run_say_bye(struct run *run)
 {
     struct control_message m = {.kind = CONTROL_BYE};
+    if (run->truth != NULL && run->exit_code < 0 && !run->is_report_written) {
+        return; /* the agents keep what they know: `resume` writes the report when there is room */
+    }
     snprintf(m.u.bye.text, sizeof(m.u.bye.text), "the run is over");
     run_send_all(run, &m);
 }

@@ -176,6 +176,29 @@ static void handle_hello(struct run *run, const struct link_peer *from,
     }
 }
 
+/* `agent_us`: an instant of its clock; the row says what to add to it for run time. */
+static void note_clock(struct run *run, const struct roster_agent *a, uint64_t agent_us)
+{
+    struct clock_reading clock = clock_map_latest(&a->clock);
+    /* Signed: after a restart of this host the run began before the clock did. */
+    int64_t to_run_us =
+        -(clock.offset_ns / (int64_t)NS_PER_US) - (int64_t)run->start_ns / (int64_t)NS_PER_US;
+    if (ledger_add_clock(run->ledger, (uint32_t)roster_index(&run->roster, a), agent_us, to_run_us,
+                         clock.uncertainty_ns / NS_PER_US + 1) < 0) {
+        run_ledger_failed(run);
+    }
+}
+
+void run_note_clocks(struct run *run)
+{
+    for (size_t i = 0; i < run->roster.count && !run->is_ledger_broken; i++) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        if (!a->is_lost && roster_has_clock(a)) {
+            note_clock(run, a, clock_map_to_agent_ns(&a->clock, run->now_ns) / NS_PER_US);
+        }
+    }
+}
+
 static void handle_clock_reply(struct run *run, struct roster_agent *a,
                                const struct control_clock_reply *reply)
 {
@@ -196,13 +219,10 @@ static void handle_clock_reply(struct run *run, struct roster_agent *a,
     const struct truth_clock known = {offset_us, uncertainty_us, clock_map_rate_ppm(&a->clock),
                                       a->clock.breaks};
     truth_agent_clock(run->truth, index, &known);
-    if (run->start_ns != 0 && a->clock.count % CLOCK_ROW_EVERY == 0 && !run->is_ledger_broken) {
-        /* Signed: after a restart of this host the run began before the clock did. */
-        int64_t to_run_us = -offset_us - (int64_t)run->start_ns / (int64_t)NS_PER_US;
-        if (ledger_add_clock(run->ledger, (uint32_t)index, reply->t2_ns / NS_PER_US, to_run_us,
-                             uncertainty_us) < 0) {
-            run_ledger_failed(run);
-        }
+    /* A start that is only guessed would be taken for known when it is read back. */
+    if (run->start_ns != 0 && !run->is_start_guessed && a->clock.count % CLOCK_ROW_EVERY == 0 &&
+        !run->is_ledger_broken) {
+        note_clock(run, a, reply->t2_ns / NS_PER_US);
     }
 }
 
@@ -410,13 +430,20 @@ static void ask_clock(struct run *run, struct roster_agent *a)
 static void correct_start(struct run *run, const struct roster_agent *a)
 {
     int64_t to_run_us;
-    if (!run->is_start_guessed ||
-        !ledger_last_clock(run->ledger, (uint32_t)roster_index(&run->roster, a), &to_run_us)) {
+    if (!run->is_start_guessed) {
         return;
     }
-    int64_t offset_us = clock_map_latest(&a->clock).offset_ns / (int64_t)NS_PER_US;
-    run->start_ns = (uint64_t)(-(to_run_us + offset_us) * (int64_t)NS_PER_US);
     run->is_start_guessed = false;
+    if (!ledger_last_clock(run->ledger, (uint32_t)roster_index(&run->roster, a), &to_run_us)) {
+        return; /* the guess is all there is */
+    }
+    int64_t offset_us = clock_map_latest(&a->clock).offset_ns / (int64_t)NS_PER_US;
+    uint64_t start_ns = (uint64_t)(-(to_run_us + offset_us) * (int64_t)NS_PER_US);
+    uint64_t wrong_ns = start_ns - run->start_ns; /* modulo 2^64, as all of these */
+    run->start_ns = start_ns;
+    run->step_begun_ns += wrong_ns;
+    run->step_until_ns += run->step_until_ns == 0 ? 0 : wrong_ns;
+    run->phase_until_ns += run->phase == RUN_STAGE ? wrong_ns : 0;
 }
 
 /* It was welcomed once more: what it was last told may have been lost with the connection. */
@@ -446,13 +473,13 @@ void run_control_tick(struct run *run)
             }
             continue;
         }
-        if (was_stalled) {
+        if (was_stalled && a->last_heard_ns < run->now_ns) {
             a->last_heard_ns = run->now_ns;
         }
         ask_clock(run, a);
         tell_again(run, a);
         if (run->phase != RUN_GATHER && !a->is_done && run->now_ns > a->last_heard_ns &&
-            run->now_ns - a->last_heard_ns > RUN_LEASE_ENDED_NS) {
+            run->now_ns - a->last_heard_ns > RUN_LEASE_ENDED_NS && !run_take_kept_final(run, a)) {
             run_lose_agent(run, a, "was not heard for 5.5 s");
         }
     }

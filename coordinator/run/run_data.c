@@ -14,9 +14,8 @@
 enum {
     COMMIT_ROWS = 5000,
     COMMIT_AFTER_MS = 50,
-    MESSAGES_PER_TURN = 256,      /* so that control is never delayed by bulk */
-    WATERMARK_SLACK_US = 2000000, /* events of one agent are this well in order */
-    DEFERRED_PER_RELAY = 64,      /* preflight has 3 clients, each with a handful of results */
+    MESSAGES_PER_TURN = 256, /* so that control is never delayed by bulk */
+    DEFERRED_PER_RELAY = 64, /* preflight has 3 clients, each with a handful of results */
     DEFERRED_LEAST = 4096
 };
 
@@ -226,7 +225,7 @@ static void receive_batch(struct run *run, struct roster_agent *a,
     a->delivered_ns = run->now_ns;
     if (run->start_ns != 0 && a->last_event_us > 0 && !a->is_lost) {
         truth_watermark(run->truth, index,
-                        agent_run_us(run, a, a->last_event_us) - WATERMARK_SLACK_US);
+                        agent_run_us(run, a, a->last_event_us) - RUN_WATERMARK_SLACK_US);
     }
 }
 

@@ -71,8 +71,9 @@ static void begin_event(struct run *run, size_t index)
     struct action_about about = {.event = event->name};
     char text[RESULT_TEXT_BYTES];
     int64_t run_us = run_time_us(run, clock_monotonic_ns());
+    /* On disk first: a resumed run must not start a command once more. */
+    run_note_now(run, &(struct journal_entry){.kind = JOURNAL_EVENT, .run_us = run_us, .a = index});
     int rc = event->run[0] == '\0' ? 0 : actions_start(run->actions, index, event->run, &about);
-    run_note(run, &(struct journal_entry){.kind = JOURNAL_EVENT, .run_us = run_us, .a = index});
     (void)snprintf(text, sizeof(text), "event \"%s\"%s", event->name,
                    event->run[0] == '\0' ? "" : ": its command was started");
     run_say(run, text);

@@ -106,6 +106,8 @@ void run_allow_tick(struct run *run);
 /* --- run_control.c --- */
 
 void run_receive_control(struct run *run);
+/* How run time follows from each agent's clock now, for whoever reads the ledger. */
+void run_note_clocks(struct run *run);
 /* Clock samples and loss of agents. */
 void run_control_tick(struct run *run);
 void run_send(struct run *run, struct roster_agent *agent, struct control_message *m);
@@ -120,12 +122,19 @@ void run_space_explain(const struct run *run, char *out, size_t size);
 
 /* --- run_data.c --- */
 
+enum { RUN_WATERMARK_SLACK_US = 2000000 }; /* events of one agent are this well in order */
+
 void run_receive_data(struct run *run);
 /* Commits what is pending when it is time (or `now` forces it) and acknowledges it. */
 void run_commit(struct run *run, bool is_forced);
 /* The start instant is known: events that came before it get their run time. */
 void run_flush_deferred(struct run *run);
 int64_t run_time_us(const struct run *run, uint64_t coordinator_ns);
+/*
+ * After a resume: an agent that had told all before the coordinator ended, and is not heard any
+ * more, is done as the ledger has it, and not lost. False: it had not.
+ */
+bool run_take_kept_final(struct run *run, struct roster_agent *agent);
 /* A result that is in the ledger: to truth, and a line of problems.log where it is one. */
 void run_take_result(struct run *run, size_t agent, const struct event *e, int64_t run_us,
                      uint64_t uncertainty_us);

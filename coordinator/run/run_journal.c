@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "coordinator/run/lease_source.h"
+#include "coordinator/run/steps.h"
 #include "coordinator/truth/search_steps.h"
 #include "proto/control_arena.h"
 
@@ -79,7 +80,7 @@ static bool tell_words(struct run *run, const struct journal_entry *entry)
                       text_of(entry, 3), text_of(entry, 4));
         return true;
     }
-    if (entry->a > OUTCOME_INTERNAL) {
+    if (entry->a > OUTCOME_INTERNAL || entry->b > JOURNAL_STOPS_AT_ONCE) {
         return false;
     }
     truth_outcome(run->truth, (enum run_outcome)entry->a, text_of(entry, 0));
@@ -114,7 +115,8 @@ bool run_tell_note(struct run *run, const struct journal_entry *entry)
     case JOURNAL_START_STATE:
         return tell_start_state(run, entry);
     case JOURNAL_STEP:
-        return is_a_stage(run, entry);
+        return is_a_stage(run, entry) && !run_search_is_stage(run, (uint32_t)entry->a) &&
+               entry->b < steps_count(&run->plan, (uint32_t)entry->a);
     case JOURNAL_PATH:
         return entry->a < PLAN_PATH_COUNT;
     case JOURNAL_MOVE:
@@ -171,6 +173,16 @@ void run_outcome(struct run *run, enum run_outcome outcome, const char *reason)
 {
     run_note(run, &(struct journal_entry){
                       .kind = JOURNAL_OUTCOME, .a = (uint64_t)outcome, .text = {reason}});
+}
+
+void run_note_stop(struct run *run, enum run_outcome outcome, const char *reason,
+                   enum journal_stop how)
+{
+    run_note(run, &(struct journal_entry){.kind = JOURNAL_OUTCOME,
+                                          .a = (uint64_t)outcome,
+                                          .b = (uint64_t)how,
+                                          .c = run->releases_leases,
+                                          .text = {reason}});
 }
 
 void run_finding(struct run *run, const char *id, const char *severity, const char *summary,

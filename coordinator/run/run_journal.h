@@ -18,6 +18,9 @@ void run_note_now(struct run *run, const struct journal_entry *entry);
 void run_note_stage(struct run *run, enum journal_kind kind, int64_t run_us, bool timed_out);
 void run_mark(struct run *run, int64_t run_us, const char *text);
 void run_outcome(struct run *run, enum run_outcome outcome, const char *reason);
+/* The same, and it ends the load, as run->releases_leases says. */
+void run_note_stop(struct run *run, enum run_outcome outcome, const char *reason,
+                   enum journal_stop how);
 void run_finding(struct run *run, const char *id, const char *severity, const char *summary,
                  const char *evidence, const char *remedy);
 void run_note_preflight(struct run *run, size_t agent, const struct control_preflight_relay *relay);

@@ -19,12 +19,13 @@ void run_stop(struct run *run, enum run_outcome outcome, enum scenario_cleanup_o
         run_refuse(run, outcome == OUTCOME_INTERNAL ? 6 : 4, "%s", text);
         return;
     }
-    run_outcome(run, outcome, text);
     if (run->is_stopping) {
+        run_outcome(run, outcome, text);
         return;
     }
     run->is_stopping = true;
     run->releases_leases = scenario_cleans_up(run->scenario, reason);
+    run_note_stop(run, outcome, text, JOURNAL_STOPS);
     run_event_happened(run, outcome == OUTCOME_PREFLIGHT ? RUN_REFUSED : RUN_STOP);
 }
 

@@ -443,6 +443,27 @@ static int by_first_client(const void *a, const void *b)
     return (x->first_client > y->first_client) - (x->first_client < y->first_client);
 }
 
+/* What the TAKE of this epoch holds, ascending. epoch_for() keeps its limits, a ledger need not. */
+static size_t list_shares(const struct run *run, size_t agent, uint64_t epoch,
+                          struct control_take_share shares[CONTROL_TAKE_SHARES_MAX])
+{
+    size_t count = 0;
+    uint64_t clients = 0;
+    for (size_t i = 0; i < run->reassign.count && count < CONTROL_TAKE_SHARES_MAX; i++) {
+        const struct run_move *move = &run->reassign.moves[i];
+        if (!is_on_its_way(move, agent) || move->epoch != epoch) {
+            continue;
+        }
+        clients += move->deal.share.client_count;
+        if (clients > CONTROL_TAKE_CLIENTS_MAX) {
+            break;
+        }
+        shares[count++] = move->deal.share;
+    }
+    qsort(shares, count, sizeof(*shares), by_first_client);
+    return count;
+}
+
 /* This agent's share of the fleet's packets per second, as the hands are now. */
 static uint64_t packets_of(const struct run *run, size_t agent)
 {
@@ -463,20 +484,12 @@ static void send_take(struct run *run, struct roster_agent *a)
     take->clients = clients;
     take->packets_per_s_max = packets_of(run, index);
     take->at_ns = clock_map_to_agent_ns(&a->clock, run->now_ns);
-    for (size_t i = 0; shares != NULL && i < run->reassign.count; i++) {
-        const struct run_move *move = &run->reassign.moves[i];
-        if (is_on_its_way(move, index) && move->epoch == take->assignment_epoch &&
-            take->share_count < CONTROL_TAKE_SHARES_MAX) {
-            shares[take->share_count++] = move->deal.share;
-        }
+    if (shares != NULL) {
+        take->share_count = list_shares(run, index, take->assignment_epoch, shares);
     }
     if (shares != NULL && clients != NULL && take->share_count > 0) {
-        qsort(shares, take->share_count, sizeof(*shares), by_first_client);
-        for (size_t i = 0; i < take->share_count; i++) {
-            take->client_count +=
-                truth_past(run->truth, shares[i].first_client, shares[i].client_count,
-                           run_time_us(run, run->now_ns), clients + take->client_count);
-        }
+        take->client_count = truth_past(run->truth, shares, take->share_count,
+                                        run_time_us(run, run->now_ns), clients);
         take->has_go = run_go_for(run, a, &take->go);
         if (take->has_go) {
             roster_ask(a, &take->go);

@@ -8,6 +8,9 @@
 #include "coordinator/run/run_journal.h"
 #include "coordinator/run/run_replay.h"
 #include "coordinator/run/steps.h"
+#include "coordinator/truth/ledger_final.h"
+
+enum { WATERMARK_EVERY = 64 }; /* events; a batch has up to 512 of one agent */
 
 /* --- the fleet --- */
 
@@ -91,6 +94,9 @@ static void stand_where_it_stood(struct run *run, const struct journal_entry *e)
         run->path = (enum plan_path)e->a;
         run->path_is_known = true;
     } else if (e->kind == JOURNAL_STAGE_BEGIN) {
+        run->phase = RUN_STAGE; /* of a search no step follows */
+        run->stage = (uint32_t)e->a;
+        run->step = 0;
         run->stage_is_open = true;
         run->phase_until_ns = at_ns(run, e->run_us) + stages[e->a].timeout_ns;
         agenda_stage_begins(&run->agenda, stages[e->a].name, at_ns(run, e->run_us));
@@ -112,14 +118,24 @@ static void stand_where_it_stood(struct run *run, const struct journal_entry *e)
         run->releases_leases = e->a != 0;
         agenda_stages_over(&run->agenda);
     } else if (e->kind == JOURNAL_OUTCOME) {
-        run->is_stopping = run->is_stopping || e->a != OUTCOME_COMPLETED;
+        run->stopped_how = e->b > (uint64_t)run->stopped_how ? (int)e->b : run->stopped_how;
+        run->is_stopping = run->stopped_how != JOURNAL_GOES_ON;
+        run->releases_leases = run->is_stopping && e->c != 0;
     }
 }
 
 struct context {
     struct run *run;
     int64_t last_us; /* of anything that is known of the run */
+    uint64_t events;
 };
+
+/* What no run of this plan can have seen: windows are counted from the start of the run on. */
+static bool is_a_time_of(const struct run *run, int64_t run_us)
+{
+    const int64_t day_us = INT64_C(86400) * 1000 * 1000, month_us = 30 * day_us;
+    return run_us > -day_us && run_us < (int64_t)(run->plan.run_time_max_ns / NS_PER_US) + month_us;
+}
 
 static void note_time(struct context *context, int64_t run_us)
 {
@@ -129,7 +145,7 @@ static void note_time(struct context *context, int64_t run_us)
 static bool take_entry(void *opaque, const struct journal_entry *e)
 {
     struct context *context = opaque;
-    if (!run_tell_note(context->run, e)) {
+    if (!is_a_time_of(context->run, e->run_us) || !run_tell_note(context->run, e)) {
         return false;
     }
     bool is_reassignment = e->kind == JOURNAL_MOVE || e->kind == JOURNAL_TAKEN ||
@@ -147,8 +163,9 @@ static bool take_event(void *opaque, uint32_t agent, const struct event *e, int6
 {
     struct context *context = opaque;
     struct run *run = context->run;
-    bool is_ours = agent < run->roster.count && e->client < run->plan.client_count &&
-                   e->kind < EVENT_KIND_COUNT && e->result < EVENT_RESULT_COUNT &&
+    bool is_ours = is_a_time_of(run, run_us) && agent < run->roster.count &&
+                   e->client < run->plan.client_count && e->kind < EVENT_KIND_COUNT &&
+                   e->result < EVENT_RESULT_COUNT &&
                    ((e->flags & EVENT_PREFLIGHT) != 0 || e->stage < run->plan.stage_count);
     if (!is_ours) {
         return false;
@@ -157,7 +174,34 @@ static bool take_event(void *opaque, uint32_t agent, const struct event *e, int6
     a->last_event_us = e->t_us > a->last_event_us ? e->t_us : a->last_event_us;
     run_take_result(run, agent, e, run_us, uncertainty_us);
     note_time(context, run_us);
+    if (++context->events % WATERMARK_EVERY == 0) {
+        truth_watermark(run->truth, agent, run_us - RUN_WATERMARK_SLACK_US);
+    }
     return true;
+}
+
+bool run_take_kept_final(struct run *run, struct roster_agent *a)
+{
+    size_t index = roster_index(&run->roster, a), count = run->roster.count;
+    struct ledger_final *finals =
+        run->is_resumed && !a->has_final ? calloc(count, sizeof(*finals)) : NULL;
+    bool is_kept = finals != NULL && ledger_read_finals(run->ledger, finals, count) == 0;
+    const struct ledger_final *final = is_kept ? &finals[index] : NULL;
+    is_kept = is_kept && final->is_known && final->has_last_batch_seq &&
+              final->last_batch_seq <= ledger_committed(run->ledger, (uint32_t)index);
+    if (is_kept) {
+        struct snapshot s = {.seq = UINT64_MAX,
+                             .at_ns = a->last_event_us * NS_PER_US,
+                             .is_final = true,
+                             .last_batch_seq = final->last_batch_seq};
+        memcpy(s.counter, final->counter, sizeof(s.counter));
+        memcpy(s.server, final->server, sizeof(s.server));
+        truth_snapshot(run->truth, index, &s);
+        a->has_final = a->is_done = true;
+        a->final_batch_seq = a->last_batch_seq = final->last_batch_seq;
+    }
+    free(finals);
+    return is_kept;
 }
 
 int run_replay_ledger(struct run *run, int64_t *out_last_us)

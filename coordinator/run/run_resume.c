@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "coordinator/run/confinement.h"
 #include "coordinator/run/returning.h"
+#include "coordinator/run/run_found.h"
 #include "coordinator/run/run_journal.h"
 #include "coordinator/run/run_lock.h"
 #include "coordinator/run/run_log.h"
@@ -67,7 +68,13 @@ static int take_over(struct run *run, const char *dir)
         return fail(EXIT_USAGE, "the run is being played at this moment (%s/run.lock is held)",
                     dir);
     }
-    return run->lock_fd < 0 ? fail(EXIT_INTERNAL, "%s", why) : 0;
+    if (run->lock_fd < 0) {
+        return fail(EXIT_INTERNAL, "%s", why);
+    }
+    return run_found(dir) == RUN_FOUND_UNBEGUN
+               ? fail(EXIT_USAGE, "the run in %s never began; start it again with leaseherd run",
+                      dir)
+               : 0;
 }
 
 static int read_plan(struct run *run)
@@ -130,6 +137,12 @@ static bool read_origin(struct run *run, const struct run_resume_options *o, str
     return true;
 }
 
+static bool is_of_plan(struct run *run)
+{
+    char name[LEDGER_FACT_BYTES];
+    return ledger_fact(run->ledger, "run", name) && strcmp(name, run->plan.run_name) == 0;
+}
+
 static int open_ledger(struct run *run, const struct run_resume_options *o, struct origin *origin)
 {
     char path[RUN_DIR_PATH_BYTES];
@@ -143,7 +156,7 @@ static int open_ledger(struct run *run, const struct run_resume_options *o, stru
     if (rc < 0) {
         return fail(EXIT_INTERNAL, "cannot open %s to write: %s", path, strerror(-rc));
     }
-    rc = read_origin(run, o, origin) ? run_replay_fleet(run) : -EBADMSG;
+    rc = is_of_plan(run) && read_origin(run, o, origin) ? run_replay_fleet(run) : -EBADMSG;
     if (rc == -EBADMSG) {
         return fail(EXIT_USAGE,
                     "%s does not tell who played what: the run had not begun; start it again",
@@ -167,6 +180,18 @@ static bool make_truth(struct run *run)
     return run->truth != NULL;
 }
 
+/* In the place of one there is; what stands there may be a link that a stranger has put. */
+static FILE *new_file(const char *path)
+{
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (file == NULL && fd >= 0) {
+        (void)close(fd);
+    }
+    return file;
+}
+
 static int recall(struct run *run, int64_t *out_last_us)
 {
     char path[RUN_DIR_PATH_BYTES];
@@ -174,18 +199,18 @@ static int recall(struct run *run, int64_t *out_last_us)
         return EXIT_INTERNAL;
     }
     /* Begun anew: the replay writes every line of it that is in the ledger. */
-    run->problems = fopen(run_dir_path(run->dir, "problems.log", path), "we");
+    run->problems = new_file(run_dir_path(run->dir, "problems.log", path));
     run->terminal = terminal_new(stderr, isatty(STDERR_FILENO));
     if (run->problems == NULL || run->terminal == NULL || !make_truth(run) ||
         run_events_open(run) < 0) {
         return fail(EXIT_INTERNAL, "cannot write into %s, or out of memory", run->dir);
     }
     int rc = run_replay_ledger(run, out_last_us);
-    if (rc == -EBADMSG) {
+    if (rc == -EBADMSG && run->start_ns != 0) {
         return fail(EXIT_USAGE, "the ledger of %s is damaged; leaseherd export shows what is in it",
                     run->dir);
     }
-    if (rc < 0) {
+    if (rc < 0 && rc != -EBADMSG) {
         return fail(EXIT_INTERNAL, "cannot read the ledger: %s", ledger_why(run->ledger));
     }
     if (run->phase != RUN_STAGE && run->phase != RUN_DRAIN) {
@@ -221,7 +246,8 @@ static void note_absence(struct run *run, int64_t last_us)
     run->phase_until_ns += away_us * NS_PER_US;
     if (run->phase == RUN_DRAIN) {
         run->phase_until_ns = run->now_ns + run_drain_ns(run);
-    } else if (steps_is_canary(&run->plan, run->stage, run->step)) {
+    } else if (!run_search_is_stage(run, run->stage) &&
+               steps_is_canary(&run->plan, run->stage, run->step)) {
         run->step_until_ns =
             run->step_begun_ns + run->plan.acquire_deadline_ns + away_us * NS_PER_US;
     }
@@ -251,6 +277,9 @@ static void end_what_cannot_go_on(struct run *run)
         run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_FAIL,
                  "the coordinator ended, and its local agents with it");
         run->phase = RUN_OVER;
+    } else if (run->phase == RUN_STAGE && run->is_stopping) {
+        run_event_happened(run,
+                           run->stopped_how == JOURNAL_STOPS_AT_ONCE ? RUN_HARD_STOP : RUN_STOP);
     } else if (run->phase == RUN_STAGE && run_search_is_stage(run, run->stage)) {
         run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_FAIL,
                  "the coordinator ended within a capacity search, which cannot be resumed; play "

@@ -14,16 +14,21 @@
  */
 #define VALID_LONGER_S (UINT64_C(2) * 3600)
 
-/* Every key of every agent that joined: in a rotation a name has two. */
+/* Every key of every agent that joined, if it is good today: in a rotation a name has two. */
 static bool name_agents(const struct run *run, struct plan *plan)
 {
     struct plan_agent *agents = calloc(run->allowed.count + 1, sizeof(*agents));
+    char today[KEY_DATE_BYTES];
     uint32_t count = 0;
     if (agents == NULL) {
         return false;
     }
+    key_today(today);
     for (size_t i = 0; i < run->allowed.count; i++) {
         const struct key_entry *entry = &run->allowed.entries[i];
+        if (key_entry_is_expired(entry, today)) {
+            continue;
+        }
         bool has_joined = false;
         for (size_t k = 0; k < run->roster.count && !has_joined; k++) {
             has_joined = strcmp(run->roster.agents[k].name, entry->name) == 0;

@@ -93,6 +93,7 @@ static void begin_step(struct run *run)
         run->start_ns = start_ns;
         uint64_t wall_ns = clock_realtime_ns() + (start_ns - run->now_ns);
         run_note(run, &(struct journal_entry){.kind = JOURNAL_START, .a = start_ns, .b = wall_ns});
+        run_note_clocks(run);
         run_events_run_begins(run, start_ns);
         run_flush_deferred(run);
     }
@@ -266,7 +267,8 @@ static bool watch_safety(struct run *run)
         return true;
     }
     int64_t run_us = run_time_us(run, run->now_ns);
-    if (run_us > 0 && (uint64_t)run_us > run->plan.run_time_max_ns / NS_PER_US) {
+    if (!run->is_start_guessed && run_us > 0 &&
+        (uint64_t)run_us > run->plan.run_time_max_ns / NS_PER_US) {
         run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_STOP,
                  "limits.time (%" PRIu64 " s) is reached; raise it or shorten the stages",
                  run->plan.run_time_max_ns / NS_PER_S);

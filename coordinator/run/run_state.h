@@ -109,8 +109,10 @@ struct run {
     int exit_code;          /* of a run that ends before there is a report; -1: none */
     bool is_stopping;       /* an outcome was decided; load is ending */
     bool releases_leases;   /* in DRAIN */
-    bool is_resumed;        /* taken over from a coordinator that died */
-    bool is_other_boot;     /* ... of this host before it was restarted */
-    bool is_start_guessed;  /* ... and start_ns is by the wall clock alone, as yet */
-    bool was_told_to_stop;  /* by a signal */
+    bool is_report_written;
+    bool is_resumed;       /* taken over from a coordinator that died */
+    bool is_other_boot;    /* ... of this host before it was restarted */
+    int stopped_how;       /* ... and had been stopped: enum journal_stop */
+    bool is_start_guessed; /* ... and start_ns is by the wall clock alone, as yet */
+    bool was_told_to_stop; /* by a signal */
 };

@@ -36,7 +36,7 @@ int ledger_note(struct ledger *ledger, const struct journal_entry *entry)
     if (error < 0) {
         return error;
     }
-    (void)sqlite3_bind_int(s, 1, entry->kind);
+    (void)sqlite3_bind_int(s, 1, (int)entry->kind);
     (void)sqlite3_bind_int64(s, 2, entry->run_us);
     (void)sqlite3_bind_int64(s, 3, (sqlite3_int64)entry->a);
     (void)sqlite3_bind_int64(s, 4, (sqlite3_int64)entry->b);

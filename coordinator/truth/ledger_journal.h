@@ -29,7 +29,8 @@ enum journal_kind {
     JOURNAL_EVENT,       /* a: index of the scenario's event */
     JOURNAL_MARK,        /* text 0 */
     JOURNAL_AGENT_LOST,  /* a: agent */
-    JOURNAL_OUTCOME,     /* a: enum run_outcome, text 0: reason */
+    JOURNAL_OUTCOME,     /* a: enum run_outcome, b: enum journal_stop, c: leases are released;
+                            text 0: reason */
     JOURNAL_FINDING,     /* texts: id, severity, summary, evidence, remedy */
     JOURNAL_PREFLIGHT,   /* a: agent, bytes: the PREFLIGHT_REPORT of one relay */
     JOURNAL_START_STATE, /* a: server, b: active, c: expired, d: free leases before the run */
@@ -41,6 +42,9 @@ enum journal_kind {
     JOURNAL_DEALT_ON,    /* a: agent, lost: its clients have been dealt as far as possible */
     JOURNAL_KIND_COUNT
 };
+
+/* Whether an outcome ends the load. */
+enum journal_stop { JOURNAL_GOES_ON, JOURNAL_STOPS, JOURNAL_STOPS_AT_ONCE };
 
 enum { JOURNAL_TEXTS = 5, JOURNAL_TEXT_BYTES = 1024, JOURNAL_BYTES_MAX = 64 * 1024 };
 

@@ -114,7 +114,7 @@ int ledger_check(struct ledger *ledger)
 int ledger_check_is_file(const char *path)
 {
     struct stat about;
-    if (stat(path, &about) < 0) {
+    if (lstat(path, &about) < 0) { /* nor would a link be this run's */
         return -errno;
     }
     return S_ISREG(about.st_mode) ? 0 : -EBADMSG;

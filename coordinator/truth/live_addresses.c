@@ -392,20 +392,39 @@ void live_addresses_decide_all(struct live_addresses *live)
     }
 }
 
-void live_addresses_held(const struct live_addresses *live, uint32_t first, uint32_t count,
-                         struct live_held *out)
+/* The last that begins at or before the client; NULL: it is in none. */
+static const struct live_span *span_of(const struct live_span *spans, size_t count, uint32_t client)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        out[i] = (struct live_held){.until_us = INT64_MIN, .server = LIVE_NO_SERVER};
+    size_t from = 0, to = count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (spans[middle].first <= client) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    const struct live_span *span = from > 0 ? &spans[from - 1] : NULL;
+    return span != NULL && client - span->first < span->count ? span : NULL;
+}
+
+void live_addresses_held(const struct live_addresses *live, const struct live_span *spans,
+                         size_t span_count, struct live_held *out)
+{
+    for (size_t i = 0; i < span_count; i++) {
+        for (uint32_t k = 0; k < spans[i].count; k++) {
+            out[spans[i].at + k] =
+                (struct live_held){.until_us = INT64_MIN, .server = LIVE_NO_SERVER};
+        }
     }
     const struct table_entry *entry;
     for (size_t cursor = 0; (entry = table_next(&live->leases, &cursor)) != NULL;) {
-        uint32_t client = client_of(entry);
-        if (client < first || client - first >= count) {
+        const struct live_span *span = span_of(spans, span_count, client_of(entry));
+        if (span == NULL) {
             continue;
         }
         struct window held = window_of(entry);
-        struct live_held *to = &out[client - first];
+        struct live_held *to = &out[span->at + client_of(entry) - span->first];
         if (to->until_us == INT64_MIN || held.from_us > to->from_us) {
             *to = (struct live_held){.address = inet_from_host(entry->key),
                                      .from_us = held.from_us,

@@ -86,15 +86,22 @@ struct live_lease {
 /* False: the client does not hold that address. */
 bool live_addresses_find(const struct live_addresses *live, struct ipv4 address, uint32_t client,
                          struct live_lease *out);
-/* What clients `first` .. `first` + `count` - 1 hold, by client; until_us INT64_MIN: nothing. */
+/* What one client holds; until_us INT64_MIN: nothing. */
 struct live_held {
     struct ipv4 address;
     int64_t from_us, until_us;
     uint8_t server; /* or LIVE_NO_SERVER */
 };
-/* One pass over the table. */
-void live_addresses_held(const struct live_addresses *live, uint32_t first, uint32_t count,
-                         struct live_held *out);
+/*
+ * Clients `first` .. `first` + `count` - 1 of each span, one span's behind the other's in `out`.
+ * Spans ascend and do not overlap. One pass over the table, however many there are.
+ */
+struct live_span {
+    uint32_t first, count;
+    size_t at; /* of the first one in `out` */
+};
+void live_addresses_held(const struct live_addresses *live, const struct live_span *spans,
+                         size_t span_count, struct live_held *out);
 /*
  * Of the `count` leases that end soonest, how many each server gave: with a
  * server that no longer extends them, they are its own. One pass over the table.

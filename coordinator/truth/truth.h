@@ -74,11 +74,12 @@ void truth_taken(struct truth *truth, size_t from, size_t to, uint64_t count);
  */
 bool truth_is_void(const struct truth *truth, size_t agent, const struct event *e);
 /*
- * What is known of these clients at `run_us`: a row for each that has started, ascending; leases
- * as they stand then. `out` has room for `count`; returns how many there are.
+ * What is known of the clients of these shares at `run_us`: a row for each that has started;
+ * leases as they stand then. Shares ascend; `out` has room for all their clients. Returns how many
+ * rows there are. One pass over all leases.
  */
-size_t truth_past(struct truth *truth, uint32_t first, uint32_t count, int64_t run_us,
-                  struct control_taken *out);
+size_t truth_past(struct truth *truth, const struct control_take_share *shares, size_t share_count,
+                  int64_t run_us, struct control_taken *out);
 /* Stages as they really began and ended. */
 void truth_stage_begin(struct truth *truth, uint32_t stage, int64_t run_us);
 void truth_stage_end(struct truth *truth, uint32_t stage, int64_t run_us, bool timed_out);

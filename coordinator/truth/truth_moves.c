@@ -134,23 +134,51 @@ static struct control_taken row_of(const struct truth *t, uint32_t client,
     return row;
 }
 
-size_t truth_past(struct truth *t, uint32_t first, uint32_t count, int64_t run_us,
-                  struct control_taken *out)
+static size_t list_spans(const struct truth *t, const struct control_take_share *shares,
+                         size_t share_count, struct live_span *spans)
 {
-    assert(t->past != NULL && count <= t->plan->client_count &&
-           first <= t->plan->client_count - count);
-    struct live_held *held = calloc((size_t)count + 1, sizeof(*held));
-    size_t rows = 0;
-    if (held == NULL) {
-        t->is_out_of_memory = true;
-        return 0;
+    size_t clients = 0;
+    for (size_t i = 0; i < share_count; i++) {
+        uint32_t first = shares[i].first_client, count = shares[i].client_count;
+        assert(count <= t->plan->client_count && first <= t->plan->client_count - count);
+        spans[i] = (struct live_span){.first = first, .count = count, .at = clients};
+        clients += count;
     }
-    live_addresses_held(t->live, first, count, held);
-    for (uint32_t i = 0; i < count; i++) {
-        if ((t->past[first + i] & PAST_STARTED) != 0) {
-            out[rows++] = row_of(t, first + i, &held[i], run_us);
+    return clients;
+}
+
+static size_t list_past(const struct truth *t, const struct live_span *span,
+                        const struct live_held *held, int64_t run_us, struct control_taken *out)
+{
+    size_t rows = 0;
+    for (uint32_t i = 0; i < span->count; i++) {
+        if ((t->past[span->first + i] & PAST_STARTED) != 0) {
+            out[rows++] = row_of(t, span->first + i, &held[span->at + i], run_us);
         }
     }
+    return rows;
+}
+
+size_t truth_past(struct truth *t, const struct control_take_share *shares, size_t share_count,
+                  int64_t run_us, struct control_taken *out)
+{
+    assert(t->past != NULL);
+    size_t rows = 0;
+    struct live_held *held = NULL;
+    struct live_span *spans = calloc(share_count + 1, sizeof(*spans));
+    if (spans != NULL) {
+        held = calloc(list_spans(t, shares, share_count, spans) + 1, sizeof(*held));
+    }
+    if (held == NULL) {
+        t->is_out_of_memory = true;
+        free(spans);
+        return 0;
+    }
+    live_addresses_held(t->live, spans, share_count, held);
+    for (size_t i = 0; i < share_count; i++) {
+        rows += list_past(t, &spans[i], held, run_us, out + rows);
+    }
     free(held);
+    free(spans);
     return rows;
 }

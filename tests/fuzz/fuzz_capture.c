@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     plan.servers[0].address = inet_from_host(0xc0a8010c);
     agent.final.is_known = true;
     memset(agent.final.has_counter, true, sizeof(agent.final.has_counter));
-    demand(audit_rows_init(&rows, &plan, 1));
+    demand(audit_rows_init(&rows, &plan, 1, 1));
     add_rows(&rows, &plan);
     demand(audit_capture_init(&c, &plan, &rows, &agent, &share, 1));
     struct byte_reader r = byte_reader_over(data, size);

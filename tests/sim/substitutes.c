@@ -30,6 +30,22 @@ int confinement_drop_capabilities(const char *run_dir, const char *keys_dir,
     return 0;
 }
 
+int confinement_keep_reading(const char *run_dir, const struct scenario *books, bool is_local,
+                             char why[CONFINEMENT_WHY_BYTES])
+{
+    (void)run_dir;
+    (void)books;
+    (void)is_local;
+    (void)why;
+    return 0;
+}
+
+bool greeting_is_name_known(const char *host)
+{
+    (void)host;
+    return true;
+}
+
 enum greeting greeting_ask(const char *host, uint16_t port, int timeout_ms)
 {
     (void)host;

@@ -325,7 +325,7 @@ static inline void bed_audit(struct bed *b, bool with_capture)
     audit_capture_fini(&b->capture);
     audit_rows_fini(&b->rows);
     audit_notes_fini(&b->notes);
-    assert_true(audit_rows_init(&b->rows, b->plan, 2));
+    assert_true(audit_rows_init(&b->rows, b->plan, 2, 1));
     for (size_t i = 0; i < b->event_count; i++) {
         const struct event *e = &b->events[i];
         assert_true(

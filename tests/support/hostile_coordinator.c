@@ -514,18 +514,19 @@ static void overtime(struct mad *c)
     c->grants = true;
     mad_good_plan(c, &plan);
     plan.run_time_max_ns = RUN_S * NS_PER_S;
+    plan.stages[0].batch = 0; /* the pace of a stage is what was signed */
+    plan.stages[0].rate_milli_per_s = 2000;
     struct control_message m = mad_prepare_of(c, &plan);
     mad_check(c, mad_offer(c, &m) == 'Y', "a plan of 2 s is taken");
     plan_free(&plan);
     command(c, CONTROL_ARM);
     mad_check(c, mad_await(c, CONTROL_ARMED, MAD_PATIENCE_S), "it is armed");
     m = (struct control_message){.kind = CONTROL_GO};
-    m.u.go = (struct control_go){.start_at_ns = 1,
+    m.u.go = (struct control_go){.start_at_ns = c->agent_clock_ns,
                                  .client_limit = HOSTILE_CLIENTS,
                                  .rate_milli_per_s = 2000,
                                  .is_last_step = true};
     double began_s = mad_wall_s();
-    m.u.go.start_at_ns = c->agent_clock_ns;
     mad_tell(c, &m);
     mad_turn_for(c, RUN_S + SLACK_S + 0.5);
     mad_check(c, c->progress.started > 15, "it runs meanwhile");

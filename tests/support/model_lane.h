@@ -27,6 +27,8 @@ static struct {
     _Atomic bool may_send, may_renew, take_fails, is_spent;
     _Atomic uint64_t taken; /* clients, of all lanes */
     _Atomic uint64_t late_samples;
+    /* As the latest lane was told. */
+    _Atomic uint64_t packets_per_s_max, batch, rate_milli_per_s;
     _Atomic uint64_t adopted; /* of the lane that lives or lived last */
 } model_lane;
 
@@ -56,6 +58,7 @@ struct lane *lane_new(const struct lane_setup *setup)
     lane->plan = setup->plan;
     lane->assignment_epoch = 1;
     lane->share_count = setup->share_count;
+    atomic_store(&model_lane.packets_per_s_max, setup->packets_per_s_max);
     memcpy(lane->shares, setup->shares, setup->share_count * sizeof(*setup->shares));
     atomic_fetch_add(&model_lane.lanes, 1);
     atomic_store(&model_lane.adopted, 0);
@@ -109,6 +112,8 @@ void lane_go(struct lane *lane, const struct control_go *command, uint64_t now_n
     (void)now_ns;
     lane->go = *command;
     lane->has_go = true;
+    atomic_store(&model_lane.batch, command->batch);
+    atomic_store(&model_lane.rate_milli_per_s, command->rate_milli_per_s);
 }
 
 void lane_drain(struct lane *lane, const struct control_drain *command, uint64_t now_ns)
@@ -144,6 +149,7 @@ bool lane_take(struct lane *lane, const struct control_take *command, uint64_t n
     }
     if (command->assignment_epoch == lane->assignment_epoch + 1) {
         lane->assignment_epoch++;
+        atomic_store(&model_lane.packets_per_s_max, command->packets_per_s_max);
         for (size_t i = 0; i < command->share_count; i++) {
             atomic_fetch_add(&model_lane.taken, command->shares[i].client_count);
         }

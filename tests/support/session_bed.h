@@ -221,11 +221,12 @@ static inline struct control_message prepare_of(struct bed *b)
     static struct control_share share;
     share = (struct control_share){.client_count = CLIENTS};
     struct control_message m = {.kind = CONTROL_PREPARE};
-    m.u.prepare = (struct control_prepare){.plan = b->plan_bytes,
-                                           .assignment_epoch = 1,
-                                           .shares = &share,
-                                           .share_count = 1,
-                                           .packets_per_s_max = 10000};
+    m.u.prepare =
+        (struct control_prepare){.plan = b->plan_bytes,
+                                 .assignment_epoch = 1,
+                                 .shares = &share,
+                                 .share_count = 1,
+                                 .packets_per_s_max = 10000 * CLIENTS / b->plan.client_count};
     m.u.prepare.plan_bytes = plan_encode(&b->plan, b->plan_bytes, sizeof(b->plan_bytes));
     assert_in_range(m.u.prepare.plan_bytes, 1, sizeof(b->plan_bytes));
     plan_hash(b->plan_bytes, m.u.prepare.plan_bytes, m.u.prepare.plan_hash);

@@ -161,7 +161,7 @@ hostile_files() {
 	refused "a view in place of a table" 'ledger.db is not a ledger of Leaseherd' "$work/copy"
 	plant "UPDATE meta SET value = 'another' WHERE key = 'run'"
 	refused "another run's ledger" 'are not of one run' "$work/copy"
-	refused "no run" 'cannot read the plan' "$work/keys"
+	refused "no run" 'is not a run directory' "$work/keys"
 }
 
 log_and_report() {

@@ -51,7 +51,8 @@ odd_agent wrongkey --coordinator 172.16.7.2 --server-key "$work/other/keys/coord
 check "wrong server key: said" says "$work/odd-wrongkey.log" 'server.key|coordinator.*key' 15
 end_odd_agent
 "$bin/leaseherd-agent" keygen "$work/other/old" >/dev/null
-"$bin/leaseherd" keys agent old --public "$(sed -n 's/^public //p' "$work/other/old")" --expires 2020-01-01 --keys "$work/keys" >/dev/null
+"$bin/leaseherd" keys agent old --public "$(sed -n 's/^public //p' "$work/other/old")" --keys "$work/keys" >/dev/null
+sed -i '/^old /s/[^ ]*$/2020-01-01/' "$work/keys/agents.allow" # a day that has passed cannot be given
 odd_agent expired --coordinator 172.16.7.2 --server-key "$work/keys/coordinator.pub" --key "$work/other/old"
 check "expired key: said" says "$work/odd-expired.log" 'does not list this agent' 10
 check "expired key: the operator is told whose it is" says "$run/coordinator.log" 'what=key_refused .*expired: old' 10

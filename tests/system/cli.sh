@@ -114,6 +114,7 @@ check 'and prints as itself' 'cmp -s effective.yaml again.yaml'
 expect 'testbed' 0 'block 10.10.0.0/16' 'relay r1 giaddr 127.0.0.2 via 127.0.0.2 subnet 10.10.0.0/16 slot 1' -- "$lh" testbed good.yaml show
 expect 'testbed with another verb' 2 "unknown verb 'apply'" -- "$lh" testbed good.yaml apply
 expect 'run without a fleet' 2 '--local N' -- "$lh" run good.yaml
+expect 'run with two fleets' 2 '--local and --agents exclude each other; give one' -- "$lh" run good.yaml --local 2 --agents 2
 expect 'run with no agents' 2 '--local 0 is not a number' -- "$lh" run good.yaml --local 0
 expect 'run for agents without an address' 2 '--listen' -- "$lh" run good.yaml --agents 2
 expect 'run without an operator' 2 'add --operator-key FILE' 'keys operator NAME' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --keys no-keys --run-dir unused
@@ -125,7 +126,7 @@ check 'the line it printed is its public key' '"$lh" keys operator bob --keys op
 expect 'keys operator again' 2 'ops/operator-alice.key' 'not overwritten' -- "$lh" keys operator alice --keys ops
 expect 'keys operator without a name' 2 'operator needs a name' -- "$lh" keys operator --keys ops
 expect 'an impossible operator' 2 "'../x' is no name" -- "$lh" keys operator ../x --keys ops
-expect 'the public half for the secret one' 2 'operator-alice.pub' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --operator-key ops/operator-alice.pub --run-dir unused
+expect 'the public half for the secret one' 2 'ops/operator-alice.pub is the public half; name ops/operator-alice.key' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --operator-key ops/operator-alice.pub --run-dir unused
 chmod 644 ops/operator-bob.key
 expect 'an operator that others can read' 2 'operator-bob.key has mode 0644' -- "$lh" run good.yaml --agents 2 --listen 127.0.0.1:0 --operator-key ops/operator-bob.key --run-dir unused
 signed=(--operator-key ops/operator-alice.key)
@@ -149,15 +150,22 @@ expect 'a limit without its unit' 2 'unit.yaml:13' '500ms' -- "$lh" check unit.y
 sed 's/- {name: keep, hold: 1m}/- {name: most, search: {between: [100\/s, 900\/s]}}/' good.yaml >search.yaml
 expect 'a search for which there are too few clients' 2 'search.yaml:12' clients -- "$lh" check search.yaml
 
+sed 's/^judge.*/on_coordinator_loss: {new: stop, renewals: 15m}\nlimits: {time: 30m}/' good.yaml >alone.yaml
+expect 'check names what is lost with whom' 0 losses 'agent lost: the run ends' 'coordinator lost: every agent has stopped sending within 6 s' -- "$lh" check good.yaml
+expect 'and what goes on without a coordinator' 0 'renewals for up to 15 min; needs renewals_without_coordinator: 15m in every' -- "$lh" check alone.yaml
+expect 'the change request promises no more than that' 0 'no agent begins anything new after 6 s; for up to 15 min' 'more they renew and rebind the leases they hold' -- "$lh" check --change-request alone.yaml
+check 'and not that nothing is sent' '! "$lh" check --change-request alone.yaml | grep -q "stopped sending"'
+
 # --- results
 expect 'report of nothing' 2 'which run?' -- "$lh" report
 expect 'report of what is no run' 2 'nowhere' -- "$lh" report nowhere
 expect 'export of what is no run' 2 'nowhere' -- "$lh" export nowhere
 expect 'stop of what is no run' 2 'nowhere is no run' -- "$lh" stop nowhere
 expect 'audit of nothing' 2 'which run' -- "$lh" audit
-expect 'audit of what is no run' 2 'nowhere' -- "$lh" audit nowhere
+expect 'resume of what is no run' 2 'nowhere is not a run directory; give the directory that `leaseherd run` named' -- "$lh" resume nowhere
+expect 'audit of what is no run' 2 'nowhere is not a run directory; give the directory' -- "$lh" audit nowhere
 expect 'audit with a flag without its value' 2 'needs a value' -- "$lh" audit nowhere --pcap
-expect 'cleanup of what is no run' 2 nowhere -- "$lh" cleanup nowhere --local 1
+expect 'cleanup of what is no run' 2 'nowhere is not a run directory; give the directory' -- "$lh" cleanup nowhere --local 1
 expect 'compare of what are no runs' 2 nowhere -- "$lh" compare nowhere elsewhere
 expect 'report with a misspelt flag' 2 'did you mean --json?' -- "$lh" report nowhere --jsno
 
@@ -182,15 +190,38 @@ expect 'the same key under another name' 2 "already belongs to agent 'a2'" -- "$
 expect 'keys list' 0 a1 a2 "$public" agent -- "$lh" keys list --keys k
 expect 'keys revoke' 0 'revoked a1' -- "$lh" keys revoke a1 --keys k
 expect 'keys revoke again' 2 "there is no agent 'a1'" -- "$lh" keys revoke a1 --keys k
-expect 'a key with a last day' 0 'enrolled a4' -- "$lh" keys agent a4 --keys k --expires 2020-01-31
+expect 'a key whose last day is past' 2 '--expires 2020-01-31 is past; give a day to come' -- "$lh" keys agent a4 --keys k --expires 2020-01-31
+check 'no pair is made for it' '[ ! -e k/a4.key ]'
+expect 'a token for a key whose last day is past' 2 'is past; give a day to come' -- "$lh" keys enrol a4 --keys k --listen 127.0.0.1 --expires 2020-01-31
+expect 'a key with a last day' 0 'enrolled a4' -- "$lh" keys agent a4 --keys k --expires "$(date -u +%F)"
+sed -i '/^a4 /s/[^ ]*$/2020-01-31/' k/agents.allow
 expect 'keys list tells what is out of date' 0 '2020-01-31 (expired)' -- "$lh" keys list --keys k
 expect 'a day that is none' 2 '--expires takes a date' -- "$lh" keys agent a5 --keys k --expires tomorrow
+expect 'keys operator beside the agents' 0 'operator-olga.key' -- "$lh" keys operator olga --keys k
+expect 'an operator is on no list' 2 "'olga' is an operator; take it out of the agents' policies and restart them" -- "$lh" keys revoke olga --keys k
 expect 'a token without an address' 2 'needs --listen' -- "$lh" keys enrol a5 --keys k
 check 'a1 is off the list and a2 is not' '! grep -q "^a1 " k/agents.allow && grep -q "^a2 " k/agents.allow'
 sed -i 's/^a4 /a2 /' k/agents.allow
 expect 'two keys of one name' 0 'revoked a2' -- "$lh" keys revoke a2 --keys k
 check 'are revoked together' '! grep -q "^a2 " k/agents.allow'
 printf 'a9 agent nonsense 2026-01-01 -\n' >>k/agents.allow
+cp -r k listed
+sed -i '$d' listed/agents.allow
+unbegun=("$lh" run good.yaml --agents 1 --listen 127.0.0.1:0 "${signed[@]}" --keys listed --run-dir unbegun)
+expect 'a run that nobody joins' 4 -- "${unbegun[@]}" --wait 1s
+check 'has a log and no report' '[ -s unbegun/coordinator.log ] && [ ! -e unbegun/report.json ]'
+expect 'its report' 2 'the run in unbegun ended before any load; see coordinator.log there' -- "$lh" report unbegun
+expect 'its audit' 2 'unbegun ended before any load; there is nothing to compare' -- "$lh" audit unbegun
+expect 'its resumption' 2 'the run in unbegun never began; start it again with leaseherd run' -- "$lh" resume unbegun
+rm -rf unbegun
+timeout 20 "${unbegun[@]}" --wait 15s >/dev/null 2>&1 </dev/null &
+for ((i = 0; i < 100; i++)); do
+    [ ! -s unbegun/plan.bin ] || break
+    sleep 0.1
+done
+expect 'the report of a run that waits for its agents' 2 'is not finished; wait for it' -- "$lh" report unbegun
+expect 'stop before any agent has come' 0 'stopped before any load; there is no report, see unbegun/coordinator.log' -- "$lh" stop unbegun
+wait $!
 expect 'a damaged list' 2 'agents.allow' -- "$lh" keys list --keys k
 chmod 644 k/coordinator.key
 expect 'a secret that others can read' 2 'coordinator.key' -- "$lh" run good.yaml --agents 1 --listen 127.0.0.1:0 "${signed[@]}" --keys k --run-dir run
@@ -208,17 +239,45 @@ start=(--coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --state-di
 expect 'agent without flags' 2 'leaseherd-agent' -- "$agent"
 expect 'agent with a misspelt flag' 2 'polcy' -- "$agent" "${start[@]}" --polcy policy.yaml
 expect 'agent without a policy' 2 'policy' -- "$agent" "${start[@]}"
-expect 'agent with a policy that is not there' 2 'nowhere.yaml' -- "$agent" "${start[@]}" --policy nowhere.yaml
+expect 'agent with a policy that is not there' 2 'nowhere.yaml' 'write one, see POLICY in leaseherd-agent(1)' -- "$agent" "${start[@]}" --policy nowhere.yaml
 cp policy.yaml operators.yaml
 printf 'operators: {alice: {key: %s}}\n' "$(sed -n 's/^public //p' ops/operator-alice.pub)" >>operators.yaml
 expect 'agent with operators and nowhere to keep its runs' 2 '--state-dir DIR is needed' -- "$agent" --coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --policy operators.yaml
 mkdir -m 700 damaged
 printf 'leaseherd-runs 1\nfloor 0\n' >damaged/runs
 expect 'agent whose record of runs is damaged' 2 'damaged/runs' 'could be played again' -- "$agent" --coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --policy operators.yaml --state-dir damaged
+expect 'agent whose state directory is a file' 2 'Not a directory; name a directory' -- "$agent" --coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --policy operators.yaml --state-dir server.pub
+out=$(timeout 1 "$agent" "${start[@]}" --policy policy.yaml 2>&1)
+check 'agent without operators says that it can take no plan' '[[ $out == *level=warn*"names no operators, so no plan can be taken; add the operators: lines that"* ]]'
+out=$(timeout 1 "$agent" "${start[@]}" --policy operators.yaml 2>&1)
+check 'and with operators it does not' '[[ $out == *no_listener* && $out != *"no operators"* ]]'
+timeout 20 "$agent" --coordinator no..such..host --server-key server.pub --key a2.key --state-dir state --policy policy.yaml >name.log 2>&1 </dev/null &
+for ((i = 0; i < 150; i++)); do
+    ! grep -qE 'is not known|nobody listens' name.log || break
+    sleep 0.1 # as long as this host's resolver takes
+done
+kill "$!"
+wait "$!"
+check 'agent with a coordinator of an unknown name' 'grep -qF "the name no..such..host is not known on this host; correct --coordinator or give an address" name.log && ! grep -q "nobody listens" name.log'
+for verb in keygen enrol; do
+    expect "agent: help of $verb" 0 'keygen FILE' 'Exit codes: 0' -- "$agent" $verb --help
+done
+check 'help makes no file' '[ ! -e ./--help ]'
+new=(--key new.key --server-key new.pub)
+expect 'enrol with a token file that is not there' 2 'cannot read the token file nope: No such file or directory' -- "$agent" enrol "${new[@]}" --token nope
+echo token >token
+chmod 644 token
+expect 'enrol with a token that others can read' 2 'token has mode 0644' 'ask for a new token' -- "$agent" enrol "${new[@]}" --token token
+expect 'enrol at a terminal asks for the token' 2 'paste the token:' -- script -qec "$agent enrol ${new[*]}" /dev/null
+out=$("$agent" enrol "${new[@]}" 2>&1 </dev/null)
+check 'and elsewhere it does not' '[[ $out == *leaseherd-agent* && $out != *paste* ]]'
 expect 'agent with a wrong policy' 2 'badpolicy.yaml:1' 'badpolicy.yaml:2' -- "$agent" "${start[@]}" --policy badpolicy.yaml
 chmod 644 a2.key
 expect 'agent whose key others can read' 2 'a2.key' -- "$agent" "${start[@]}" --policy policy.yaml
 expect 'keygen does not overwrite' 2 'a2.key' -- "$agent" keygen a2.key
+
+# --- the fleet
+expect 'fleet with a directory for the inventory' 2 'fleet: k is a directory; name the inventory file' -- "$root/deploy/fleet" status k
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

@@ -24,7 +24,7 @@ rows() { sqlite3 "$run/ledger.db" "$1"; }
 
 # No exchange of an agent is in the ledger twice: a client ends no two of one kind at one instant.
 doubles() {
-	rows "select count(*) from (select 1 from event group by agent, client, kind, xid, t_us having count(*) > 1)"
+	rows "select count(*) from (select 1 from event group by agent, client, kind, xid, t_us, flags having count(*) > 1)"
 }
 
 judge_books() { # NAME CLIENTS
@@ -93,6 +93,7 @@ nobody_comes_back() {
 	scenario "$work/lonely.yaml" 2 100 50 60s "${lease}s"
 	begin_run lonely "$work/lonely.yaml" 2
 	check "lonely: the hold begins" until_log 'stage=keep' 60
+	sleep 1 # the last leases are on their way
 	kill_coordinator
 	stop_agents
 	resume_run --wait 3s
@@ -104,13 +105,48 @@ nobody_comes_back() {
 	code=0
 	"$bin/leaseherd" resume "$work/empty" 2>"$work/why" || code=$?
 	expect "no run: usage" "$code" == 2
-	check "no run: says so" grep -q 'name the directory of a run\|cannot read scenario' "$work/why"
+	check "no run: says so" grep -q 'is not a run directory' "$work/why"
+	((failed == 0)) || show_run
+}
+
+# A search cannot go on; it ends in order, with the report, and gives its leases back.
+killed_in_a_search() {
+	stages=$'  - name: limit\n    search: {between: [5/s, 20/s], step: 5s, within: 2s, answered: 90%}\n' \
+		judge=$'  - addresses.duplicate == 0\n' scenario "$work/search.yaml" 2 100 50 0 "${lease}s"
+	begin_run search "$work/search.yaml" 2
+	check "search: its first step" until_log 'what=round round=1' 60
+	sleep 1
+	kill_coordinator
+	resume_run
+	end_run
+	expect "search: ABORTED" "$code" == 4
+	ask "search: it says why" '.verdict.reasons | tostring | test("search, which cannot be resumed")' == true
+	ask "search: nothing is left bound" .accounting.bound == 0
+	((failed == 0)) || show_run
+}
+
+# A stage that was missed is no stop: a run that is resumed after it can still be stopped.
+killed_after_a_missed_stage() {
+	scenario "$work/missed.yaml" 2 200 50 120s "${lease}s"
+	sed -i 's|acquire: {batch: 50}|acquire: {rate: 20/s}, timeout: 5s|' "$work/missed.yaml"
+	begin_run missed "$work/missed.yaml" 2
+	check "missed: the hold begins" until_log 'stage=keep' 60
+	kill_coordinator
+	resume_run
+	check "missed: it goes on" until_log 'what=resumed' 20
+	sleep 2
+	"$lab" exec "$name/op" "$bin/leaseherd" stop "$run" --wait 40s >"$work/stop" 2>&1 || true
+	check "missed: it can be stopped" grep -q '^stopped' "$work/stop"
+	end_run
+	expect "missed: ABORTED" "$code" == 4
 	((failed == 0)) || show_run
 }
 
 for pair in ${RESUME_SERVERS:-isc}; do killed_in_the_hold "$pair"; done
 if [[ -z ${RESUME_SERVERS:-} ]]; then
 	killed_often
+	killed_in_a_search
+	killed_after_a_missed_stage
 	nobody_comes_back
 fi
 fleet_end

@@ -70,6 +70,15 @@ static void a_closed_port_is_nobody(void **state)
     close(l.fd);
 }
 
+static void a_name_is_known_or_it_is_not(void **state)
+{
+    (void)state;
+    assert_true(greeting_is_name_known("127.0.0.1"));
+    assert_true(greeting_is_name_known("::1"));
+    assert_false(greeting_is_name_known("127.0.0.1.1"));
+    assert_false(greeting_is_name_known("a name with blanks"));
+}
+
 static void a_listener_that_says_nothing_is_unknown(void **state)
 {
     (void)state;
@@ -112,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_closed_port_is_nobody),
+        cmocka_unit_test(a_name_is_known_or_it_is_not),
         cmocka_unit_test(a_listener_that_says_nothing_is_unknown),
         cmocka_unit_test(what_speaks_another_language_is_not_curve),
         cmocka_unit_test(a_curve_peer_is_known_by_its_mechanism),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/lane/lane_leave.h"
 #include "tests/support/lane_world.h"
 
 static struct lane_world world;
@@ -368,6 +369,26 @@ static void alone_leases_are_renewed_and_nothing_else_leaves(void **state)
     assert_in_range(longest_lag_ns(), 0, 100 * NS_PER_MS);
 }
 
+/* One call sends a whole run of packets: what is no renewal must not ride behind one. */
+static void alone_a_call_ends_before_the_first_packet_that_is_no_renewal(void **state)
+{
+    enum { OUT = 6 };
+    static const enum dhcp4_intent mixed[OUT] = {DHCP4_RENEW,    DHCP4_REBIND, DHCP4_RENEW,
+                                                 DHCP4_DISCOVER, DHCP4_RENEW,  DHCP4_RELEASE};
+    static struct lane_out out[OUT];
+    (void)state;
+    for (size_t i = 0; i < OUT; i++) {
+        out[i].intent = mixed[i];
+    }
+    assert_int_equal(lane_may_leave(LANE_MAY_RENEW, out, OUT), 3);
+    assert_int_equal(lane_may_leave(LANE_MAY_RENEW, out, 2), 2);
+    assert_int_equal(lane_may_leave(LANE_MAY_RENEW, out + 3, 3), 0);
+    assert_int_equal(lane_may_leave(LANE_MAY_RENEW, out + 4, 2), 1);
+    assert_int_equal(lane_may_leave(LANE_MAY_RENEW, out, 0), 0);
+    assert_int_equal(lane_may_leave(LANE_MAY_SEND, out, OUT), OUT);
+    assert_int_equal(lane_may_leave(LANE_MAY_NOTHING, out, OUT), 0);
+}
+
 static void a_release_that_was_due_leaves_when_the_coordinator_is_back(void **state)
 {
     (void)state;
@@ -425,6 +446,7 @@ int main(void)
         TEST(nothing_is_sent_before_the_first_grant),
         TEST(the_time_without_a_lease_is_counted_also_while_it_lasts),
         TEST(alone_leases_are_renewed_and_nothing_else_leaves),
+        cmocka_unit_test(alone_a_call_ends_before_the_first_packet_that_is_no_renewal),
         TEST(a_release_that_was_due_leaves_when_the_coordinator_is_back),
         TEST(a_plan_without_leave_gives_none),
         TEST(a_pause_begins_when_the_right_ended_not_when_it_was_noticed),

@@ -203,6 +203,82 @@ static void a_plan_is_valid_for_its_time_and_the_tolerance_of_clocks(void **stat
     assert_false(seal_permits(b, 0x70, UINT64_MAX - 1000));
 }
 
+/* --- GO --- */
+
+enum { BATCH, RATE, DECLINE, UNPACED, LOAD };
+
+static const struct plan_stage stages[] = {
+    [BATCH] = {.name = "peak", .kind = PLAN_ACQUIRE, .batch = 300},
+    [RATE] = {.name = "again", .kind = PLAN_RELEASE, .rate_milli_per_s = 5000},
+    [DECLINE] = {.name = "no", .kind = PLAN_DECLINE, .batch = 5},
+    [UNPACED] = {.name = "wait", .kind = PLAN_HOLD},
+    [LOAD] = {.name = "load", .kind = PLAN_LOAD, .rate_milli_per_s = 9000},
+};
+
+static struct plan plan_of_stages(uint32_t count)
+{
+    struct plan plan = {.stage_count = count};
+    memcpy(plan.stages, stages, count * sizeof(*stages));
+    return plan;
+}
+
+static void a_go_that_was_not_signed_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t stages;
+        struct control_go go;
+        const char *text;
+    } rows[] = {
+        {LOAD, {.stage = LOAD, .rate_milli_per_s = 1}, "no stage 4"},
+        {LOAD, {.stage = UINT32_MAX, .batch = 1}, "no stage 4294967295"},
+        {LOAD, {.stage = BATCH, .batch = 1, .round = 1}, "round 1 of stage peak"},
+        {LOAD, {.stage = RATE, .rate_milli_per_s = 1, .round = UINT64_MAX}, "of stage again"},
+        {LOAD + 1, {.stage = DECLINE, .batch = 1, .round = 1}, "round 1 of stage no"},
+        {LOAD, {.stage = BATCH, .rate_milli_per_s = 1}, "a batch"},
+        {LOAD, {.stage = BATCH}, "a batch"},
+        {LOAD, {.stage = BATCH, .batch = 1, .rate_milli_per_s = 1}, "a batch"},
+        {LOAD, {.stage = RATE}, "a rate"},
+        {LOAD, {.stage = RATE, .batch = 1}, "a rate"},
+        {LOAD + 1, {.stage = LOAD, .round = 1}, "a rate"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct plan plan = plan_of_stages(rows[i].stages);
+        struct control_go go = rows[i].go;
+        char why[POLICY_WHY_BYTES] = "";
+        if (permit_go(&plan, &go, why) || strstr(why, rows[i].text) == NULL) {
+            fail_msg("row %zu: '%s' instead of '%s'", i, why, rows[i].text);
+        }
+    }
+}
+
+static void a_go_is_cut_to_what_was_signed(void **state)
+{
+    (void)state;
+    static const struct {
+        struct control_go go;
+        uint32_t batch;
+        uint64_t rate;
+    } rows[] = {
+        {{.stage = BATCH, .batch = 300}, 300, 0},
+        {{.stage = BATCH, .batch = UINT32_MAX}, 300, 0},
+        {{.stage = BATCH, .batch = 1, .round = 7}, 1, 0}, /* there is a load */
+        {{.stage = RATE, .rate_milli_per_s = 1, .round = 7}, 0, 1},
+        {{.stage = RATE, .rate_milli_per_s = 5001}, 0, 5000},
+        {{.stage = LOAD, .rate_milli_per_s = UINT64_MAX, .round = 1}, 0, 9000},
+        {{.stage = UNPACED}, 0, 0},
+    };
+    struct plan plan = plan_of_stages(LOAD + 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct control_go go = rows[i].go;
+        char why[POLICY_WHY_BYTES] = "";
+        assert_true(permit_go(&plan, &go, why));
+        assert_int_equal(go.batch, rows[i].batch);
+        assert_int_equal(go.rate_milli_per_s, rows[i].rate);
+        assert_int_equal(go.round, rows[i].go.round);
+    }
+}
+
 int main(void)
 {
 #define IN_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -215,6 +291,8 @@ int main(void)
         IN_BED(a_flipped_byte_anywhere_is_refused),
         IN_BED(a_plan_for_others_is_refused_with_their_names),
         IN_BED(a_plan_is_valid_for_its_time_and_the_tolerance_of_clocks),
+        cmocka_unit_test(a_go_that_was_not_signed_is_refused),
+        cmocka_unit_test(a_go_is_cut_to_what_was_signed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

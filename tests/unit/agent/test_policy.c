@@ -285,6 +285,7 @@ static void a_relay_of_another_agent_is_not_our_policys_business(void **state)
     make_fixture(&f);
     via_elsewhere(&f);
     f.assignment.share_count = 1;
+    f.assignment.packets_per_s_max = 501;
     assert_true(policy_check_plan(&f.policy, &f.plan, &f.assignment, why));
     policy_free(&f.policy);
 }
@@ -402,6 +403,30 @@ static void every_key_stands_in_the_man_page_with_its_default(void **state)
     }
 }
 
+/* deal_split() gives each the whole part below or above its exact one, nobody less than one. */
+static void the_parts_of_honest_agents_pass_and_those_of_greedy_ones_do_not(void **state)
+{
+    (void)state;
+    struct fixture fixture, *f = &fixture;
+    char why[POLICY_WHY_BYTES];
+    make_fixture(f);
+    static const struct {
+        uint64_t all, clients, most;
+    } cases[] = {{1000, 400, 1000}, {1000, 200, 501}, {999, 200, 501}, {1000, 1, 4},    {1, 1, 1},
+                 {2, 1, 2},         {399, 1, 2},      {401, 1, 3},     {1000, 399, 999}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        f->plan.packets_per_s_max = cases[i].all;
+        f->shares[0].client_count = (uint32_t)cases[i].clients;
+        f->assignment.share_count = 1;
+        f->assignment.packets_per_s_max = cases[i].most;
+        assert_int_equal(policy_packets_per_s(&f->policy, &f->plan, f->shares, 1), cases[i].most);
+        assert_true(policy_check_caps(&f->policy, &f->plan, &f->assignment, why));
+        f->assignment.packets_per_s_max++;
+        assert_false(policy_check_caps(&f->policy, &f->plan, &f->assignment, why));
+    }
+    policy_free(&f->policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_relay_of_another_agent_is_not_our_policys_business),
         cmocka_unit_test(a_plan_inside_the_policy_passes),
         cmocka_unit_test(shares_outside_the_plan_are_refused),
+        cmocka_unit_test(the_parts_of_honest_agents_pass_and_those_of_greedy_ones_do_not),
         cmocka_unit_test(a_file_others_could_have_written_is_refused),
         cmocka_unit_test(every_key_stands_in_the_man_page_with_its_default),
     };

@@ -105,6 +105,31 @@ static void an_open_run_is_taken_again_with_its_own_plan_only(void **state)
     assert_true(allows(b, 1, 1, NOW + 100));
 }
 
+static int start(struct bed *b, uint8_t run)
+{
+    uint8_t run_id[PLAN_RUN_ID_BYTES];
+    memset(run_id, run, sizeof(run_id));
+    return run_record_begin(b->record, run_id, b->why);
+}
+
+static void a_run_that_has_begun_is_not_taken_again_and_ends_closed(void **state)
+{
+    struct bed *b = *state;
+    assert_int_equal(start(b, 1), 0); /* never heard of it */
+    assert_int_equal(begin(b, 1, 1, NOW + 100, NOW), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(start(b, 1), 0);
+        load(b); /* the agent was restarted */
+        assert_false(allows(b, 1, 1, NOW + 100));
+        assert_non_null(strstr(b->why, "begun here before"));
+    }
+    assert_int_equal(finish(b, 1), 0);
+    assert_int_equal(start(b, 1), 0); /* nor does it come back from there */
+    load(b);
+    assert_false(allows(b, 1, 1, NOW + 100));
+    assert_non_null(strstr(b->why, "played here already"));
+}
+
 static void a_new_run_closes_the_one_before(void **state)
 {
     struct bed *b = *state;
@@ -238,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_BED(a_closed_run_is_never_opened_again),
         IN_BED(an_open_run_is_taken_again_with_its_own_plan_only),
+        IN_BED(a_run_that_has_begun_is_not_taken_again_and_ends_closed),
         IN_BED(a_new_run_closes_the_one_before),
         IN_BED(what_was_forgotten_stays_refused_when_the_clock_is_set_back),
         IN_BED(a_record_that_is_full_takes_nothing_more),

@@ -363,6 +363,87 @@ static void a_grant_that_comes_late_only_shortens(void **state)
     assert_false(atomic_load(&model_lane.may_send));
 }
 
+static void send_grant(struct bed *b, uint64_t boottime_ns, uint64_t duration_ns)
+{
+    struct control_message m = {.kind = CONTROL_GRANT};
+    m.u.grant = (struct control_grant){.boottime_ns = boottime_ns, .duration_ns = duration_ns};
+    fake_send(&b->fake, &m);
+}
+
+static void await_right(struct bed *b, bool wanted)
+{
+    uint64_t until_ns = clock_monotonic_ns() + FAKE_PATIENCE_NS;
+    struct control_message m;
+    while (atomic_load(&model_lane.may_send) != wanted && clock_monotonic_ns() < until_ns) {
+        (void)fake_take(&b->fake, 10, &m);
+    }
+    assert_true(atomic_load(&model_lane.may_send) == wanted);
+}
+
+static void a_beat_is_answered_once_and_then_only_shortened(void **state)
+{
+    struct bed *b = *state;
+    b->fake.grants = false;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    get_ready(b);
+    uint64_t boottime_ns = fake_await(&b->fake, CONTROL_BEAT).u.beat.boottime_ns;
+    send_grant(b, boottime_ns, RUN_LEASE_NS);
+    await_right(b, true);
+    send_grant(b, boottime_ns, 0);
+    await_right(b, false);
+    send_grant(b, boottime_ns, RUN_LEASE_NS);
+    (void)fake_await(&b->fake, CONTROL_BEAT);
+    (void)fake_await(&b->fake, CONTROL_BEAT);
+    assert_false(atomic_load(&model_lane.may_send));
+    assert_true(log_says(b, "kind=grant"));
+}
+
+/* --- what was signed --- */
+
+static void send_go(struct bed *b, struct control_go go)
+{
+    struct control_message m = {.kind = CONTROL_GO, .u.go = go};
+    m.u.go.start_at_ns = clock_monotonic_ns();
+    m.u.go.client_limit = 100;
+    fake_send(&b->fake, &m);
+}
+
+static void a_go_beyond_the_signed_stage_is_cut_or_ignored(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    get_ready(b);
+    get_armed(b);
+    send_go(b, (struct control_go){.batch = 300, .round = 1}); /* nothing is searched for */
+    send_go(b, (struct control_go){.rate_milli_per_s = 1000000000});
+    send_go(b, (struct control_go){0}); /* no pace is no limit */
+    (void)fake_await(&b->fake, CONTROL_BEAT);
+    (void)fake_await(&b->fake, CONTROL_BEAT);
+    assert_int_equal(atomic_load(&model_lane.sent), 0);
+    assert_true(log_says(b, "kind=go"));
+    send_go(b, (struct control_go){.batch = 301});
+    fake_until(&b->fake, step_is_done, "the step's end");
+    assert_int_equal(atomic_load(&model_lane.batch), 300);
+}
+
+static void more_packets_than_this_agents_part_are_refused(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    struct control_message m = prepare_of(b);
+    struct control_share share = {.client_count = CLIENTS / 4};
+    m.u.prepare.shares = &share;
+    m.u.prepare.packets_per_s_max = 2502;
+    expect_refusal(b, &m, REFUSAL_POLICY, "2501");
+    m.u.prepare.packets_per_s_max = 2501;
+    fake_send(&b->fake, &m);
+    (void)fake_await(&b->fake, CONTROL_READY);
+    assert_int_equal(atomic_load(&model_lane.packets_per_s_max), 2501);
+}
+
 static void the_lease_ends_by_itself(void **state)
 {
     struct bed *b = *state;
@@ -434,6 +515,9 @@ int main(void)
         IN_BED(an_agent_serves_run_after_run),
         IN_BED(without_a_grant_nothing_is_sent),
         IN_BED(a_grant_that_comes_late_only_shortens),
+        IN_BED(a_beat_is_answered_once_and_then_only_shortened),
+        IN_BED(a_go_beyond_the_signed_stage_is_cut_or_ignored),
+        IN_BED(more_packets_than_this_agents_part_are_refused),
         IN_BED(the_lease_ends_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,57 @@ static void an_agent_that_was_given_up_delivers_and_sends_no_packet(void **state
     assert_true(log_says(b, "has given this agent up"));
 }
 
+static void expect_played(struct bed *b, const char *text)
+{
+    struct control_message m = prepare_of(b);
+    fake_send(&b->fake, &m);
+    m = fake_await(&b->fake, CONTROL_REFUSE);
+    assert_int_equal(m.u.refuse.code, REFUSAL_POLICY);
+    if (strstr(m.u.refuse.text, text) == NULL) {
+        fail_msg("'%s' does not say '%s'", m.u.refuse.text, text);
+    }
+    assert_int_equal(atomic_load(&model_lane.lanes), 0);
+}
+
+/* Its packets and its time would begin again. */
+static void a_run_that_was_given_up_is_not_played_again(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    run_half(b);
+    uint64_t epoch = b->fake.hello.epoch;
+    fake_deliver(b, 12, RUN_A, epoch, b->fake.committed);
+    (void)fake_await(&b->fake, CONTROL_DATA_HELLO);
+    expect_played(b, "played here already");
+    assert_int_equal(stop_agent(b), SESSION_STOPPED);
+}
+
+static void a_successor_does_not_play_what_had_begun(void **state)
+{
+    struct bed *b = *state;
+    char why[RUN_RECORD_WHY_BYTES] = "";
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    get_ready(b);
+    assert_int_equal(stop_agent(b), SESSION_STOPPED);
+    for (unsigned i = 0; i < 2; i++) {
+        reopen_line(b);
+        run_record_free(b->records);
+        assert_int_equal(run_record_load(b->state_dir, &b->records, why), 0);
+        start_successor(b, false);
+        join_run(b, 12 + i, RUN_A);
+        if (i == 0) {
+            get_ready(b); /* nothing had begun yet */
+            get_armed(b);
+            go(b, 100);
+            fake_until(&b->fake, step_is_done, "the step's end");
+        } else {
+            expect_played(b, "begun here before");
+        }
+        assert_int_equal(stop_agent(b), SESSION_STOPPED);
+    }
+}
+
 static void what_was_never_collected_is_said_when_another_run_takes_its_place(void **state)
 {
     struct bed *b = *state;
@@ -248,6 +299,31 @@ static void a_delivery_of_what_is_not_here_is_not_begun(void **state)
     assert_int_equal(stop_agent(b), SESSION_STOPPED);
 }
 
+/* A run that ended before it was prepared here needs no place: another's results stay. */
+static void the_end_of_another_run_takes_nothing_with_it(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    run_half(b);
+    uint64_t epoch = b->fake.hello.epoch, committed = b->fake.committed;
+    assert_int_equal(stop_agent(b), SESSION_STOPPED);
+    reopen_line(b);
+    start_successor(b, false);
+    b->fake.committed = 0;
+    join_run(b, 12, RUN_B);
+    say_bye(b);
+    reopen_line(b);
+    (void)fake_await(&b->fake, CONTROL_HELLO);
+    assert_int_equal(b->fake.hello.kept_run_id[0], RUN_A);
+    assert_true(b->fake.hello.kept_epoch == epoch);
+    assert_false(log_says(b, "what=results_never_collected"));
+    b->fake.committed = committed;
+    b->fake.acks = true;
+    expect_delivery(b, epoch);
+    say_bye(b);
+    assert_int_equal(stop_agent(b), SESSION_STOPPED);
+}
+
 #define AT_HOME(test) cmocka_unit_test_setup_teardown(test, setup_home, teardown_home)
 
 int main(void)
@@ -263,6 +339,9 @@ int main(void)
         AT_HOME(a_successor_delivers_what_the_ended_process_had_not),
         AT_HOME(a_successor_that_ends_as_well_leaves_the_rest_to_the_third),
         AT_HOME(an_agent_that_was_given_up_delivers_and_sends_no_packet),
+        AT_HOME(the_end_of_another_run_takes_nothing_with_it),
+        AT_HOME(a_run_that_was_given_up_is_not_played_again),
+        AT_HOME(a_successor_does_not_play_what_had_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,15 +28,22 @@ static void make_shared_plan(struct bed *b)
     b->plan.client_count = CLIENTS + 2 * OTHERS;
 }
 
-static void run_it(struct bed *b)
+static void run_one(struct bed *b, uint64_t session)
 {
-    start_agent(b, false);
-    join_run(b, 11, RUN_A);
+    uint8_t run = (uint8_t)(RUN_A + session);
+    join_run(b, session, run);
     make_shared_plan(b);
+    memset(b->plan.run_id, run, sizeof(b->plan.run_id));
     get_ready(b);
     get_armed(b);
     go(b, 0); /* nobody is sent anything: nobody answers here */
     fake_until(&b->fake, step_is_done, "the step to be done");
+}
+
+static void run_it(struct bed *b)
+{
+    start_agent(b, false);
+    run_one(b, 11);
 }
 
 static struct control_message take_of(uint64_t epoch, uint32_t first, uint32_t count)
@@ -82,6 +89,10 @@ static void expect_not_taken(struct bed *b, struct control_message *take, enum c
     assert_int_equal(m.u.refuse.assignment_epoch, 2);
     assert_int_equal(atomic_load(&model_lane.taken), before);
     assert_int_equal(atomic_load(&model_lane.lanes), 1); /* and the run goes on */
+    /* Refused once is refused for good: the next is asked of another run. */
+    say_bye(b);
+    memset(&b->fake.progress, 0, sizeof(b->fake.progress));
+    run_one(b, b->fake.session + 1);
 }
 
 static void what_lies_outside_plan_policy_or_relays_is_refused_and_the_run_goes_on(void **state)
@@ -116,13 +127,44 @@ static void what_lies_outside_plan_policy_or_relays_is_refused_and_the_run_goes_
     m.u.take.has_go = true;
     m.u.take.go = (struct control_go){.stage = 1, .start_at_ns = 1};
     expect_not_taken(b, &m, REFUSAL_PLAN, "there is no stage 1");
+    m.u.take.go = (struct control_go){.start_at_ns = 1, .rate_milli_per_s = 1000000000};
+    expect_not_taken(b, &m, REFUSAL_PLAN, "other pace");
+    m.u.take.go = (struct control_go){.start_at_ns = 1, .batch = 1, .round = 1};
+    expect_not_taken(b, &m, REFUSAL_PLAN, "round");
     atomic_store(&model_lane.take_fails, true);
     m = take_of(2, first, 10);
     expect_not_taken(b, &m, REFUSAL_RESOURCES, "no memory");
     atomic_store(&model_lane.take_fails, false);
-    m = take_of(2, first, 10); /* none of this has used up the epoch, or left a share behind */
+    m = take_of(2, first, 10);
     fake_send(&b->fake, &m);
     fake_until(&b->fake, second_epoch_is_told, "the clients to be taken");
+}
+
+/*
+ * The coordinator deals them to another agent as soon as it hears of the refusal, and may have
+ * asked again before: whoever accepted then would play them beside the other.
+ */
+static void who_has_refused_refuses_again_whatever_has_changed(void **state)
+{
+    struct bed *b = *state;
+    run_it(b);
+    uint64_t before = atomic_load(&model_lane.taken);
+    atomic_store(&model_lane.take_fails, true);
+    for (unsigned i = 0; i < 3; i++) {
+        struct control_message m = take_of(2, relays[OTHER].first_client, 10);
+        fake_send(&b->fake, &m);
+        m = fake_await(&b->fake, CONTROL_REFUSE);
+        assert_int_equal(m.u.refuse.code, REFUSAL_RESOURCES);
+        assert_int_equal(m.u.refuse.assignment_epoch, 2);
+        assert_non_null(strstr(m.u.refuse.text, "no memory"));
+        atomic_store(&model_lane.take_fails, false);
+    }
+    b->policy.clients = CLIENTS; /* nor does it look at the policy again */
+    struct control_message m = take_of(2, relays[OTHER].first_client, 10);
+    fake_send(&b->fake, &m);
+    assert_int_equal(fake_await(&b->fake, CONTROL_REFUSE).u.refuse.code, REFUSAL_RESOURCES);
+    assert_int_equal(atomic_load(&model_lane.taken), before);
+    assert_int_equal(b->fake.progress.assignment_epoch, 1);
 }
 
 static void each_take_happens_once_and_in_order(void **state)
@@ -153,6 +195,19 @@ static void each_take_happens_once_and_in_order(void **state)
     fake_send(&b->fake, &m);
     (void)fake_await(&b->fake, CONTROL_CLOCK_REPLY);
     assert_int_equal(atomic_load(&model_lane.taken), before + 30);
+}
+
+/* The fleet's packets fall to those who live: more than its part none of them sends. */
+static void a_take_raises_the_packets_to_the_part_of_all_clients_at_most(void **state)
+{
+    struct bed *b = *state;
+    run_it(b);
+    assert_in_range(atomic_load(&model_lane.packets_per_s_max), 1, 9525);
+    struct control_message m = take_of(2, relays[OTHER].first_client, OTHERS);
+    fake_send(&b->fake, &m);
+    fake_until(&b->fake, second_epoch_is_told, "the clients to be taken");
+    /* 10000 * 20500 / 21000, to the next whole one, and one. */
+    assert_int_equal(atomic_load(&model_lane.packets_per_s_max), 9763);
 }
 
 static void a_take_before_the_run_begins_is_ignored(void **state)
@@ -239,7 +294,9 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         IN_BED(what_lies_outside_plan_policy_or_relays_is_refused_and_the_run_goes_on),
+        IN_BED(who_has_refused_refuses_again_whatever_has_changed),
         IN_BED(each_take_happens_once_and_in_order),
+        IN_BED(a_take_raises_the_packets_to_the_part_of_all_clients_at_most),
         IN_BED(a_take_before_the_run_begins_is_ignored),
         IN_BED(leases_are_kept_without_a_coordinator_if_plan_and_policy_say_so),
         IN_BED(without_leave_nothing_is_kept),

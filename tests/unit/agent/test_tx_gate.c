@@ -124,6 +124,33 @@ static void credit_is_not_carried_over_a_pause(void **state)
     assert_int_equal(at_once, 3);
 }
 
+/* Leases that come and go, and limits said again, as often as a coordinator likes. */
+static void no_pause_and_no_new_limit_fills_an_empty_bucket(void **state)
+{
+    (void)state;
+    static const uint64_t limits[] = {0, 100};
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        struct tx_gate g = open_gate(100);
+        uint64_t count = 0;
+        for (uint64_t now_ns = BEGIN_NS; now_ns < BEGIN_NS + NS_PER_S; now_ns += NS_PER_MS) {
+            count += passed(&g, 1, now_ns, 1);
+            tx_gate_limit(&g, limits[i], now_ns);
+            tx_gate_set_may_send(&g, false, now_ns);
+            tx_gate_set_may_send(&g, true, now_ns);
+        }
+        assert_in_range(count, 95, 104);
+    }
+}
+
+static void a_first_limit_begins_like_a_new_gate(void **state)
+{
+    (void)state;
+    struct tx_gate g = open_gate(0);
+    (void)passed(&g, 1, BEGIN_NS, NS_PER_MS);
+    tx_gate_limit(&g, 100, BEGIN_NS + NS_PER_S);
+    assert_in_range(passed(&g, 1, BEGIN_NS + NS_PER_S, NS_PER_S), 99, 104);
+}
+
 static void the_clock_running_backwards_gives_no_credit(void **state)
 {
     (void)state;
@@ -207,6 +234,8 @@ int main(void)
         cmocka_unit_test(a_message_to_all_servers_passes_even_a_tiny_cap),
         cmocka_unit_test(the_next_instant_is_neither_early_nor_late),
         cmocka_unit_test(credit_is_not_carried_over_a_pause),
+        cmocka_unit_test(no_pause_and_no_new_limit_fills_an_empty_bucket),
+        cmocka_unit_test(a_first_limit_begins_like_a_new_gate),
         cmocka_unit_test(the_clock_running_backwards_gives_no_credit),
         cmocka_unit_test(without_a_cap_everything_passes),
         cmocka_unit_test(catching_up_keeps_to_the_planned_rate_until_it_is_over),

@@ -175,7 +175,7 @@ static void what_a_lost_agent_tells_of_moved_clients_is_not_the_reports(void **s
     over.tries = 0;
     over.took_us = over.wait_us = EVENT_SPAN_NONE;
     assert_true(event_is_valid(&over));
-    assert_true(audit_rows_init(&rows, b->plan, 2));
+    assert_true(audit_rows_init(&rows, b->plan, 2, 1));
     assert_false(audit_rows_is_history(&rows, 1, 150));
     assert_true(audit_rows_move(&rows, 100, 101, 0)); /* one client too many: nothing moves */
     assert_true(audit_rows_move(&rows, 100, 100, 2)); /* to an agent there is not */
@@ -192,6 +192,62 @@ static void what_a_lost_agent_tells_of_moved_clients_is_not_the_reports(void **s
     assert_int_equal(rows.leases.expired, 1);           /* the report leaves it out ... */
     assert_int_equal(rows.agents[1].leases.expired, 2); /* ... the agent has counted it */
     audit_rows_fini(&rows);
+}
+
+/* One that is ended by the run gives its exchange up and, with it, what its deadline asked for. */
+static void what_differs_in_the_deadline_alone_is_no_row_twice(void **state)
+{
+    struct bed *b = *state;
+    struct audit_rows rows;
+    struct event over = truth_fixture_ack(&b->f, EVENT_ACQUIRE, 150);
+    over.result = EVENT_GAVE_UP;
+    over.lease_s = 0;
+    over.flags = 0;
+    assert_true(event_is_valid(&over));
+    assert_true(audit_rows_init(&rows, b->plan, 2, 1));
+    assert_true(audit_rows_add(&rows, 1, &over, 1));
+    over.flags |= EVENT_DEADLINE;
+    assert_true(event_is_valid(&over));
+    assert_true(audit_rows_add(&rows, 1, &over, 1));
+    assert_int_equal(rows.count, 2);
+    assert_int_equal(rows.twice, 0);
+    assert_true(audit_rows_add(&rows, 1, &over, 1));
+    assert_int_equal(rows.twice, 1);
+    audit_rows_fini(&rows);
+}
+
+/* The longest way past taken slots. */
+static size_t longest_run(const struct audit_rows *rows)
+{
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < rows->capacity; i++) {
+        run = rows->slots[i].client_1 != 0 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+/* Of a ledger made to keep us busy: all of these fell on one place of a table of 4096. */
+static void chosen_numbers_do_not_crowd_one_place(void **state)
+{
+    enum { ROWS = 2000, MASK = 4095, SALTS = 2 };
+    struct bed *b = *state;
+    struct audit_rows rows[SALTS];
+    struct event e = truth_fixture_ack(&b->f, EVENT_RENEW, 150);
+    assert_true(audit_rows_init(&rows[0], b->plan, 2, UINT64_C(0x8a5cd789635d2dff)));
+    assert_true(audit_rows_init(&rows[1], b->plan, 2, UINT64_C(0x121fd2155c472f96)));
+    for (e.xid = 0; rows[0].count < ROWS; e.xid++) {
+        uint64_t key = ((uint64_t)e.client << 32 | e.xid) * UINT64_C(0x9e3779b97f4a7c15);
+        for (size_t i = 0; ((size_t)(key >> 32) & MASK) == 0 && i < SALTS; i++) {
+            assert_true(audit_rows_add(&rows[i], 1, &e, 1));
+        }
+    }
+    assert_int_equal(rows[0].capacity, MASK + 1);
+    assert_in_range(longest_run(&rows[0]), 1, 200);
+    assert_in_range(longest_run(&rows[1]), 1, 200);
+    assert_memory_not_equal(rows[0].slots, rows[1].slots, (MASK + 1) * sizeof(*rows[0].slots));
+    audit_rows_fini(&rows[0]);
+    audit_rows_fini(&rows[1]);
 }
 
 int main(void)
@@ -212,6 +268,9 @@ int main(void)
             a_lost_agent_is_named_and_one_that_is_only_silent_is_a_difference, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_lost_agent_tells_of_moved_clients_is_not_the_reports,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_differs_in_the_deadline_alone_is_no_row_twice, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(chosen_numbers_do_not_crowd_one_place, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

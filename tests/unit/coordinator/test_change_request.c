@@ -148,6 +148,12 @@ static const struct {
      "client_path: routed",
      {"ip route replace 10.10.0.0/16 via NEXT-HOP proto 67",
       "deploy/testbed/routed undo --role router", "deploy/testbed/routed undo --role agent"}},
+    {"run:\n",
+     "on_coordinator_loss: {new: stop, renewals: 15m}\nrun:\n",
+     {"If the coordinator dies or is cut off, no agent begins anything new after 6 s; for up to 15 "
+      "min more they renew and rebind the leases they hold (on_coordinator_loss), where their "
+      "policy allows it.",
+      "if the servers fall silent or foreign offers come, every agent stops sending"}},
     {"client_path: egress", "client_path: relayed", {"No change: renewals carry the giaddr"}},
     {"client_path: egress",
      "client_path: dnat",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/plan/forecast_losses.h"
 #include "coordinator/plan/scenario.h"
 
 static struct scenario s;
@@ -97,12 +98,38 @@ static void renewals_alone_go_into_the_plan_and_back_into_the_file(void **unused
     free(text);
 }
 
+static void expect_forecast(const char *tail, const char *words)
+{
+    char text[512];
+    assert_true(parse("auto", true, ACQUIRE, tail));
+    forecast_losses_text(&s, text, sizeof(text));
+    scenario_free(&s);
+    if (strstr(text, words) == NULL) {
+        fail_msg("'%s' does not say '%s'", text, words);
+    }
+}
+
+static void check_says_what_is_lost_with_whom(void **unused)
+{
+    (void)unused;
+    expect_forecast("", "agent lost: the run ends (on_agent_loss: fail)\n"
+                        "coordinator lost: every agent has stopped sending within 6 s\n");
+    expect_forecast("on_agent_loss: continue\n", "goes on without its clients");
+    expect_forecast("on_agent_loss: reassign\n", "its clients go to other agents' relays");
+    expect_forecast("on_coordinator_loss: {renewals: 15m}\n",
+                    "coordinator lost: renewals for up to 15 min; needs "
+                    "renewals_without_coordinator: 15m in every policy\n");
+    expect_forecast("on_coordinator_loss: {renewals: 90s}\n",
+                    "for up to 90 s; needs renewals_without_coordinator: 90s in");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_go_together_is_refused),
         cmocka_unit_test(reassign_is_read_and_printed),
         cmocka_unit_test(renewals_alone_go_into_the_plan_and_back_into_the_file),
+        cmocka_unit_test(check_says_what_is_lost_with_whom),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

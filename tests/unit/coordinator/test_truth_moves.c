@@ -125,6 +125,32 @@ static void what_went_on_elsewhere_is_on_its_account_and_the_sums_close(void **s
     assert_int_equal(r.verdict.result, VERDICT_PASS);
 }
 
+static size_t past_of(uint32_t first, uint32_t count, int64_t run_us)
+{
+    const struct control_take_share share = {.first_client = first, .client_count = count};
+    return truth_past(f.truth, &share, 1, run_us, rows);
+}
+
+static void shares_are_told_of_one_behind_the_other(void **state)
+{
+    (void)state;
+    const struct control_take_share shares[] = {{.first_client = 3, .client_count = 2},
+                                                {.first_client = 100, .client_count = 1},
+                                                {.first_client = 101, .client_count = 3},
+                                                {.first_client = 199, .client_count = 1}};
+    static const uint32_t told[] = {3, 4, 100, 101, 102, 103, 199};
+    truth_fixture_acquire_all(&f);
+    assert_int_equal(truth_past(f.truth, shares, 0, 30000000, rows), 0);
+    assert_int_equal(truth_past(f.truth, shares, ARRAY_LEN(shares), 30000000, rows),
+                     ARRAY_LEN(told));
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        assert_int_equal(rows[i].client, told[i]);
+        assert_int_equal(inet_host(rows[i].addr),
+                         (told[i] < 100 ? 0x0a0a0001 : 0x0a0a8001) + told[i]);
+        assert_true(rows[i].lease_ms > 0);
+    }
+}
+
 static void the_one_that_takes_over_is_told_what_each_client_was(void **state)
 {
     (void)state;
@@ -137,7 +163,7 @@ static void the_one_that_takes_over_is_told_what_each_client_was(void **state)
     e.result = EVENT_NAK;
     truth_fixture_event(&f, e, 10);
     truth_fixture_event(&f, truth_fixture_ack(&f, EVENT_RENEW, 103), 20);
-    assert_int_equal(truth_past(f.truth, 100, 4, 30000000, rows), 4);
+    assert_int_equal(past_of(100, 4, 30000000), 4);
     assert_int_equal(rows[0].client, 100);
     assert_int_equal(rows[0].flags, TAKEN_HAD_LEASE);
     assert_true(inet_equal(rows[0].addr, inet_from_host(0x0a0a8001 + 100)));
@@ -150,7 +176,7 @@ static void the_one_that_takes_over_is_told_what_each_client_was(void **state)
     assert_int_equal(rows[2].lease_ms, 0);
     assert_in_range(rows[3].lease_ms, 49990, 50000);
     /* Over meanwhile. */
-    assert_int_equal(truth_past(f.truth, 100, 1, 61000000, rows), 1);
+    assert_int_equal(past_of(100, 1, 61000000), 1);
     assert_int_equal(rows[0].lease_ms, 0);
     assert_true(inet_is_zero(rows[0].addr));
 }
@@ -159,7 +185,7 @@ static void who_has_not_started_is_not_listed_and_who_failed_is_not_counted_agai
 {
     (void)state;
     truth_stage_begin(f.truth, 0, 0);
-    assert_int_equal(truth_past(f.truth, 100, 100, 1000000, rows), 0);
+    assert_int_equal(past_of(100, 100, 1000000), 0);
     struct event e = truth_fixture_ack(&f, EVENT_ACQUIRE, 105);
     e.result = EVENT_GAVE_UP;
     e.flags = EVENT_DEADLINE;
@@ -171,7 +197,7 @@ static void who_has_not_started_is_not_listed_and_who_failed_is_not_counted_agai
     e.flags |= EVENT_PREFLIGHT;
     e.stage = SNAPSHOT_STAGE_PREFLIGHT;
     truth_fixture_event(&f, e, -2);
-    assert_int_equal(truth_past(f.truth, 100, 100, 62000000, rows), 2);
+    assert_int_equal(past_of(100, 100, 62000000), 2);
     assert_int_equal(rows[0].client, 105);
     assert_int_equal(rows[0].flags, TAKEN_FAILED);
     assert_int_equal(rows[1].client, 106);
@@ -194,7 +220,7 @@ static void late_words_of_the_lost_agent_are_history(void **state)
     assert_true(truth_is_void(f.truth, 1, &e));
     e.flags |= EVENT_VOID;
     truth_fixture_event(&f, e, 60.7);
-    assert_int_equal(truth_past(f.truth, 150, 1, 80000000, rows), 1);
+    assert_int_equal(past_of(150, 1, 80000000), 1);
     assert_in_range(rows[0].lease_ms, 12000, 13000); /* of the reboot at 32.5 s, not of 29 s */
     end(80);
     assert_true(checks_pass());
@@ -302,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_not_taken_is_lost_with_its_agent),
         TEST(what_went_on_elsewhere_is_on_its_account_and_the_sums_close),
+        TEST(shares_are_told_of_one_behind_the_other),
         TEST(the_one_that_takes_over_is_told_what_each_client_was),
         TEST(who_has_not_started_is_not_listed_and_who_failed_is_not_counted_again),
         TEST(late_words_of_the_lost_agent_are_history),

@@ -467,6 +467,31 @@ static void text_is_made_harmless_before_it_is_sent(void **state)
     assert_int_equal(strlen(out), CONTROL_TEXT_BYTES - 1);
 }
 
+/* Its reader prints it between quotes. */
+static void a_text_that_came_does_not_end_a_quoted_value(void **state)
+{
+    static const enum control_kind kinds[] = {CONTROL_REFUSE, CONTROL_BYE};
+    static const char said[] = "no\" agent=a9 why=\"yes";
+    uint8_t bytes[1024];
+    char why[CONTROL_WHY_BYTES] = "";
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct control_message m, back;
+        sample_message(kinds[i], &m);
+        strcpy(kinds[i] == CONTROL_BYE ? m.u.bye.text : m.u.refuse.text, said);
+        size_t size = control_encode(&m, bytes, sizeof(bytes));
+        assert_true(control_decode(*state, bytes, size, &back, why));
+        assert_string_equal(kinds[i] == CONTROL_BYE ? back.u.bye.text : back.u.refuse.text,
+                            "no' agent=a9 why='yes");
+    }
+    struct control_message m, back;
+    sample_message(CONTROL_HELLO, &m);
+    strcpy(m.u.hello.build, "1\" x=\"");
+    size_t size = control_encode(&m, bytes, sizeof(bytes));
+    assert_true(control_decode(*state, bytes, size, &back, why));
+    assert_string_equal(back.u.hello.build, "1' x='");
+}
+
 static void every_kind_has_a_name_a_sender_and_a_socket(void **state)
 {
     (void)state;
@@ -527,6 +552,7 @@ int main(void)
         cmocka_unit_test(the_largest_adopt_fits_its_budget_and_its_frame),
         cmocka_unit_test(the_largest_take_fits_its_budget_and_its_frame),
         cmocka_unit_test(text_is_made_harmless_before_it_is_sent),
+        cmocka_unit_test(a_text_that_came_does_not_end_a_quoted_value),
         cmocka_unit_test(every_kind_has_a_name_a_sender_and_a_socket),
     };
     return cmocka_run_group_tests(tests, make_arena, free_arena);

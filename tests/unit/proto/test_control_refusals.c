@@ -16,6 +16,8 @@
 static uint8_t with_nul[] = "a\0b";
 static uint8_t with_escape[] = "a\x1b[2Jb";
 static uint8_t with_high[] = "caf\xc3\xa9";
+/* Of a host, which stands unquoted in the log. */
+static uint8_t with_space[] = "a1 level=error", with_equals[] = "a1=a2", with_quote[] = "a1\"";
 static uint8_t too_long[CONTROL_TEXT_BYTES];
 static uint32_t many_words[CONTROL_ADOPT_MAX + 1];
 static Leaseherd__Path many_paths[5] = {1, 2, 3, 1, 2};
@@ -40,6 +42,9 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(hello_host_esc, HELLO, SET(e->hello->host, with_escape), "host holds the byte 0x1b")         \
     X(hello_host_empty, HELLO, e->hello->host.len = 0, "host is empty")                            \
     X(hello_host_high, HELLO, SET(e->hello->host, with_high), "host holds the byte 0xc3")          \
+    X(hello_host_space, HELLO, SET(e->hello->host, with_space), "host may hold")                   \
+    X(hello_host_equals, HELLO, SET(e->hello->host, with_equals), "host may hold")                 \
+    X(hello_host_quote, HELLO, SET(e->hello->host, with_quote), "host may hold")                   \
     X(hello_no_cores, HELLO, e->hello->cores = 0, "0 cores")                                       \
     X(hello_cores, HELLO, e->hello->cores = 5000, "5000 cores")                                    \
     X(hello_epoch, HELLO, e->hello->epoch = 0, "epoch is 0")                                       \
@@ -159,6 +164,7 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(go_both, GO, e->go->batch = 1, "a batch and a rate")                                         \
     X(go_arrivals, GO, e->go->arrivals = 100000001, "more than 100000000 arrivals")                \
     X(go_unpaced, GO, e->go->rate_milli_per_s = 0, "arrivals without a rate")                      \
+    X(go_rate, GO, e->go->rate_milli_per_s = 10000000001, "more than 10000000 starts/s")           \
     X(adopt_none, ADOPT, e->adopt->n_client = e->adopt->n_addr = e->adopt->n_server = 0,           \
       "0 leases")                                                                                  \
     X(adopt_many, ADOPT,                                                                           \
