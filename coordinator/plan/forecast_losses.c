@@ -11,8 +11,8 @@ void forecast_losses_text(const struct scenario *s, char *out, size_t size)
     static const char *const agent[] = {
         [AGENT_LOSS_FAIL] = "the run ends (on_agent_loss: fail)",
         [AGENT_LOSS_CONTINUE] = "the run goes on without its clients (on_agent_loss: continue)",
-        [AGENT_LOSS_REASSIGN] = "its clients go to other agents' relays of the same subnet "
-                                "(on_agent_loss: reassign)",
+        [AGENT_LOSS_REASSIGN] = ("its clients go to other agents' relays of the same subnet "
+                                 "(on_agent_loss: reassign)"),
     };
     struct plan_text t = plan_text_in(out, size);
     char span[SPAN_TEXT_BYTES];
