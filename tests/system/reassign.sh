@@ -10,7 +10,7 @@ source "$(dirname "$0")/../support/fleet.bash"
 lost=90 others=60 rate=45/s lease=16 hold=24s before=4.5 away=9
 if [[ $tier == all ]]; then
 	# 100,000 clients renew at T1 = 20 s: 5,000 packets/s of the agent that is cut off, from a server that never tires.
-	lost=100000 others=10000 rate=5000/s lease=40 hold=75s before=3 away=45
+	lost=100000 others=10000 rate=6000/s lease=40 hold=75s before=3 away=45
 fi
 
 policy_extra=$'packets: 60000/s\n'
