@@ -122,10 +122,12 @@ int confinement_keep_reading(const char *run_dir, const struct scenario *books, 
                              char why[CONFINEMENT_WHY_BYTES])
 {
     static const cap_value_t *const candidates[] = {&read_search, &override, NULL};
+    static bool
+        is_done; /* a clean-up plays several runs, and from the first on no more may change */
     struct needs needs = {.run_dir = run_dir, .books = books};
     const cap_value_t *kept = NULL;
     /* Agents of later rounds: root's are root's, those of other users get theirs from here. */
-    if (is_local && geteuid() != 0) {
+    if (is_done || (is_local && geteuid() != 0)) {
         return 0;
     }
     int rc = reduce_to(candidates, (int)ARRAY_LEN(candidates), &needs, &kept);
@@ -137,5 +139,6 @@ int confinement_keep_reading(const char *run_dir, const struct scenario *books, 
         log_info("what=capability_kept name=CAP_DAC_OVERRIDE why=\"the run's directory or a "
                  "server's control socket is out of root's reach without it\"");
     }
+    is_done = rc == 0;
     return explain(rc, run_dir, NULL, why);
 }

@@ -403,7 +403,7 @@ static void go_absurd(struct mad *c)
     m.u.go = (struct control_go){.stage = 2,
                                  .start_at_ns = 1,
                                  .client_limit = HOSTILE_CLIENTS,
-                                 .rate_milli_per_s = UINT64_MAX};
+                                 .rate_milli_per_s = PLAN_RATE_MILLI_MAX};
     mad_tell(c, &m);
     m.u.go.step = 7;
     m.u.go.start_at_ns = c->agent_clock_ns;
