@@ -21,9 +21,10 @@ static void help(const struct option_row *rows)
            "not acknowledged to them comes\nagain. Nothing is lost and nothing is counted twice; "
            "the time without a coordinator is in the report.\n\n");
     options_print(stdout, rows, OPT_COUNT);
-    printf("\nExit code: as leaseherd run; 2 also where there is nothing to go on with: the run is "
-           "over, still\nplayed, or had not begun. A run of --local agents, and a capacity search, "
-           "end with the report of\nwhat is known.\n");
+    printf("\nExit code: as leaseherd run; 2 where there is nothing to go on with: the run is over "
+           "or had not\nbegun, or its files are damaged; 6 also where there is, but not now: it is "
+           "played at this moment,\nor its keys or its address are not to be had. A run of --local "
+           "agents, and a capacity search, end\nwith the report of what is known.\n");
 }
 
 static int resume(const char *run_dir, const struct option_row *rows,

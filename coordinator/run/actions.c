@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "coordinator/run/run_dir.h"
 
 enum { EVENT_BYTES = 256, ENVIRONMENT_OWN = 3 };
 
@@ -50,19 +50,41 @@ static void note(struct actions *actions, const char *what, const char *event, c
     }
 }
 
-int actions_open(const char *run_dir, struct actions **out)
+/* Never another's file through a link, nor a FIFO that somebody has put there to wait on. */
+static int open_log(const char *run_dir, char why[RUN_DIR_WHY_BYTES])
 {
     char path[RUN_DIR_PATH_BYTES];
+    struct stat about;
+    int fd = open(run_dir_path(run_dir, "actions.log", path),
+                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+    int rc = fd < 0 || fstat(fd, &about) < 0 ? -errno : S_ISREG(about.st_mode) ? 0 : -EINVAL;
+    if (rc == 0) {
+        return fd;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (rc == -EINVAL || rc == -ELOOP || rc == -ENXIO) {
+        (void)snprintf(why, RUN_DIR_WHY_BYTES, "%s is a link or no file; remove it", path);
+        return -EINVAL;
+    }
+    (void)snprintf(why, RUN_DIR_WHY_BYTES, "cannot write %s: %s; mend that, then try again", path,
+                   strerror(-rc));
+    return rc;
+}
+
+int actions_open(const char *run_dir, struct actions **out, char why[RUN_DIR_WHY_BYTES])
+{
     struct actions *actions = calloc(1, sizeof(*actions));
     if (actions == NULL) {
+        (void)snprintf(why, RUN_DIR_WHY_BYTES, "out of memory");
         return -ENOMEM;
     }
-    actions->log_fd = open(run_dir_path(run_dir, "actions.log", path),
-                           O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    actions->log_fd = open_log(run_dir, why);
     if (actions->log_fd < 0) {
-        int error = errno;
+        int rc = actions->log_fd;
         free(actions);
-        return -error;
+        return rc;
     }
     char *absolute = realpath(run_dir, NULL);
     (void)snprintf(actions->run_dir, sizeof(actions->run_dir), "%s",

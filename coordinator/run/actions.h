@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/attrs.h"
+#include "coordinator/run/run_dir.h"
 
 enum { ACTIONS_OPEN_MAX = 64, ACTIONS_STATUS_BYTES = 64 };
 
@@ -26,8 +27,11 @@ struct action_about {
     uint64_t repeat;   /* LEASEHERD_REPEAT: of a search, 1, 2 ...; 0: empty, no search */
 };
 
-/* Creates RUN/actions.log. 0 or -errno. */
-NODISCARD int actions_open(const char *run_dir, struct actions **out);
+/*
+ * RUN/actions.log, or its end where a run is resumed. 0 or -errno with one sentence in `why`;
+ * -EINVAL: it is a link or no file.
+ */
+NODISCARD int actions_open(const char *run_dir, struct actions **out, char why[RUN_DIR_WHY_BYTES]);
 /*
  * What still runs gets SIGTERM, a second, SIGKILL, with its process group; reaps. NULL is fine.
  * False: a line of actions.log is missing or cut, as on a full disk.

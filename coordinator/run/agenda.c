@@ -23,6 +23,12 @@ const struct scenario_event *agenda_event(const struct agenda *a, size_t index)
     return &events[index];
 }
 
+/* Modulo 2^64: after a resume an instant may be of before this boot. */
+static bool is_later(uint64_t a_ns, uint64_t b_ns)
+{
+    return (int64_t)(a_ns - b_ns) > 0;
+}
+
 /* Sets the time of those that count from here; `stage` empty: from the start of the run. */
 static void set_due(struct agenda *a, const char *stage, uint64_t at_ns)
 {
@@ -53,9 +59,16 @@ void agenda_stage_ended(struct agenda *a, const char *stage, uint64_t at_ns)
         struct agenda_item *item = &a->item[i];
         /* What was due at the very end is still to be taken: the loop turns every few ms. */
         if (item->state == AGENDA_WAITING && strcmp(agenda_event(a, i)->stage, stage) == 0 &&
-            item->due_ns > at_ns) {
+            is_later(item->due_ns, at_ns)) {
             item->state = AGENDA_MISSED;
         }
+    }
+}
+
+void agenda_move(struct agenda *a, uint64_t by_ns)
+{
+    for (size_t i = 0; i < agenda_count(a); i++) {
+        a->item[i].due_ns += a->item[i].due_ns == 0 ? 0 : by_ns;
     }
 }
 
@@ -73,8 +86,8 @@ bool agenda_take(struct agenda *a, uint64_t now_ns, size_t *out_index)
     size_t earliest = SIZE_MAX;
     for (size_t i = 0; i < agenda_count(a); i++) {
         const struct agenda_item *item = &a->item[i];
-        if (item->state == AGENDA_WAITING && item->due_ns != 0 && item->due_ns <= now_ns &&
-            (earliest == SIZE_MAX || item->due_ns < a->item[earliest].due_ns)) {
+        if (item->state == AGENDA_WAITING && item->due_ns != 0 && !is_later(item->due_ns, now_ns) &&
+            (earliest == SIZE_MAX || is_later(a->item[earliest].due_ns, item->due_ns))) {
             earliest = i;
         }
     }

@@ -38,6 +38,8 @@ const struct scenario_event *agenda_event(const struct agenda *a, size_t index);
 void agenda_run_begins(struct agenda *a, uint64_t at_ns);
 void agenda_stage_begins(struct agenda *a, const char *stage, uint64_t at_ns);
 void agenda_stage_ended(struct agenda *a, const char *stage, uint64_t at_ns);
+/* What the times count from was `by_ns` later, modulo 2^64. */
+void agenda_move(struct agenda *a, uint64_t by_ns);
 /* Load ends, for whatever reason: what has not begun will not. */
 void agenda_stages_over(struct agenda *a);
 

@@ -109,10 +109,7 @@ static int open_dir(struct run *run)
         return fail(rc == 0 ? "cannot create problems.log in the run directory" : why,
                     EXIT_INTERNAL);
     }
-    if (run_events_open(run) < 0) {
-        return fail("cannot create actions.log in the run directory", EXIT_INTERNAL);
-    }
-    return 0;
+    return run_events_open(run, why) < 0 ? fail(why, EXIT_INTERNAL) : 0;
 }
 
 static int read_keys(struct run *run, struct key_pair *own, struct key_list *allowed)

@@ -426,6 +426,14 @@ static void ask_clock(struct run *run, struct roster_agent *a)
     run_send(run, a, &m);
 }
 
+void run_move_start(struct run *run, uint64_t start_ns)
+{
+    uint64_t by_ns = start_ns - run->start_ns; /* modulo 2^64, as all of these */
+    run->start_ns = start_ns;
+    run->step_begun_ns += by_ns;
+    agenda_move(&run->agenda, by_ns);
+}
+
 /* The start instant, exactly: the agent's clock went on while this host restarted. */
 static void correct_start(struct run *run, const struct roster_agent *a)
 {
@@ -433,17 +441,13 @@ static void correct_start(struct run *run, const struct roster_agent *a)
     if (!run->is_start_guessed) {
         return;
     }
-    run->is_start_guessed = false;
-    if (!ledger_last_clock(run->ledger, (uint32_t)roster_index(&run->roster, a), &to_run_us)) {
-        return; /* the guess is all there is */
+    if (ledger_last_clock(run->ledger, (uint32_t)roster_index(&run->roster, a), &to_run_us)) {
+        int64_t offset_us = clock_map_latest(&a->clock).offset_ns / (int64_t)NS_PER_US;
+        run_move_start(run, (uint64_t)(-(to_run_us + offset_us) * (int64_t)NS_PER_US));
+        run->is_start_guessed = false;
     }
-    int64_t offset_us = clock_map_latest(&a->clock).offset_ns / (int64_t)NS_PER_US;
-    uint64_t start_ns = (uint64_t)(-(to_run_us + offset_us) * (int64_t)NS_PER_US);
-    uint64_t wrong_ns = start_ns - run->start_ns; /* modulo 2^64, as all of these */
-    run->start_ns = start_ns;
-    run->step_begun_ns += wrong_ns;
-    run->step_until_ns += run->step_until_ns == 0 ? 0 : wrong_ns;
-    run->phase_until_ns += run->phase == RUN_STAGE ? wrong_ns : 0;
+    run_note_absence(run);
+    run->is_start_guessed = false; /* or the guess is all there is */
 }
 
 /* It was welcomed once more: what it was last told may have been lost with the connection. */
@@ -483,7 +487,7 @@ void run_control_tick(struct run *run)
             run_lose_agent(run, a, "was not heard for 5.5 s");
         }
     }
-    if (was_stalled && run->truth != NULL && run->start_ns != 0) {
+    if (was_stalled && run->truth != NULL && run->start_ns != 0 && !run->is_start_guessed) {
         run_mark(run, run_time_us(run, run->now_ns), "the coordinator itself stood still");
     }
     run->ticked_ns = run->now_ns;

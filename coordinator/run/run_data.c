@@ -71,15 +71,16 @@ static void tell_truth(struct run *run, size_t index, const struct event *e)
                     clock.uncertainty_ns / NS_PER_US + 1);
 }
 
-/* After this coordinator's host booted and not in the future, by the agent's clock as it is known.
- */
+/* In the time of the run and not in the future, by the agent's clock as it is known. */
 static bool time_is_possible(const struct run *run, const struct roster_agent *a, uint64_t agent_us)
 {
     if (agent_us > UINT64_MAX / NS_PER_US) {
         return false;
     }
     int64_t ns = clock_map_to_coordinator_ns(&a->clock, agent_us * NS_PER_US);
-    return ns > -(int64_t)PAST_SLACK_NS && ns < (int64_t)(run->now_ns + FUTURE_SLACK_NS);
+    /* The host has booted before; after a resume perhaps since the run began. */
+    int64_t since_ns = run->is_other_boot ? (int64_t)run->start_ns : 0;
+    return ns > since_ns - (int64_t)PAST_SLACK_NS && ns < (int64_t)(run->now_ns + FUTURE_SLACK_NS);
 }
 
 /* What no agent of ours would say: then nothing it says can be counted on. NULL: all is well. */

@@ -26,14 +26,14 @@ bool run_events_refuse(const struct run_options *options)
     return true;
 }
 
-int run_events_open(struct run *run)
+int run_events_open(struct run *run, char why[RUN_DIR_WHY_BYTES])
 {
     char list[AGENDA_LIST_BYTES];
     agenda_init(&run->agenda, run->scenario);
     if (agenda_list_commands(run->scenario, list) == 0) {
         return 0;
     }
-    return actions_open(run->dir, &run->actions);
+    return actions_open(run->dir, &run->actions, why);
 }
 
 void run_events_run_begins(struct run *run, uint64_t at_ns)
@@ -111,7 +111,7 @@ void run_events_tick(struct run *run)
 {
     size_t index;
     reap(run);
-    while (run->phase == RUN_STAGE && run->start_ns != 0 &&
+    while (run->phase == RUN_STAGE && run->start_ns != 0 && !run->is_start_guessed &&
            agenda_take(&run->agenda, run->now_ns, &index)) {
         begin_event(run, index);
     }

@@ -69,7 +69,8 @@ void run_search_describe(const struct run *run, char *out, size_t size);
 
 /* True: the scenario has commands that the operator has not allowed; said on stderr. */
 bool run_events_refuse(const struct run_options *options);
-NODISCARD int run_events_open(struct run *run); /* 0 or -errno */
+/* 0 or -errno with one sentence in `why`. */
+NODISCARD int run_events_open(struct run *run, char why[RUN_DIR_WHY_BYTES]);
 void run_events_run_begins(struct run *run, uint64_t at_ns);
 void run_events_tick(struct run *run);
 /* Starts the search's reset; run->reset tells what becomes of it. */
@@ -130,6 +131,10 @@ void run_commit(struct run *run, bool is_forced);
 /* The start instant is known: events that came before it get their run time. */
 void run_flush_deferred(struct run *run);
 int64_t run_time_us(const struct run *run, uint64_t coordinator_ns);
+/* Run time 0 is another instant; how long a stage and its canaries may still take stays. */
+void run_move_start(struct run *run, uint64_t start_ns);
+/* run_resume.c: how long there was no coordinator, once that is known or never will be. */
+void run_note_absence(struct run *run);
 /*
  * After a resume: an agent that had told all before the coordinator ended, and is not heard any
  * more, is done as the ledger has it, and not lost. False: it had not.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/run/run_reassign.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,11 +262,15 @@ static void say_homeless(struct run *run, const char *agent, const struct deal_m
     }
 }
 
+static uint64_t latest_epoch(const struct roster_agent *a)
+{
+    return a->dealt_epoch > 1 ? a->dealt_epoch : 1;
+}
+
 /* One TAKE holds pieces of one account, as many clients as fit. */
 static uint64_t epoch_for(const struct run *run, const struct deal_move *deal, size_t since)
 {
-    const struct roster_agent *to = &run->roster.agents[deal->to];
-    uint64_t latest = to->dealt_epoch > 1 ? to->dealt_epoch : 1;
+    uint64_t latest = latest_epoch(&run->roster.agents[deal->to]);
     uint64_t clients = deal->share.client_count;
     size_t shares = 1;
     for (size_t i = since; i < run->reassign.count; i++) {
@@ -415,6 +420,19 @@ bool run_reassign_refused(struct run *run, struct roster_agent *a, const struct 
 
 /* --- after a resume --- */
 
+/* As carry_out() deals: one TAKE after the other, each with room for its pieces. */
+static bool is_as_dealt(const struct run *run, const struct run_move *move)
+{
+    return move->epoch == epoch_for(run, &move->deal, 0) ||
+           move->epoch == latest_epoch(&run->roster.agents[move->deal.to]) + 1;
+}
+
+/* As run_reassign_progress() notes: one after the other, of what was dealt. */
+static bool is_as_told(const struct roster_agent *a, uint64_t epoch)
+{
+    return epoch == a->assignment_epoch + 1 && epoch <= a->dealt_epoch;
+}
+
 bool run_reassign_replay(struct run *run, const struct journal_entry *e)
 {
     if (!note_owners(run)) {
@@ -422,9 +440,12 @@ bool run_reassign_replay(struct run *run, const struct journal_entry *e)
     }
     if (e->kind == JOURNAL_MOVE) {
         const struct run_move move = move_of(e);
-        return add_move(run, &move);
+        return is_as_dealt(run, &move) && add_move(run, &move);
     }
     if (e->kind == JOURNAL_TAKEN) {
+        if (!is_as_told(&run->roster.agents[e->a], e->b)) {
+            return false;
+        }
         mark_taken(run, (size_t)e->a, e->b);
     } else if (e->kind == JOURNAL_NOT_TAKEN) {
         mark_refused(run, (size_t)e->a);
@@ -443,22 +464,19 @@ static int by_first_client(const void *a, const void *b)
     return (x->first_client > y->first_client) - (x->first_client < y->first_client);
 }
 
-/* What the TAKE of this epoch holds, ascending. epoch_for() keeps its limits, a ledger need not. */
+/* What the TAKE of this epoch holds, ascending: epoch_for() and is_as_dealt() keep its limits. */
 static size_t list_shares(const struct run *run, size_t agent, uint64_t epoch,
                           struct control_take_share shares[CONTROL_TAKE_SHARES_MAX])
 {
     size_t count = 0;
     uint64_t clients = 0;
-    for (size_t i = 0; i < run->reassign.count && count < CONTROL_TAKE_SHARES_MAX; i++) {
+    for (size_t i = 0; i < run->reassign.count; i++) {
         const struct run_move *move = &run->reassign.moves[i];
-        if (!is_on_its_way(move, agent) || move->epoch != epoch) {
-            continue;
+        if (is_on_its_way(move, agent) && move->epoch == epoch) {
+            clients += move->deal.share.client_count;
+            assert(count < CONTROL_TAKE_SHARES_MAX && clients <= CONTROL_TAKE_CLIENTS_MAX);
+            shares[count++] = move->deal.share;
         }
-        clients += move->deal.share.client_count;
-        if (clients > CONTROL_TAKE_CLIENTS_MAX) {
-            break;
-        }
-        shares[count++] = move->deal.share;
     }
     qsort(shares, count, sizeof(*shares), by_first_client);
     return count;

@@ -59,5 +59,8 @@ NODISCARD bool run_reassign_refused(struct run *run, struct roster_agent *agent,
 NODISCARD bool run_reassign_is_possible(const struct run *run, const struct journal_entry *entry);
 /* What truth has to know of it; it is possible. */
 void run_reassign_tell(struct run *run, const struct journal_entry *entry);
-/* Resume: the hands, and what is to be told, as the entry left them. False when out of memory. */
+/*
+ * Resume: the hands, and what is to be told, as the entry left them. False: out of memory, or no
+ * coordinator writes such an entry after those before it.
+ */
 NODISCARD bool run_reassign_replay(struct run *run, const struct journal_entry *entry);

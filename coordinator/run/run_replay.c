@@ -127,11 +127,14 @@ static void stand_where_it_stood(struct run *run, const struct journal_entry *e)
 struct context {
     struct run *run;
     int64_t last_us; /* of anything that is known of the run */
+    /* Results of one agent that follow each other, and the latest time of them. */
+    uint32_t agent;
     uint64_t events;
+    int64_t agent_us;
 };
 
-/* What no run of this plan can have seen: windows are counted from the start of the run on. */
-static bool is_a_time_of(const struct run *run, int64_t run_us)
+/* No other has a run of this plan seen: windows are counted from the start of the run on. */
+bool run_replay_is_time(const struct run *run, int64_t run_us)
 {
     const int64_t day_us = INT64_C(86400) * 1000 * 1000, month_us = 30 * day_us;
     return run_us > -day_us && run_us < (int64_t)(run->plan.run_time_max_ns / NS_PER_US) + month_us;
@@ -142,10 +145,32 @@ static void note_time(struct context *context, int64_t run_us)
     context->last_us = run_us > context->last_us ? run_us : context->last_us;
 }
 
+/* As after each batch while the run was played: then windows close as they did. */
+static void say_watermark(struct context *context)
+{
+    if (context->events > 0) {
+        truth_watermark(context->run->truth, context->agent,
+                        context->agent_us - RUN_WATERMARK_SLACK_US);
+    }
+    context->events = 0;
+}
+
+static void count_event(struct context *context, uint32_t agent, int64_t run_us)
+{
+    if (agent != context->agent || context->events == WATERMARK_EVERY) {
+        say_watermark(context);
+    }
+    bool is_latest = context->events == 0 || run_us > context->agent_us;
+    context->agent = agent;
+    context->agent_us = is_latest ? run_us : context->agent_us;
+    context->events++;
+}
+
 static bool take_entry(void *opaque, const struct journal_entry *e)
 {
     struct context *context = opaque;
-    if (!is_a_time_of(context->run, e->run_us) || !run_tell_note(context->run, e)) {
+    say_watermark(context);
+    if (!run_replay_is_time(context->run, e->run_us) || !run_tell_note(context->run, e)) {
         return false;
     }
     bool is_reassignment = e->kind == JOURNAL_MOVE || e->kind == JOURNAL_TAKEN ||
@@ -163,7 +188,7 @@ static bool take_event(void *opaque, uint32_t agent, const struct event *e, int6
 {
     struct context *context = opaque;
     struct run *run = context->run;
-    bool is_ours = is_a_time_of(run, run_us) && agent < run->roster.count &&
+    bool is_ours = run_replay_is_time(run, run_us) && agent < run->roster.count &&
                    e->client < run->plan.client_count && e->kind < EVENT_KIND_COUNT &&
                    e->result < EVENT_RESULT_COUNT &&
                    ((e->flags & EVENT_PREFLIGHT) != 0 || e->stage < run->plan.stage_count);
@@ -174,9 +199,7 @@ static bool take_event(void *opaque, uint32_t agent, const struct event *e, int6
     a->last_event_us = e->t_us > a->last_event_us ? e->t_us : a->last_event_us;
     run_take_result(run, agent, e, run_us, uncertainty_us);
     note_time(context, run_us);
-    if (++context->events % WATERMARK_EVERY == 0) {
-        truth_watermark(run->truth, agent, run_us - RUN_WATERMARK_SLACK_US);
-    }
+    count_event(context, agent, run_us);
     return true;
 }
 
@@ -210,6 +233,7 @@ int run_replay_ledger(struct run *run, int64_t *out_last_us)
     const struct ledger_replay replay = {
         .context = &context, .event = take_event, .entry = take_entry};
     int rc = ledger_replay(run->ledger, &replay);
+    say_watermark(&context);
     *out_last_us = context.last_us;
     return rc == -ECANCELED ? -EBADMSG : rc;
 }

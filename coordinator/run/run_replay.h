@@ -11,3 +11,5 @@ NODISCARD int run_replay_fleet(struct run *run);
  * they are where no load had begun. `out_last_us`: the latest run time anything is known of.
  */
 NODISCARD int run_replay_ledger(struct run *run, int64_t *out_last_us);
+/* Whether a run of this plan can have had that time. */
+bool run_replay_is_time(const struct run *run, int64_t run_us);

@@ -23,6 +23,7 @@
 #include "coordinator/run/run_trail.h"
 #include "coordinator/run/steps.h"
 
+/* 2: there is nothing to go on with. 6: there is, but this host is not ready for it now. */
 enum { EXIT_USAGE = 2, EXIT_INTERNAL = 6 };
 
 /* How the run was begun, from the ledger's facts. */
@@ -65,7 +66,7 @@ static int take_over(struct run *run, const char *dir)
     run->started_wall_s = clock_realtime_ns() / NS_PER_S;
     run->lock_fd = run_lock_take(dir, run->started_wall_s, why);
     if (run->lock_fd == -EAGAIN || run->lock_fd == -EACCES) {
-        return fail(EXIT_USAGE, "the run is being played at this moment (%s/run.lock is held)",
+        return fail(EXIT_INTERNAL, "the run is being played at this moment (%s/run.lock is held)",
                     dir);
     }
     if (run->lock_fd < 0) {
@@ -194,16 +195,18 @@ static FILE *new_file(const char *path)
 
 static int recall(struct run *run, int64_t *out_last_us)
 {
-    char path[RUN_DIR_PATH_BYTES];
+    char path[RUN_DIR_PATH_BYTES], why[RUN_DIR_WHY_BYTES];
     if (run_trail_open(run, "run_resumed") != 0) {
         return EXIT_INTERNAL;
     }
     /* Begun anew: the replay writes every line of it that is in the ledger. */
     run->problems = new_file(run_dir_path(run->dir, "problems.log", path));
     run->terminal = terminal_new(stderr, isatty(STDERR_FILENO));
-    if (run->problems == NULL || run->terminal == NULL || !make_truth(run) ||
-        run_events_open(run) < 0) {
+    if (run->problems == NULL || run->terminal == NULL || !make_truth(run)) {
         return fail(EXIT_INTERNAL, "cannot write into %s, or out of memory", run->dir);
+    }
+    if (run_events_open(run, why) < 0) {
+        return fail(EXIT_INTERNAL, "%s", why);
     }
     int rc = run_replay_ledger(run, out_last_us);
     if (rc == -EBADMSG && run->start_ns != 0) {
@@ -222,35 +225,52 @@ static int recall(struct run *run, int64_t *out_last_us)
 
 /* --- and on --- */
 
-static void note_absence(struct run *run, int64_t last_us)
+/* What was to end within a time may take as much longer: it is as far from now as it was then. */
+static void put_off(struct run *run, int64_t last_us)
+{
+    uint64_t last_ns = run->start_ns + (uint64_t)last_us * NS_PER_US;
+    uint64_t away_ns = run->now_ns - last_ns; /* modulo 2^64: a guessed start may lie ahead */
+    run->phase_until_ns += away_ns;
+    if (run->phase == RUN_DRAIN) {
+        run->phase_until_ns = run->now_ns + run_drain_ns(run);
+    } else if (!run_search_is_stage(run, run->stage) &&
+               steps_is_canary(&run->plan, run->stage, run->step)) {
+        run->step_until_ns = run->step_begun_ns + run->plan.acquire_deadline_ns + away_ns;
+    }
+}
+
+/* A wall clock that no run of this plan can have seen is wrong: then no time has passed. */
+static void doubt_guess(struct run *run, int64_t last_us)
+{
+    int64_t now_us = run_time_us(run, run->now_ns);
+    if (run->is_start_guessed && (now_us < last_us || !run_replay_is_time(run, now_us))) {
+        run_move_start(run, run->now_ns - (uint64_t)last_us * NS_PER_US);
+    }
+}
+
+void run_note_absence(struct run *run)
 {
     char text[RESULT_TEXT_BYTES];
-    run->now_ns = clock_monotonic_ns();
-    int64_t now_us = run_time_us(run, run->now_ns);
+    int64_t last_us = run->ended_us, now_us = run_time_us(run, run->resumed_ns);
     uint64_t away_us = now_us > last_us ? (uint64_t)(now_us - last_us) : 0;
-    (void)snprintf(text, sizeof(text), "the coordinator was away for %.1f s",
-                   (double)away_us / 1e6);
+    (void)snprintf(text, sizeof(text), "the coordinator was away for %.1f s%s",
+                   (double)away_us / 1e6, run->is_start_guessed ? " by the wall clock" : "");
     run_note(run, &(struct journal_entry){.kind = JOURNAL_RESUMED, .run_us = now_us});
     run_mark(run, last_us, "the coordinator ended");
     run_mark(run, now_us, text);
     char evidence[RESULT_TEXT_BYTES];
-    (void)snprintf(evidence, sizeof(evidence), "from second %.1f of the run to second %.1f",
-                   (double)last_us / 1e6, (double)now_us / 1e6);
+    (void)snprintf(evidence, sizeof(evidence), "from second %.1f of the run to second %.1f%s",
+                   (double)last_us / 1e6, (double)now_us / 1e6,
+                   run->is_start_guessed
+                       ? "; this host was restarted meanwhile, so the latter is a guess by its "
+                         "wall clock"
+                       : "");
     run_finding(run, "coordinator-resumed", "info",
                 "the coordinator ended during the run and was resumed", evidence,
                 "agents go on for 5 s without it, then pause; what expired meanwhile is "
                 "expired_in_pause");
     run_say(run, text);
     log_info("what=resumed away_us=%" PRIu64 " phase=%s", away_us, run_phase_name(run->phase));
-    /* What was to end within a time may take as much longer. */
-    run->phase_until_ns += away_us * NS_PER_US;
-    if (run->phase == RUN_DRAIN) {
-        run->phase_until_ns = run->now_ns + run_drain_ns(run);
-    } else if (!run_search_is_stage(run, run->stage) &&
-               steps_is_canary(&run->plan, run->stage, run->step)) {
-        run->step_until_ns =
-            run->step_begun_ns + run->plan.acquire_deadline_ns + away_us * NS_PER_US;
-    }
 }
 
 static void await_agents(struct run *run, uint64_t wait_ns)
@@ -299,12 +319,12 @@ static int open_hub(struct run *run)
         code = fail(EXIT_INTERNAL, "out of memory");
     } else if (key_pair_read(run_dir_path(o->keys, "coordinator.key", path), own, why) < 0 ||
                key_list_read(run_dir_path(o->keys, "agents.allow", path), &run->allowed, why) < 0) {
-        code = fail(EXIT_USAGE, "%s; --keys names the directory", why);
+        code = fail(EXIT_INTERNAL, "%s; --keys names the directory", why);
     } else if (hub_lift_file_limit(run->roster.wanted, why) < 0 ||
                confinement_drop_capabilities(run->dir, o->keys, why) < 0) {
         code = fail(EXIT_INTERNAL, "%s", why);
     } else if (hub_open(o->listen_host, o->listen_port, own, &run->allowed, &run->hub, why) < 0) {
-        code = fail(EXIT_USAGE, "%s", why);
+        code = fail(EXIT_INTERNAL, "%s", why);
     }
     key_pair_free(own);
     return code;
@@ -317,11 +337,23 @@ static int go_on(struct run *run, const struct run_resume_options *o, int signal
     if (code != 0) {
         return code;
     }
-    note_absence(run, last_us);
+    run->now_ns = run->resumed_ns = clock_monotonic_ns();
+    run->ended_us = last_us;
+    put_off(run, last_us);
+    doubt_guess(run, last_us);
+    if (run->is_start_guessed) {
+        run_say(run, "this host was restarted; an agent's clock will say how long the coordinator "
+                     "was away");
+    } else {
+        run_note_absence(run);
+    }
     await_agents(run, o->wait_ns);
     end_what_cannot_go_on(run);
     if (run->hub != NULL) {
         run_loop(run, signal_fd);
+    }
+    if (run->is_start_guessed) { /* nobody has said it */
+        run_note_absence(run);
     }
     code = run->exit_code >= 0 ? run->exit_code : run_report(run);
     if (run->hub != NULL) {

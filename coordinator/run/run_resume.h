@@ -25,5 +25,8 @@ struct run_resume_options {
     bool allows_actions; /* the scenario's commands may be run on this host */
 };
 
-/* The run's exit code (DESIGN section 7); 2: there is nothing to go on with. */
+/*
+ * The run's exit code (DESIGN section 7); 2: there is nothing to go on with; 6: there is, but not
+ * now, as another plays it, or its keys or address are not to be had.
+ */
 int run_resume_execute(const struct run_resume_options *options);

@@ -325,7 +325,8 @@ static void judge_hold(struct run *run)
 /* What was received before the step's start instant is not its: PROGRESS comes a little later. */
 static void update_base(struct run *run)
 {
-    if (run->now_ns < run->step_begun_ns) {
+    /* By run time: after a resume it may have begun before the clock did. */
+    if (run_time_us(run, run->now_ns) < run_time_us(run, run->step_begun_ns)) {
         run->step_received_base = roster_sum(&run->roster).received;
     }
 }

@@ -114,5 +114,7 @@ struct run {
     bool is_other_boot;    /* ... of this host before it was restarted */
     int stopped_how;       /* ... and had been stopped: enum journal_stop */
     bool is_start_guessed; /* ... and start_ns is by the wall clock alone, as yet */
+    int64_t ended_us;      /* ... its latest word, in run time */
+    uint64_t resumed_ns;   /* ... and ours began */
     bool was_told_to_stop; /* by a signal */
 };

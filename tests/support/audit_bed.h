@@ -353,3 +353,21 @@ static inline void bed_expect(const struct bed *b, uint64_t differences, const c
     assert_int_equal(b->notes.differences, differences);
     assert_true(text == NULL || bed_says(b, AUDIT_DIFFERS, text));
 }
+
+/* cmocka's set-up and teardown of a bed that has been played. */
+static inline int bed_set_up(void **state)
+{
+    struct bed *b = calloc(1, sizeof(*b));
+    assert_non_null(b);
+    bed_init(b);
+    bed_play(b);
+    *state = b;
+    return 0;
+}
+
+static inline int bed_tear_down(void **state)
+{
+    bed_fini(*state);
+    free(*state);
+    return 0;
+}

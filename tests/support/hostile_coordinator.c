@@ -37,8 +37,7 @@ void mad_check(struct mad *c, bool is_good, const char *what)
 
 void mad_quiet(double from_s, const char *what)
 {
-    printf("quiet %.6f %.6f %s\n", from_s, mad_wall_s(),
-           what); /* the next order may follow at once */
+    printf("quiet %.6f %.6f %s\n", from_s, mad_wall_s(), what);
 }
 
 static void send_bytes(struct mad *c, unsigned socket, size_t size)
@@ -446,6 +445,7 @@ static void whole_run(struct mad *c)
     command(c, CONTROL_PREFLIGHT);
     command(c, CONTROL_ARM);
     noise(c);
+    mad_takes(c);
     mad_turn_for(c, 1.0);
     mad_check(c, c->progress.received > 0, "the run went on through all that");
     plan_free(&plan);

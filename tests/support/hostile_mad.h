@@ -59,3 +59,8 @@ char mad_offer(struct mad *c, struct control_message *prepare);
 void mad_forges(struct mad *c);
 /* The plan.bin and plan.sig of a run that is over. */
 void mad_replays(struct mad *c);
+
+/* --- hostile_takes.c --- */
+
+/* While a run is under way: clients of nobody who was lost. */
+void mad_takes(struct mad *c);

@@ -220,6 +220,7 @@ for ((i = 0; i < 100; i++)); do
     sleep 0.1
 done
 expect 'the report of a run that waits for its agents' 2 'is not finished; wait for it' -- "$lh" report unbegun
+expect 'its resumption meanwhile' 6 'the run is being played at this moment (unbegun/run.lock is held)' -- "$lh" resume unbegun
 expect 'stop before any agent has come' 0 'stopped before any load; there is no report, see unbegun/coordinator.log' -- "$lh" stop unbegun
 wait $!
 expect 'a damaged list' 2 'agents.allow' -- "$lh" keys list --keys k

@@ -87,7 +87,29 @@ begun=$work/unit/$(<"$work/unit/runs/morning.current")
 mkdir -p "$begun"
 touch "$begun/ledger.db"
 expect "unit: goes on with what was broken off" "$(started)" == "resume ${begun#"$work/unit/"}"
+ended() { # CODE STATUS: what the unit does then, as systemd says how it ended
+	(cd "$work/unit" && EXIT_CODE=$1 EXIT_STATUS=$2 "$top/deploy/systemd/coordinator-start" morning ended 2>&1)
+}
+for how in 'killed KILL' 'dumped ABRT' 'exited 6' 'exited 127' 'exited 203'; do
+	# shellcheck disable=SC2086 # two words
+	expect "unit: $how says nothing" "$(ended $how)" == ''
+	expect "unit: $how is resumed" "$(started)" == "resume ${begun#"$work/unit/"}"
+done
 touch "$begun/report.json"
+expect "unit: with a report nothing is given up" "$(ended exited 1)" == ''
+check "unit: its report can be asked for" test "$work/unit/$(<"$work/unit/runs/morning.current")" = "$begun"
+rm "$begun/report.json"
+said=$(ended exited 2)
+check "unit: what ended by itself without a report is given up" grep -qE \
+	"^${begun#"$work/unit/"} is given up: leaseherd ended with exit code 2 and no report, .*; the next start begins a new run" <<<"$said"
+expect "unit: it is kept in mind" "$(<"$work/unit/runs/morning.given-up")" == "${begun#"$work/unit/"}"
+expect "unit: and said once" "$(ended exited 2)" == ''
+sleep 1 # a directory is named by the second
+check "unit: the next start begins anew" grep -q '^run ' <<<"$(started)"
+begun=$work/unit/$(<"$work/unit/runs/morning.current")
+mkdir "$begun"
+expect "unit: without a ledger there is nothing to give up" "$(ended exited 5)" == ''
+touch "$begun/ledger.db" "$begun/report.json"
 check "unit: what is over stays over" grep -q '^run ' <<<"$(started)"
 
 # ---- processes ----

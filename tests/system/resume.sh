@@ -88,14 +88,27 @@ killed_often() {
 	((failed == 0)) || show_run
 }
 
+# There is something to go on with, but not here and now: not exit code 2, which gives a run up.
+not_now() { # TEXT PATTERN [FLAGS...]
+	local text=$1 pattern=$2
+	shift 2
+	code=0
+	timeout 20 "$lab" exec "$name/op" "$bin/leaseherd" resume "$run" "$@" 2>"$work/why" </dev/null || code=$?
+	expect "lonely: not $text" "$code" == 6
+	check "lonely: says why, $text" grep -qE -- "$pattern" "$work/why"
+}
+
 # Nobody comes back: the report of what is known, and what cannot be resumed is said.
 nobody_comes_back() {
 	scenario "$work/lonely.yaml" 2 100 50 60s "${lease}s"
 	begin_run lonely "$work/lonely.yaml" 2
 	check "lonely: the hold begins" until_log 'stage=keep' 60
 	sleep 1 # the last leases are on their way
+	not_now "while it is played" 'is being played at this moment'
 	kill_coordinator
 	stop_agents
+	not_now "without its keys" 'nowhere/coordinator.key.*--keys names the directory' --keys "$work/nowhere"
+	not_now "where its address is not" 'cannot listen on [^ ]*192.0.2.77' --listen 192.0.2.77
 	resume_run --wait 3s
 	end_run
 	expect "lonely: ABORTED" "$code" == 4

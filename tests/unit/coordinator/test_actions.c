@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -15,30 +17,44 @@
 
 static char dir[] = "/tmp/leaseherd-actions-XXXXXX";
 static struct actions *actions;
-static char text[65536];
+static char text[65536], why[RUN_DIR_WHY_BYTES];
+
+static int open_actions(void)
+{
+    return actions_open(dir, &actions, why);
+}
+
+static bool close_actions(void)
+{
+    bool is_whole = actions_close(actions);
+    actions = NULL;
+    return is_whole;
+}
+
+static const char *log_path(void)
+{
+    static char path[RUN_DIR_PATH_BYTES];
+    return run_dir_path(dir, "actions.log", path);
+}
 
 static int setup(void **state)
 {
     (void)state;
     snprintf(dir, sizeof(dir), "/tmp/leaseherd-actions-XXXXXX");
-    return mkdtemp(dir) != NULL && actions_open(dir, &actions) == 0 ? 0 : -1;
+    return mkdtemp(dir) != NULL && open_actions() == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char path[128];
-    actions_close(actions);
-    snprintf(path, sizeof(path), "%s/actions.log", dir);
-    (void)unlink(path);
+    (void)close_actions();
+    (void)unlink(log_path());
     return rmdir(dir);
 }
 
 static const char *log_text(void)
 {
-    char path[128];
-    snprintf(path, sizeof(path), "%s/actions.log", dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(log_path(), O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     ssize_t size = read(fd, text, sizeof(text) - 1);
     assert_true(size >= 0);
@@ -195,10 +211,10 @@ static void closing_ends_the_whole_group(void **state)
     char path[160];
     snprintf(path, sizeof(path), "%s/alive", dir);
     begin_stubborn(path);
-    actions_close(actions);
+    (void)close_actions();
     assert_all_gone(path);
     assert_non_null(strstr(log_text(), "killed by signal 15"));
-    assert_int_equal(actions_open(dir, &actions), 0);
+    assert_int_equal(open_actions(), 0);
 }
 
 static void there_is_a_limit_to_how_many_run(void **state)
@@ -215,32 +231,73 @@ static void a_directory_that_is_not_there_is_refused(void **state)
 {
     (void)state;
     struct actions *none = NULL;
-    assert_int_equal(actions_open("/nonexistent/run", &none), -ENOENT);
+    assert_int_equal(actions_open("/nonexistent/run", &none, why), -ENOENT);
+    assert_non_null(strstr(why, "cannot write /nonexistent/run/actions.log: No such file"));
     assert_null(none);
     actions_close(NULL);
+}
+
+/* As a disk that fills up: what goes into one file beyond `bytes` is not written. */
+static void give_room(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_true(signal(SIGXFSZ, bytes == RLIM_INFINITY ? SIG_DFL : SIG_IGN) != SIG_ERR);
 }
 
 /* A disk without room: the run must not end as if all were told. */
 static void a_log_that_is_cut_is_told(void **state)
 {
-    char place[] = "/tmp/leaseherd-actions-XXXXXX", log[64];
-    const struct action_about about = {.event = "e"};
-    char status[ACTIONS_STATUS_BYTES];
-    struct actions *full = NULL;
-    size_t tag = 0;
     (void)state;
-    assert_non_null(mkdtemp(place));
-    (void)snprintf(log, sizeof(log), "%s/actions.log", place);
-    assert_int_equal(symlink("/dev/full", log), 0);
-    assert_int_equal(actions_open(place, &full), 0);
-    assert_int_equal(actions_start(full, 1, "true", &about), 0);
-    for (unsigned i = 0; i < 1000 && !actions_ended(full, &tag, status); i++) {
-        usleep(5000);
+    const rlim_t rooms[] = {0, 10};
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        size_t tag = 0;
+        give_room(rooms[i]);
+        int rc = start(1, "true", 0);
+        give_room(RLIM_INFINITY);
+        assert_int_equal(rc, 0);
+        assert_string_equal(await(&tag), "");
+        assert_int_equal(tag, 1);
+        assert_false(close_actions());
+        assert_int_equal(unlink(log_path()), 0);
+        assert_int_equal(open_actions(), 0);
     }
-    assert_int_equal(tag, 1);
-    assert_string_equal(status, "");
-    assert_false(actions_close(full));
-    assert_int_equal(unlink(log) | rmdir(place), 0);
+}
+
+static void a_log_that_is_whole_is_told(void **state)
+{
+    (void)state;
+    size_t tag = 0;
+    assert_int_equal(start(1, "true", 0), 0);
+    await(&tag);
+    assert_true(close_actions());
+    assert_int_equal(open_actions(), 0);
+}
+
+/* A run's directory may be another's to write: what the commands print goes into it, or nowhere. */
+static void a_log_that_is_a_link_or_no_file_is_refused(void **state)
+{
+    (void)state;
+    char elsewhere[160];
+    struct actions *none = NULL;
+    (void)close_actions();
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", dir);
+    assert_int_equal(rename(log_path(), elsewhere), 0);
+    assert_int_equal(symlink(elsewhere, log_path()), 0);
+    assert_int_equal(actions_open(dir, &none, why), -EINVAL);
+    assert_non_null(strstr(why, "/actions.log is a link or no file; remove it"));
+    assert_int_equal(unlink(log_path()) | unlink(elsewhere), 0);
+    assert_int_equal(mkfifo(log_path(), 0600), 0);
+    assert_int_equal(actions_open(dir, &none, why), -EINVAL); /* nobody reads it */
+    int reader = open(log_path(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    assert_int_equal(actions_open(dir, &none, why), -EINVAL);
+    close(reader);
+    assert_null(none);
+    assert_int_equal(unlink(log_path()), 0);
+    assert_int_equal(open_actions(), 0);
 }
 
 int main(void)
@@ -248,7 +305,9 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_directory_that_is_not_there_is_refused),
-        cmocka_unit_test(a_log_that_is_cut_is_told),
+        CASE(a_log_that_is_cut_is_told),
+        CASE(a_log_that_is_whole_is_told),
+        CASE(a_log_that_is_a_link_or_no_file_is_refused),
         CASE(there_is_a_limit_to_how_many_run),
         CASE(an_exit_status_and_a_signal_are_told),
         CASE(what_is_started_is_not_waited_for),

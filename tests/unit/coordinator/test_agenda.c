@@ -87,6 +87,28 @@ static void what_the_stage_did_not_reach_is_missed(void **state)
     assert_false(agenda_take(&agenda, AT_S(100000), &index));
 }
 
+/* After a restart of the host: its clock began while the run went on, and then it is corrected. */
+static void instants_may_be_of_before_this_boot(void **state)
+{
+    (void)state;
+    size_t index = 99;
+    agenda_run_begins(&agenda, AT_S(5) - AT_S(100));
+    agenda_stage_begins(&agenda, "keep", AT_S(5) - AT_S(40));
+    agenda_move(&agenda, AT_S(2));
+    assert_int_equal(agenda.item[3].due_ns, 0); /* still unknown */
+    agenda_stage_begins(&agenda, "later", AT_S(5));
+    assert_true(agenda_take(&agenda, AT_S(26), &index)); /* overdue for 89 s */
+    assert_int_equal(index, 1);
+    assert_true(agenda_take(&agenda, AT_S(26), &index)); /* for 20 s */
+    assert_int_equal(index, 3);
+    assert_false(agenda_take(&agenda, AT_S(26), &index));
+    agenda_move(&agenda, 0 - AT_S(1));
+    assert_true(agenda_take(&agenda, AT_S(26), &index));
+    assert_int_equal(index, 0);
+    agenda_stage_ended(&agenda, "keep", AT_S(0) - AT_S(3));
+    assert_int_equal(agenda.item[2].state, AGENDA_MISSED);
+}
+
 static void commands_are_listed_and_marks_are_not(void **state)
 {
     (void)state;
@@ -125,6 +147,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_is_due_before_its_stage_begins, setup),
         cmocka_unit_test_setup(an_event_counts_from_its_stage_and_happens_once, setup),
         cmocka_unit_test_setup(what_the_stage_did_not_reach_is_missed, setup),
+        cmocka_unit_test_setup(instants_may_be_of_before_this_boot, setup),
         cmocka_unit_test_setup(commands_are_listed_and_marks_are_not, setup),
         cmocka_unit_test_setup(a_long_list_is_cut, setup),
     };

@@ -2,23 +2,6 @@
 /* Every difference that is planted is found and named; a run without one has none. */
 #include "tests/support/audit_bed.h"
 
-static int set_up(void **state)
-{
-    struct bed *b = calloc(1, sizeof(*b));
-    assert_non_null(b);
-    bed_init(b);
-    bed_play(b);
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bed_fini(*state);
-    free(*state);
-    return 0;
-}
-
 static void a_run_that_is_consistent_has_no_difference(void **state)
 {
     struct bed *b = *state;
@@ -253,24 +236,29 @@ static void chosen_numbers_do_not_crowd_one_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_run_that_is_consistent_has_no_difference, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_run_that_is_consistent_has_no_difference, bed_set_up,
+                                        bed_tear_down),
         cmocka_unit_test_setup_teardown(
-            an_event_that_was_deleted_is_missed_and_the_capture_names_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_event_that_stands_there_twice_is_told, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(an_event_that_cannot_be_is_told, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_counter_that_was_changed_is_told, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_a_ledger_lacks_is_never_equal, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(folded_successes_are_allowed_for_exactly, set_up,
-                                        tear_down),
+            an_event_that_was_deleted_is_missed_and_the_capture_names_it, bed_set_up,
+            bed_tear_down),
+        cmocka_unit_test_setup_teardown(an_event_that_stands_there_twice_is_told, bed_set_up,
+                                        bed_tear_down),
+        cmocka_unit_test_setup_teardown(an_event_that_cannot_be_is_told, bed_set_up, bed_tear_down),
+        cmocka_unit_test_setup_teardown(a_counter_that_was_changed_is_told, bed_set_up,
+                                        bed_tear_down),
+        cmocka_unit_test_setup_teardown(what_a_ledger_lacks_is_never_equal, bed_set_up,
+                                        bed_tear_down),
+        cmocka_unit_test_setup_teardown(folded_successes_are_allowed_for_exactly, bed_set_up,
+                                        bed_tear_down),
         cmocka_unit_test_setup_teardown(
-            a_lost_agent_is_named_and_one_that_is_only_silent_is_a_difference, set_up, tear_down),
+            a_lost_agent_is_named_and_one_that_is_only_silent_is_a_difference, bed_set_up,
+            bed_tear_down),
         cmocka_unit_test_setup_teardown(what_a_lost_agent_tells_of_moved_clients_is_not_the_reports,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_differs_in_the_deadline_alone_is_no_row_twice, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(chosen_numbers_do_not_crowd_one_place, set_up, tear_down),
+                                        bed_set_up, bed_tear_down),
+        cmocka_unit_test_setup_teardown(what_differs_in_the_deadline_alone_is_no_row_twice,
+                                        bed_set_up, bed_tear_down),
+        cmocka_unit_test_setup_teardown(chosen_numbers_do_not_crowd_one_place, bed_set_up,
+                                        bed_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,23 +2,6 @@
 /* What captures show, whole and otherwise, and the frames they show it in. */
 #include "tests/support/audit_bed.h"
 
-static int set_up(void **state)
-{
-    struct bed *b = calloc(1, sizeof(*b));
-    assert_non_null(b);
-    bed_init(b);
-    bed_play(b);
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bed_fini(*state);
-    free(*state);
-    return 0;
-}
-
 /* --- packets that are missing, or too many --- */
 
 static void an_ack_that_was_taken_out_is_missed_and_named(void **state)
@@ -252,7 +235,7 @@ static void without_shares_events_tell_whose_a_packet_is(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(an_ack_that_was_taken_out_is_missed_and_named),
         TEST(an_offer_a_nak_and_a_question_that_were_taken_out_are_missed),

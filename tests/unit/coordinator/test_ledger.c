@@ -1,44 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/testing.h"
+#include "tests/support/ledger_bed.h"
 
 #include <errno.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include "coordinator/truth/ledger.h"
-
-struct fixture {
-    char dir[64], path[96];
-    struct ledger *ledger;
-};
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
+    struct ledger_bed *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    (void)snprintf(f->dir, sizeof(f->dir), "/tmp/test_ledger_XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    (void)snprintf(f->path, sizeof(f->path), "%s/ledger.db", f->dir);
+    ledger_bed_init(f);
     *state = f;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct fixture *f = *state;
-    char path[112];
-    ledger_close(f->ledger);
-    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", f->path, tails[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(f->dir);
+    struct ledger_bed *f = *state;
+    ledger_bed_fini(f);
     free(f);
     return 0;
 }
@@ -63,7 +43,7 @@ static struct event event_of(uint32_t client, uint64_t t_us)
     };
 }
 
-static void create(struct fixture *f)
+static void create(struct ledger_bed *f)
 {
     assert_int_equal(ledger_create(f->path, "run-1", &f->ledger), 0);
     assert_int_equal(ledger_add_agent(f->ledger, 0, "a1", UINT64_MAX), 0);
@@ -72,7 +52,7 @@ static void create(struct fixture *f)
 
 static void an_existing_file_is_never_overwritten(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct ledger *second = NULL;
     assert_int_equal(ledger_create(f->path, "run-2", &second), -EEXIST);
@@ -89,7 +69,7 @@ static void a_directory_that_is_not_there_is_told(void **state)
 
 static void a_file_that_is_no_ledger_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     FILE *out = fopen(f->path, "w");
     assert_non_null(out);
     for (int i = 0; i < 2000; i++) {
@@ -111,7 +91,7 @@ static void a_file_that_is_no_ledger_is_refused(void **state)
     assert_int_equal(ledger_open(f->path, &none), -EBADMSG);
 }
 
-static void alter(const struct fixture *f, const char *sql)
+static void alter(const struct ledger_bed *f, const char *sql)
 {
     sqlite3 *db = NULL;
     char *why = NULL;
@@ -129,7 +109,7 @@ static void alter(const struct fixture *f, const char *sql)
 /* A stranger's ledger may not keep us for ever: where it has no table, it is none. */
 static void a_ledger_whose_tables_are_none_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     static const char *const rows[] = {
         "DROP TABLE stream; CREATE VIEW stream AS " ENDLESS(
             "1 AS agent, 1 AS committed_seq, 1 AS events, 1 AS duplicates"),
@@ -166,7 +146,7 @@ static void a_ledger_whose_tables_are_none_is_refused(void **state)
 
 static void a_gap_is_refused_and_adds_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct event e = event_of(1, 10);
     assert_int_equal(ledger_append(f->ledger, 0, 2, &e, 1), -EPROTO);
@@ -180,7 +160,7 @@ static void a_gap_is_refused_and_adds_nothing(void **state)
 
 static void a_batch_that_comes_twice_is_counted_and_dropped(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct event e[2] = {event_of(1, 10), event_of(2, 11)};
     assert_int_equal(ledger_append(f->ledger, 0, 1, e, 2), 1);
@@ -195,7 +175,7 @@ static void a_batch_that_comes_twice_is_counted_and_dropped(void **state)
 
 static void nothing_is_committed_before_the_commit(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct event e = event_of(1, 10);
     assert_int_equal(ledger_append(f->ledger, 0, 1, &e, 1), 1);
@@ -212,7 +192,7 @@ static void nothing_is_committed_before_the_commit(void **state)
 
 static void agents_streams_are_apart(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct event e = event_of(1, 10);
     assert_int_equal(ledger_append(f->ledger, 0, 1, &e, 1), 1);
@@ -263,7 +243,7 @@ static void assert_same_event(const struct event *a, const struct event *b)
 
 static void what_was_written_is_read_back_in_order(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct event e[3] = {event_of(1, 1000), event_of(UINT32_MAX, 2000), event_of(3, 9000)};
     e[2].kind = EVENT_EXPIRE;
@@ -301,7 +281,7 @@ static void what_was_written_is_read_back_in_order(void **state)
 /* More columns than ours, in another order: those are read that are named. */
 static void columns_are_read_by_their_names(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct event e = event_of(5, 10);
     assert_int_equal(ledger_append(f->ledger, 0, 1, &e, 1), 1);
@@ -320,7 +300,7 @@ static void columns_are_read_by_their_names(void **state)
 
 static void a_finished_ledger_is_one_file(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     create(f);
     struct event e = event_of(1, 10);
     assert_int_equal(ledger_append(f->ledger, 0, 1, &e, 1), 1);
@@ -335,7 +315,7 @@ static void a_finished_ledger_is_one_file(void **state)
 /* A tmpfs of 300 KiB: the first failed write is told, nothing half-written is ever counted. */
 static void a_full_disk_is_told_and_rolls_back(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     char dir[80];
     (void)snprintf(dir, sizeof(dir), "%s/small", f->dir);
     assert_int_equal(mkdir(dir, 0700), 0);

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Final counters, kept and read again; rows that nobody writes are refused. */
-#include "tests/support/testing.h"
+#include "tests/support/ledger_bed.h"
 
 #include <errno.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "coordinator/truth/ledger_final.h"
 
 struct fixture {
-    char dir[64], path[96];
-    struct ledger *ledger;
+    struct ledger_bed bed;
     struct snapshot snapshot;
 };
 
@@ -21,12 +16,10 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    (void)snprintf(f->dir, sizeof(f->dir), "/tmp/test_final_XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    (void)snprintf(f->path, sizeof(f->path), "%s/ledger.db", f->dir);
-    assert_int_equal(ledger_create(f->path, "run-1", &f->ledger), 0);
-    assert_int_equal(ledger_add_agent(f->ledger, 0, "a1", 1), 0);
-    assert_int_equal(ledger_add_agent(f->ledger, 1, "a2", 2), 0);
+    ledger_bed_init(&f->bed);
+    assert_int_equal(ledger_create(f->bed.path, "run-1", &f->bed.ledger), 0);
+    assert_int_equal(ledger_add_agent(f->bed.ledger, 0, "a1", 1), 0);
+    assert_int_equal(ledger_add_agent(f->bed.ledger, 1, "a2", 2), 0);
     for (unsigned c = 0; c < COUNTER_COUNT; c++) {
         f->snapshot.counter[c] = 1000 + c;
     }
@@ -40,14 +33,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char path[112];
-    ledger_close(f->ledger);
-    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", f->path, tails[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(f->dir);
+    ledger_bed_fini(&f->bed);
     free(f);
     return 0;
 }
@@ -55,15 +41,15 @@ static int tear_down(void **state)
 static void add(struct fixture *f, uint32_t agent, int64_t run_us)
 {
     const struct ledger_instant at = {.run_us = run_us, .wall_s = 1700000000};
-    assert_int_equal(ledger_add_final(f->ledger, agent, &f->snapshot, 2, &at), 0);
+    assert_int_equal(ledger_add_final(f->bed.ledger, agent, &f->snapshot, 2, &at), 0);
 }
 
 static void reopen(struct fixture *f)
 {
-    assert_int_equal(ledger_finish(f->ledger), 0);
-    ledger_close(f->ledger);
-    f->ledger = NULL;
-    assert_int_equal(ledger_open(f->path, &f->ledger), 0);
+    assert_int_equal(ledger_finish(f->bed.ledger), 0);
+    ledger_close(f->bed.ledger);
+    f->bed.ledger = NULL;
+    assert_int_equal(ledger_open(f->bed.path, &f->bed.ledger), 0);
 }
 
 static void what_was_kept_is_read_again(void **state)
@@ -73,9 +59,9 @@ static void what_was_kept_is_read_again(void **state)
     add(f, 1, -5);
     f->snapshot.counter[COUNTER_events] = 42; /* said again after the connection broke */
     add(f, 1, -4);
-    assert_true(ledger_pending(f->ledger) > 0);
+    assert_true(ledger_pending(f->bed.ledger) > 0);
     reopen(f);
-    assert_int_equal(ledger_read_finals(f->ledger, finals, 2), 0);
+    assert_int_equal(ledger_read_finals(f->bed.ledger, finals, 2), 0);
     assert_false(finals[0].is_known);
     assert_true(finals[1].is_known);
     for (unsigned c = 0; c < COUNTER_COUNT; c++) {
@@ -114,13 +100,13 @@ static void rows_that_no_coordinator_writes_are_refused(void **state)
         f = own;
         add(f, 0, 1);
         reopen(f);
-        ledger_close(f->ledger);
-        f->ledger = NULL;
-        assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+        ledger_close(f->bed.ledger);
+        f->bed.ledger = NULL;
+        assert_int_equal(sqlite3_open(f->bed.path, &db), SQLITE_OK);
         assert_int_equal(sqlite3_exec(db, rows[i], NULL, NULL, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
-        assert_int_equal(ledger_open(f->path, &f->ledger), 0);
-        if (ledger_read_finals(f->ledger, finals, 2) != -EBADMSG) {
+        assert_int_equal(ledger_open(f->bed.path, &f->bed.ledger), 0);
+        if (ledger_read_finals(f->bed.ledger, finals, 2) != -EBADMSG) {
             print_message("%s\n", rows[i]);
             fail();
         }
@@ -133,8 +119,8 @@ static void a_view_in_place_of_a_table_is_refused(void **state)
 {
     struct fixture *f = *state;
     static const char *const names[] = {"final_counter", "final_server"};
-    ledger_close(f->ledger);
-    f->ledger = NULL;
+    ledger_close(f->bed.ledger);
+    f->bed.ledger = NULL;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char sql[400];
         sqlite3 *db = NULL;
@@ -142,9 +128,9 @@ static void a_view_in_place_of_a_table_is_refused(void **state)
                        "ALTER TABLE %s RENAME TO other; CREATE VIEW %s AS WITH RECURSIVE n(i) AS "
                        "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 0 AS agent FROM n",
                        names[i], names[i]);
-        assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_open(f->bed.path, &db), SQLITE_OK);
         assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-        assert_int_equal(ledger_open(f->path, &f->ledger), -EBADMSG);
+        assert_int_equal(ledger_open(f->bed.path, &f->bed.ledger), -EBADMSG);
         (void)snprintf(sql, sizeof(sql), "DROP VIEW %s; ALTER TABLE other RENAME TO %s", names[i],
                        names[i]);
         assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);

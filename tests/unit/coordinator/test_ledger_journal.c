@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/testing.h"
+#include "tests/support/ledger_bed.h"
 
 #include <errno.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "coordinator/truth/ledger_journal.h"
 
-struct fixture {
-    char dir[64], path[96];
-    struct ledger *ledger;
-};
-
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
+    struct ledger_bed *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    (void)snprintf(f->dir, sizeof(f->dir), "/tmp/test_journal_XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    (void)snprintf(f->path, sizeof(f->path), "%s/ledger.db", f->dir);
+    ledger_bed_init(f);
     assert_int_equal(ledger_create(f->path, "run-1", &f->ledger), 0);
     assert_int_equal(ledger_add_agent(f->ledger, 0, "a1", UINT64_MAX), 0);
     assert_int_equal(ledger_add_agent(f->ledger, 1, "a2", 7), 0);
@@ -31,34 +20,27 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    struct fixture *f = *state;
-    char path[112];
-    ledger_close(f->ledger);
-    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", f->path, tails[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(f->dir);
+    struct ledger_bed *f = *state;
+    ledger_bed_fini(f);
     free(f);
     return 0;
 }
 
 /* As a coordinator that is killed: what is not committed is gone. */
-static int reopen(struct fixture *f)
+static int reopen(struct ledger_bed *f)
 {
     ledger_close(f->ledger);
     f->ledger = NULL;
     return ledger_reopen(f->path, &f->ledger);
 }
 
-static void add_events(struct fixture *f, uint32_t agent, uint64_t seq, uint32_t client)
+static void add_events(struct ledger_bed *f, uint32_t agent, uint64_t seq, uint32_t client)
 {
     const struct event e = {.t_us = 1000 * seq, .client = client, .result = EVENT_ACK};
     assert_int_equal(ledger_append(f->ledger, agent, seq, &e, 1), 1);
 }
 
-static void note(struct fixture *f, enum journal_kind kind, uint64_t a, const char *text)
+static void note(struct ledger_bed *f, enum journal_kind kind, uint64_t a, const char *text)
 {
     const struct journal_entry entry = {.kind = kind, .run_us = -5, .a = a, .text = {text}};
     assert_int_equal(ledger_note(f->ledger, &entry), 0);
@@ -92,7 +74,7 @@ static bool on_entry(void *context, const struct journal_entry *e)
     return true;
 }
 
-static int replay(struct fixture *f, struct story *story)
+static int replay(struct ledger_bed *f, struct story *story)
 {
     *story = (struct story){{0}};
     const struct ledger_replay to = {.context = story, .event = on_event, .entry = on_entry};
@@ -101,7 +83,7 @@ static int replay(struct fixture *f, struct story *story)
 
 static void what_was_not_committed_did_not_happen(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     struct story story;
     add_events(f, 0, 1, 10);
     note(f, JOURNAL_MARK, 1, "kept");
@@ -116,7 +98,7 @@ static void what_was_not_committed_did_not_happen(void **state)
 
 static void decisions_stand_in_their_place_among_events(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     struct story story;
     note(f, JOURNAL_START, 1, NULL);
     add_events(f, 0, 1, 10);
@@ -133,7 +115,7 @@ static void decisions_stand_in_their_place_among_events(void **state)
 
 static void the_streams_go_on_after_a_reopen(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     struct story story;
     const struct event e = {.client = 5, .result = EVENT_ACK};
     add_events(f, 0, 1, 10);
@@ -152,7 +134,7 @@ static void the_streams_go_on_after_a_reopen(void **state)
 
 static void facts_agents_and_shares_come_back(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     const struct ledger_share share = {
         .agent = 1, .epoch = 2, .relay = 3, .via = 4, .first_client = UINT32_MAX - 1, .clients = 6};
     char value[LEDGER_FACT_BYTES];
@@ -183,7 +165,7 @@ static void facts_agents_and_shares_come_back(void **state)
     free(shares);
 }
 
-static void alter(struct fixture *f, const char *sql)
+static void alter(struct ledger_bed *f, const char *sql)
 {
     sqlite3 *db = NULL;
     ledger_close(f->ledger);
@@ -195,7 +177,7 @@ static void alter(struct fixture *f, const char *sql)
 
 static void a_strangers_ledger_is_not_believed(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     struct story story;
     struct ledger_agent *agents = NULL;
     struct ledger_share *shares = NULL;
@@ -224,7 +206,7 @@ static void a_strangers_ledger_is_not_believed(void **state)
 /* A trigger of a stranger's ledger would change what is written into it. */
 static void no_trigger_runs(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     struct story story;
     alter(f, "CREATE TRIGGER evil AFTER INSERT ON event BEGIN DELETE FROM event; END");
     assert_int_equal(ledger_reopen(f->path, &f->ledger), 0);
@@ -236,7 +218,7 @@ static void no_trigger_runs(void **state)
 
 static void a_visitor_can_stop(void **state)
 {
-    struct fixture *f = *state;
+    struct ledger_bed *f = *state;
     struct story story;
     add_events(f, 0, 1, 99);
     add_events(f, 0, 2, 1);

@@ -2,10 +2,14 @@
 /* When and to whom a lost agent's clients go, and on whose account they are meanwhile. */
 #include "tests/support/testing.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "coordinator/run/run_journal.h"
+#include "coordinator/run/run_replay.h"
 #include "coordinator/truth/truth.h"
 #include "coordinator/truth/truth_state.h"
 
@@ -322,15 +326,101 @@ static void what_cannot_be_of_this_run_is_refused(void **state)
     }
 }
 
-/* Nobody here writes such a ledger; ASan sees a row behind the message's last. */
-static void moves_of_one_epoch_are_not_told_beyond_what_a_message_holds(void **state)
+static void refuse(struct journal_entry entry)
+{
+    size_t moves = run->reassign.count;
+    assert_true(run_tell_note(run, &entry)); /* each by itself is possible */
+    assert_false(run_reassign_replay(run, &entry));
+    assert_int_equal(run->reassign.count, moves);
+}
+
+/* It would be told in part, and its other clients be nobody's. */
+static void more_moves_of_one_epoch_than_one_message_holds_are_refused(void **state)
 {
     (void)state;
-    struct roster_agent *a = agent(0);
     agent(1)->is_lost = true;
-    replay(move_entry(0, 2, EACH, CONTROL_TAKE_CLIENTS_MAX, 1));
-    replay(move_entry(0, 2, EACH + CONTROL_TAKE_CLIENTS_MAX, CONTROL_TAKE_CLIENTS_MAX, 1));
-    replay((struct journal_entry){.kind = JOURNAL_DEALT_ON, .a = 1});
+    replay(move_entry(0, 2, EACH, CONTROL_TAKE_CLIENTS_MAX - 1, 1));
+    replay(move_entry(0, 2, EACH + CONTROL_TAKE_CLIENTS_MAX - 1, 1, 1));
+    refuse(move_entry(0, 2, EACH + CONTROL_TAKE_CLIENTS_MAX, 1, 1));
+    replay(move_entry(2, 2, 0, 1, 1)); /* another agent has epochs of its own */
+    for (uint32_t i = 1; i < CONTROL_TAKE_SHARES_MAX; i++) {
+        replay(move_entry(2, 2, i, 1, 1));
+    }
+    refuse(move_entry(2, 2, CONTROL_TAKE_SHARES_MAX, 1, 1));
+    replay(move_entry(2, 3, CONTROL_TAKE_SHARES_MAX, 1, 1));
+}
+
+static void moves_that_do_not_follow_one_another_are_refused(void **state)
+{
+    (void)state;
+    agent(1)->is_lost = true;
+    refuse(move_entry(0, 3, 100, 10, 1));
+    replay(move_entry(0, 2, 100, 10, 1));
+    refuse(move_entry(0, 2, 110, 10, 2)); /* of another account */
+    refuse(move_entry(0, 4, 110, 10, 1));
+    refuse(move_entry(0, UINT64_MAX, 110, 10, 1));
+    replay(move_entry(0, 3, 110, 10, 1));
+    refuse(move_entry(0, 2, 120, 10, 1));
+    refuse((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 0, .b = 3});
+    replay((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 0, .b = 2});
+    refuse((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 0, .b = 2});
+    replay((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 0, .b = 3});
+    refuse((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 0, .b = 4});
+    refuse((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 2, .b = 1});
+}
+
+/* What `leaseherd resume` is told of a ledger with these two moves to one agent. */
+static int replay_ledger_with(struct journal_entry first, struct journal_entry second)
+{
+    const struct journal_entry entries[] = {{.kind = JOURNAL_START, .a = run->start_ns},
+                                            {.kind = JOURNAL_STAGE_BEGIN},
+                                            {.kind = JOURNAL_AGENT_LOST, .a = 1},
+                                            first,
+                                            second};
+    char dir[] = "/tmp/leaseherd-reassign-XXXXXX", path[64];
+    int64_t last_us = 0;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/ledger.db", dir);
+    assert_int_equal(ledger_create(path, "run-1", &run->ledger), 0);
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+        assert_int_equal(ledger_note(run->ledger, &entries[i]), 0);
+    }
+    assert_int_equal(ledger_commit(run->ledger), 0);
+    ledger_close(run->ledger);
+    assert_int_equal(ledger_reopen(path, &run->ledger), 0);
+    int rc = run_replay_ledger(run, &last_us);
+    ledger_close(run->ledger);
+    run->ledger = NULL;
+    assert_int_equal(unlink(path), 0);
+    char other[80];
+    (void)snprintf(other, sizeof(other), "%s-wal", path);
+    (void)unlink(other);
+    (void)snprintf(other, sizeof(other), "%s-shm", path);
+    (void)unlink(other);
+    assert_int_equal(rmdir(dir), 0);
+    return rc;
+}
+
+static void a_ledger_that_overfills_an_epoch_is_damaged(void **state)
+{
+    (void)state;
+    const uint32_t most = CONTROL_TAKE_CLIENTS_MAX;
+    assert_int_equal(
+        replay_ledger_with(move_entry(0, 2, EACH, most, 1), move_entry(0, 2, EACH + most, most, 1)),
+        -EBADMSG);
+    assert_true(run->start_ns != 0); /* so that it is said to be damaged, not unbegun */
+}
+
+/* Both limits at once: nothing is cut off. */
+static void a_ledger_with_two_full_epochs_is_told_whole(void **state)
+{
+    (void)state;
+    const uint32_t most = CONTROL_TAKE_CLIENTS_MAX;
+    struct roster_agent *a = agent(0);
+    assert_int_equal(
+        replay_ledger_with(move_entry(0, 2, EACH, most, 1), move_entry(0, 3, EACH + most, most, 1)),
+        0);
+    agent(1)->is_dealt_on = true;
     struct event e = {.kind = EVENT_ACQUIRE, .result = EVENT_GAVE_UP};
     for (; e.client < run->plan.client_count; e.client++) {
         truth_moves_event(run->truth, &e); /* each has started */
@@ -339,13 +429,21 @@ static void moves_of_one_epoch_are_not_told_beyond_what_a_message_holds(void **s
         assert_true(clock_map_add(&a->clock, t, t + 1, t + 2, t + 3));
     }
     assert_true(roster_has_clock(a));
-    pass(0);
-    assert_true(a->take_sent_ns == run->now_ns);
+    for (uint64_t epoch = 2; epoch <= 3; epoch++) {
+        a->take_sent_ns = 0;
+        pass(0);
+        assert_true(a->take_sent_ns == run->now_ns); /* ASan sees a row behind the message's last */
+        tell(0, epoch);
+    }
+    assert_int_equal(a->hand.clients, EACH + MANY);
+    assert_int_equal(on_account(0), EACH + MANY);
+    assert_false(run_reassign_is_open(run));
 }
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f)      cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST_MANY(f) cmocka_unit_test_setup_teardown(f, set_up_many, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(nobody_is_dealt_before_the_lost_agents_lease_must_have_ended),
         TEST(after_a_resume_nobody_knows_what_was_granted_last),
@@ -358,9 +456,12 @@ int main(void)
         TEST(whom_nobody_takes_is_said),
         TEST(the_journal_brings_hands_and_debts_back),
         TEST(what_cannot_be_of_this_run_is_refused),
-        cmocka_unit_test_setup_teardown(moves_of_one_epoch_are_not_told_beyond_what_a_message_holds,
-                                        set_up_many, tear_down),
+        TEST(moves_that_do_not_follow_one_another_are_refused),
+        TEST_MANY(more_moves_of_one_epoch_than_one_message_holds_are_refused),
+        TEST_MANY(a_ledger_that_overfills_an_epoch_is_damaged),
+        TEST_MANY(a_ledger_with_two_full_epochs_is_told_whole),
     };
 #undef TEST
+#undef TEST_MANY
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
