@@ -284,6 +284,12 @@ static void receive_histogram(struct run *run, const struct roster_agent *a,
     }
 }
 
+/* After a resume results wait at their agent until their times can be understood. */
+static bool hears_results(const struct run *run, const struct roster_agent *a)
+{
+    return run->ledger != NULL && roster_is_there(a) && roster_has_clock(a);
+}
+
 static void handle_data(struct run *run, const struct link_peer *from,
                         const struct control_message *m)
 {
@@ -294,13 +300,10 @@ static void handle_data(struct run *run, const struct link_peer *from,
     memcpy(a->data.bytes, from->route, from->route_bytes);
     a->data.size = from->route_bytes;
     a->last_heard_ns = run->now_ns;
-    if (run->ledger == NULL && m->kind != CONTROL_DATA_HELLO) {
+    if (!hears_results(run, a)) {
         return;
     }
-    if (m->kind == CONTROL_DATA_HELLO && !roster_has_clock(a)) {
-        return; /* after a resume: results wait until their times can be understood */
-    }
-    if (m->kind == CONTROL_DATA_HELLO && run->ledger != NULL) {
+    if (m->kind == CONTROL_DATA_HELLO) {
         send_ack(run, a);
     } else if (m->kind == CONTROL_BATCH) {
         receive_batch(run, a, &m->u.batch);
@@ -340,7 +343,7 @@ void run_commit(struct run *run, bool is_forced)
     }
     for (size_t i = 0; i < run->roster.count; i++) {
         struct roster_agent *a = &run->roster.agents[i];
-        if (roster_is_there(a) && ledger_committed(run->ledger, (uint32_t)i) != a->acked_seq) {
+        if (hears_results(run, a) && ledger_committed(run->ledger, (uint32_t)i) != a->acked_seq) {
             send_ack(run, a);
         }
     }

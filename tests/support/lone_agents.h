@@ -21,6 +21,8 @@ struct lone_agent {
     const struct event *kept; /* delivered as its second batch */
     size_t kept_count;
     bool never_drains;
+    uint64_t
+        tells_time_ns; /* no answers to clock requests before then, by the coordinator's clock */
 
     struct control_progress progress; /* said from assignment_epoch 1 on */
 
@@ -110,7 +112,8 @@ static void lone_hear(struct lone_agent *a, const struct control_message *m)
     struct control_message reply = {.kind = CONTROL_CLOCK_REPLY};
     if (m->kind == CONTROL_WELCOME) {
         a->session = m->u.welcome.session;
-    } else if (m->kind == CONTROL_CLOCK_REQUEST) {
+        lone_say(a, HUB_DATA, (struct control_message){.kind = CONTROL_DATA_HELLO});
+    } else if (m->kind == CONTROL_CLOCK_REQUEST && lone_time.mono_ns >= a->tells_time_ns) {
         uint64_t now_ns = lone_time.mono_ns + LONE_TURN_NS / 2 + a->ahead_ns; /* half way */
         reply.u.clock_reply = (struct control_clock_reply){
             m->u.clock_request.id, m->u.clock_request.t1_ns, now_ns, now_ns};

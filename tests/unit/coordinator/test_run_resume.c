@@ -278,6 +278,24 @@ static void what_was_kept_meanwhile_is_taken(void **state)
     assert_int_equal(number("select count(*) from event"), 3);
 }
 
+/* Its times are understood when its clock is known; until then it is not asked for results. */
+static void results_wait_for_the_clock_that_dates_them(void **state)
+{
+    const struct event first = cut_off_lease(0, 1, 21000000),
+                       second = cut_off_lease(1, 1, 21000000);
+    (void)state;
+    die(CUT_OFF_START_NS + 30 * NS_PER_S, 10 * NS_PER_S, 0);
+    lone.agent[0].kept = &first;
+    lone.agent[1].kept = &second;
+    lone.agent[0].kept_count = lone.agent[1].kept_count = 1;
+    lone.agent[1].tells_time_ns = lone_time.mono_ns + 5 * NS_PER_S;
+    (void)resume_after(60 * NS_PER_S);
+    assert_int_equal(lone.agent[0].acked, 2);
+    assert_int_equal(lone.agent[1].acked, 2);
+    assert_null(strstr(report, "agent-lost"));
+    assert_int_equal(number("select count(*) from event"), 4);
+}
+
 /* --- who is waited for --- */
 
 static void an_agent_has_the_whole_wait(void **state)
@@ -427,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(canaries_from_before_this_boot_are_judged_as_ever,
                                         set_up_canary, tear_down),
         TEST_BOOT(what_was_kept_meanwhile_is_taken),
+        TEST(results_wait_for_the_clock_that_dates_them),
         TEST(an_agent_has_the_whole_wait),
         TEST(who_stays_away_longer_is_lost),
         TEST(a_pause_of_our_own_does_not_shorten_the_wait),
