@@ -157,6 +157,8 @@ static void say_rest(struct prng *p)
     static const char *const losses[] = {"fail", "continue", "continue"};
     uint64_t limit_s = 300 + (uint64_t)plot.soak_hours * 3700;
     plot.packets_per_s = chance(p, 30) ? between(p, 10, 60) : 2000;
+    /* Renewals that come together leave one by one: INVALID by send lag may be right then. */
+    plot.is_plain = plot.is_plain && plot.packets_per_s >= 40;
     uint64_t hold_s = 0;
     if (plot.soak_hours == 0 && chance(p, 10)) { /* it may be reached */
         hold_s = plot.lease_s;
