@@ -474,6 +474,8 @@ void run_control_tick(struct run *run)
         if (a->is_lost) {
             if (a->is_returned && !roster_has_clock(a)) {
                 ask_clock(run, a); /* after a resume: what it delivers has to be dated */
+            } else if (a->is_returned) {
+                correct_start(run, a); /* what is kept is of the same boot of its host */
             }
             continue;
         }

@@ -287,7 +287,8 @@ static void receive_histogram(struct run *run, const struct roster_agent *a,
 /* After a resume results wait at their agent until their times can be understood. */
 static bool hears_results(const struct run *run, const struct roster_agent *a)
 {
-    return run->ledger != NULL && roster_is_there(a) && roster_has_clock(a);
+    return run->ledger != NULL && !run->is_start_guessed && roster_is_there(a) &&
+           roster_has_clock(a);
 }
 
 static void handle_data(struct run *run, const struct link_peer *from,

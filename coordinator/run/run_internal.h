@@ -87,8 +87,8 @@ void run_event_happened(struct run *run, enum run_event event);
 void run_phase_tick(struct run *run);
 /* DRAIN once more for an agent; one that drains already does not mind. */
 void run_repeat_drain(struct run *run, struct roster_agent *agent);
-/* How long the drain may take. */
-uint64_t run_drain_ns(const struct run *run);
+/* When a drain that begins now has to be over. */
+uint64_t run_drain_until_ns(const struct run *run);
 /* --- run_outcome.c --- */
 
 /* Ends the load in order; the first outcome given is the one that counts. */

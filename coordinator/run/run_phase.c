@@ -42,14 +42,16 @@ void run_repeat_drain(struct run *run, struct roster_agent *a)
     send_drain(run, a);
 }
 
-uint64_t run_drain_ns(const struct run *run)
+uint64_t run_drain_until_ns(const struct run *run)
 {
+    /* After a resume whoever is still to come has to be told of it. */
+    uint64_t begins_ns = run->awaited_ns > run->now_ns ? run->awaited_ns : run->now_ns;
     uint64_t total = release_milli_per_s(run);
     uint64_t release_ns =
         total == 0
             ? 0
             : (uint64_t)((double)run->plan.client_count * 1e3 / (double)total * (double)NS_PER_S);
-    return DRAIN_SLACK_NS + release_ns + release_ns / 4;
+    return begins_ns + DRAIN_SLACK_NS + release_ns + release_ns / 4;
 }
 
 static void drain(struct run *run)
@@ -58,7 +60,7 @@ static void drain(struct run *run)
     agenda_stages_over(&run->agenda);
     run_note_now(run, &(struct journal_entry){.kind = JOURNAL_DRAIN, .a = run->releases_leases});
     send_drain(run, NULL);
-    run->phase_until_ns = run->now_ns + run_drain_ns(run);
+    run->phase_until_ns = run_drain_until_ns(run);
 }
 
 static bool books_are_complete(const struct run *run)

@@ -427,6 +427,34 @@ static bool is_as_dealt(const struct run *run, const struct run_move *move)
            move->epoch == latest_epoch(&run->roster.agents[move->deal.to]) + 1;
 }
 
+/* How many of its clients are this agent's, in the one share that has most of them. */
+static uint32_t most_common(const struct roster_agent *a, const struct control_take_share *s)
+{
+    uint64_t most = 0, end = (uint64_t)s->first_client + s->client_count;
+    for (size_t i = 0; i < a->hand.share_count; i++) {
+        const struct control_share *own = &a->hand.shares[i];
+        uint64_t own_end = (uint64_t)own->first_client + own->client_count;
+        uint64_t from = own->first_client > s->first_client ? own->first_client : s->first_client;
+        uint64_t to = own_end < end ? own_end : end;
+        most = to > from && to - from > most ? to - from : most;
+    }
+    return (uint32_t)most;
+}
+
+/* A lost agent's, and nobody's who is there: else a client would be played twice. */
+static bool is_free_to_go(const struct run *run, const struct run_move *move)
+{
+    const struct control_take_share *s = &move->deal.share;
+    const struct roster_agent *from = &run->roster.agents[move->deal.from];
+    bool is_free = from->is_lost && most_common(from, s) == s->client_count &&
+                   !run->roster.agents[move->deal.to].is_lost;
+    for (size_t i = 0; is_free && i < run->roster.count; i++) {
+        const struct roster_agent *a = &run->roster.agents[i];
+        is_free = a->is_lost || most_common(a, s) == 0;
+    }
+    return is_free;
+}
+
 /* As run_reassign_progress() notes: one after the other, of what was dealt. */
 static bool is_as_told(const struct roster_agent *a, uint64_t epoch)
 {
@@ -440,7 +468,7 @@ bool run_reassign_replay(struct run *run, const struct journal_entry *e)
     }
     if (e->kind == JOURNAL_MOVE) {
         const struct run_move move = move_of(e);
-        return is_as_dealt(run, &move) && add_move(run, &move);
+        return is_as_dealt(run, &move) && is_free_to_go(run, &move) && add_move(run, &move);
     }
     if (e->kind == JOURNAL_TAKEN) {
         if (!is_as_told(&run->roster.agents[e->a], e->b)) {

@@ -232,10 +232,12 @@ static void put_off(struct run *run, int64_t last_us)
     uint64_t away_ns = run->now_ns - last_ns; /* modulo 2^64: a guessed start may lie ahead */
     run->phase_until_ns += away_ns;
     if (run->phase == RUN_DRAIN) {
-        run->phase_until_ns = run->now_ns + run_drain_ns(run);
+        run->phase_until_ns = run_drain_until_ns(run);
     } else if (!run_search_is_stage(run, run->stage) &&
                steps_is_canary(&run->plan, run->stage, run->step)) {
-        run->step_until_ns = run->step_begun_ns + run->plan.acquire_deadline_ns + away_ns;
+        /* Nothing can be said of canaries while their agents are still to come. */
+        run->step_until_ns = run->step_begun_ns + run->plan.acquire_deadline_ns + away_ns +
+                             (run->awaited_ns - run->now_ns);
     }
 }
 
@@ -338,6 +340,7 @@ static int go_on(struct run *run, const struct run_resume_options *o, int signal
         return code;
     }
     run->now_ns = run->resumed_ns = clock_monotonic_ns();
+    run->awaited_ns = run->now_ns + o->wait_ns;
     run->ended_us = last_us;
     put_off(run, last_us);
     doubt_guess(run, last_us);

@@ -116,5 +116,6 @@ struct run {
     bool is_start_guessed; /* ... and start_ns is by the wall clock alone, as yet */
     int64_t ended_us;      /* ... its latest word, in run time */
     uint64_t resumed_ns;   /* ... and ours began */
+    uint64_t awaited_ns;   /* ... and until then agents may come back */
     bool was_told_to_stop; /* by a signal */
 };

@@ -16,6 +16,7 @@ enum { LONE_AGENTS = 2, LONE_QUEUE = 64 };
 struct lone_agent {
     const char *name;
     uint64_t epoch;
+    uint64_t successor;       /* who says HELLO: it delivers what that one has kept; 0: itself */
     uint64_t comes_ns;        /* by the coordinator's clock; UINT64_MAX: never */
     uint64_t ahead_ns;        /* its clock minus the coordinator's, modulo 2^64 */
     const struct event *kept; /* delivered as its second batch */
@@ -55,26 +56,38 @@ static void lone_say(struct lone_agent *a, enum hub_socket socket, struct contro
     lone.queue[lone.queued++].m = m;
 }
 
+static void lone_greet(struct lone_agent *a)
+{
+    struct control_message m = {.kind = CONTROL_HELLO};
+    m.u.hello = (struct control_hello){
+        .proto_min = CONTROL_PROTO, .proto_max = CONTROL_PROTO, .epoch = a->epoch};
+    if (a->successor != 0) {
+        m.u.hello.epoch = a->successor;
+        m.u.hello.former[0] = m.u.hello.kept_epoch = a->epoch;
+        m.u.hello.former_count = 1;
+        m.u.hello.kept_run_id[0] = 1;
+        m.u.hello.kept_last_seq = 2;
+    }
+    a->greeted_ns = lone_time.mono_ns;
+    lone_say(a, HUB_CTRL, m);
+}
+
 static void lone_turn(struct lone_agent *a)
 {
     if (lone_time.mono_ns < a->comes_ns) {
         return;
     }
+    if (a->session != 0 && !a->has_data) { /* whenever it may be heard, it asks */
+        lone_say(a, HUB_DATA, (struct control_message){.kind = CONTROL_DATA_HELLO});
+    }
     if (a->session == 0 && lone_time.mono_ns - a->greeted_ns >= NS_PER_S) {
-        a->greeted_ns = lone_time.mono_ns;
-        struct control_message m = {.kind = CONTROL_HELLO};
-        m.u.hello = (struct control_hello){
-            .proto_min = CONTROL_PROTO, .proto_max = CONTROL_PROTO, .epoch = a->epoch};
-        lone_say(a, HUB_CTRL, m);
+        lone_greet(a);
     } else if (a->session != 0 && lone_time.mono_ns - a->begged_ns >= NS_PER_S / 2) {
         a->begged_ns = lone_time.mono_ns;
         lone_say(a, HUB_CTRL, (struct control_message){.kind = CONTROL_BEAT});
         if (a->progress.assignment_epoch > 0) {
             struct control_message m = {.kind = CONTROL_PROGRESS, .u.progress = a->progress};
             lone_say(a, HUB_CTRL, m);
-        }
-        if (!a->has_data) {
-            lone_say(a, HUB_DATA, (struct control_message){.kind = CONTROL_DATA_HELLO});
         }
     }
 }
@@ -112,7 +125,6 @@ static void lone_hear(struct lone_agent *a, const struct control_message *m)
     struct control_message reply = {.kind = CONTROL_CLOCK_REPLY};
     if (m->kind == CONTROL_WELCOME) {
         a->session = m->u.welcome.session;
-        lone_say(a, HUB_DATA, (struct control_message){.kind = CONTROL_DATA_HELLO});
     } else if (m->kind == CONTROL_CLOCK_REQUEST && lone_time.mono_ns >= a->tells_time_ns) {
         uint64_t now_ns = lone_time.mono_ns + LONE_TURN_NS / 2 + a->ahead_ns; /* half way */
         reply.u.clock_reply = (struct control_clock_reply){

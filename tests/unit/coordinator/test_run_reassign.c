@@ -342,21 +342,22 @@ static void more_moves_of_one_epoch_than_one_message_holds_are_refused(void **st
     replay(move_entry(0, 2, EACH, CONTROL_TAKE_CLIENTS_MAX - 1, 1));
     replay(move_entry(0, 2, EACH + CONTROL_TAKE_CLIENTS_MAX - 1, 1, 1));
     refuse(move_entry(0, 2, EACH + CONTROL_TAKE_CLIENTS_MAX, 1, 1));
-    replay(move_entry(2, 2, 0, 1, 1)); /* another agent has epochs of its own */
+    const uint32_t rest = EACH + CONTROL_TAKE_CLIENTS_MAX;
+    replay(move_entry(2, 2, rest, 1, 1)); /* another agent has epochs of its own */
     for (uint32_t i = 1; i < CONTROL_TAKE_SHARES_MAX; i++) {
-        replay(move_entry(2, 2, i, 1, 1));
+        replay(move_entry(2, 2, rest + i, 1, 1));
     }
-    refuse(move_entry(2, 2, CONTROL_TAKE_SHARES_MAX, 1, 1));
-    replay(move_entry(2, 3, CONTROL_TAKE_SHARES_MAX, 1, 1));
+    refuse(move_entry(2, 2, rest + CONTROL_TAKE_SHARES_MAX, 1, 1));
+    replay(move_entry(2, 3, rest + CONTROL_TAKE_SHARES_MAX, 1, 1));
 }
 
 static void moves_that_do_not_follow_one_another_are_refused(void **state)
 {
     (void)state;
-    agent(1)->is_lost = true;
+    agent(1)->is_lost = agent(2)->is_lost = true;
     refuse(move_entry(0, 3, 100, 10, 1));
     replay(move_entry(0, 2, 100, 10, 1));
-    refuse(move_entry(0, 2, 110, 10, 2)); /* of another account */
+    refuse(move_entry(0, 2, 200, 10, 2)); /* of another account */
     refuse(move_entry(0, 4, 110, 10, 1));
     refuse(move_entry(0, UINT64_MAX, 110, 10, 1));
     replay(move_entry(0, 3, 110, 10, 1));
@@ -367,6 +368,38 @@ static void moves_that_do_not_follow_one_another_are_refused(void **state)
     replay((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 0, .b = 3});
     refuse((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 0, .b = 4});
     refuse((struct journal_entry){.kind = JOURNAL_TAKEN, .a = 2, .b = 1});
+}
+
+/* One client would be played twice, or at an agent that was not asked. */
+static void clients_that_are_not_a_lost_agents_are_refused(void **state)
+{
+    (void)state;
+    refuse(move_entry(0, 2, 100, 50, 1)); /* it is still there */
+    agent(1)->is_lost = true;
+    refuse(move_entry(0, 2, 200, 50, 1)); /* a3's */
+    refuse(move_entry(0, 2, 150, 51, 1)); /* one of them a3's */
+    refuse(move_entry(0, 2, 99, 2, 1));   /* one of them a1's */
+    refuse(move_entry(1, 2, 100, 50, 1)); /* to one that is lost */
+    replay(move_entry(0, 2, 100, 50, 1));
+    refuse(move_entry(2, 2, 149, 2, 1)); /* one of them is a1's by now */
+    refuse(move_entry(2, 2, 100, 100, 1));
+    refuse(move_entry(0, 2, 100, 50, 1));
+    replay(move_entry(2, 2, 150, 50, 1));
+}
+
+/* Of one that was lost before it had taken them, or that refused them. */
+static void what_came_nowhere_may_go_to_another(void **state)
+{
+    (void)state;
+    agent(1)->is_lost = true;
+    replay(move_entry(0, 2, 100, 50, 1));
+    replay(move_entry(2, 2, 150, 50, 1));
+    replay((struct journal_entry){.kind = JOURNAL_DEALT_ON, .a = 1});
+    replay((struct journal_entry){.kind = JOURNAL_NOT_TAKEN, .a = 0});
+    replay(move_entry(2, 3, 100, 50, 1));
+    agent(2)->is_lost = true;
+    agent(0)->takes_none = false;
+    replay(move_entry(0, 2, 150, 50, 1));
 }
 
 /* What `leaseherd resume` is told of a ledger with these two moves to one agent. */
@@ -457,6 +490,8 @@ int main(void)
         TEST(the_journal_brings_hands_and_debts_back),
         TEST(what_cannot_be_of_this_run_is_refused),
         TEST(moves_that_do_not_follow_one_another_are_refused),
+        TEST(clients_that_are_not_a_lost_agents_are_refused),
+        TEST(what_came_nowhere_may_go_to_another),
         TEST_MANY(more_moves_of_one_epoch_than_one_message_holds_are_refused),
         TEST_MANY(a_ledger_that_overfills_an_epoch_is_damaged),
         TEST_MANY(a_ledger_with_two_full_epochs_is_told_whole),

@@ -249,7 +249,7 @@ static void the_scenarios_events_come_when_the_time_is_known(void **state)
                     150100000);
 }
 
-/* They have the rest of their time, and an answer that came is no silence. */
+/* They have the rest of their time after the wait, and an answer that came is no silence. */
 static void canaries_from_before_this_boot_are_judged_as_ever(void **state)
 {
     (void)state;
@@ -261,7 +261,7 @@ static void canaries_from_before_this_boot_are_judged_as_ever(void **state)
     (void)resume_after(60 * NS_PER_S);
     assert_non_null(strstr(report, "canary-failed"));
     assert_null(strstr(report, "server-silent"));
-    assert_in_range(lone.agent[0].drained_ns, 70 * NS_PER_S, 71 * NS_PER_S);
+    assert_in_range(lone.agent[0].drained_ns, 130 * NS_PER_S, 131 * NS_PER_S);
 }
 
 /* A night without power: what the agents have kept is of long before this boot. */
@@ -294,6 +294,38 @@ static void results_wait_for_the_clock_that_dates_them(void **state)
     assert_int_equal(lone.agent[1].acked, 2);
     assert_null(strstr(report, "agent-lost"));
     assert_int_equal(number("select count(*) from event"), 4);
+}
+
+/* By a start that is only guessed they would be of a time that cannot be. */
+static void they_wait_for_the_start_of_the_run_as_well(void **state)
+{
+    const struct event late = cut_off_lease(0, 1, 21000000);
+    (void)state;
+    die(30 * NS_PER_S, 8 * 3600 * NS_PER_S, -(int64_t)CUT_OFF_WALL_NS);
+    lone.agent[0].kept = &late;
+    lone.agent[0].kept_count = 1;
+    (void)resume_after(60 * NS_PER_S);
+    assert_int_equal(lone.agent[0].acked, 2);
+    assert_null(strstr(report, "agent-lost"));
+    assert_int_equal(number("select count(*) from event"), 3);
+}
+
+/* What it has kept is dated by its host's clock, which went on when the process ended. */
+static void who_only_delivers_says_the_time_as_well(void **state)
+{
+    const struct event late = cut_off_lease(0, 1, 21000000);
+    char said[64];
+    (void)state;
+    die(30 * NS_PER_S, 8 * 3600 * NS_PER_S, -(int64_t)CUT_OFF_WALL_NS);
+    lone.agent[0].successor = 107;
+    lone.agent[0].kept = &late;
+    lone.agent[0].kept_count = 1;
+    lone.agent[1].comes_ns = UINT64_MAX;
+    (void)resume_after(60 * NS_PER_S);
+    assert_int_equal(lone.agent[0].acked, 2);
+    assert_int_equal(number("select count(*) from event"), 3);
+    (void)snprintf(said, sizeof(said), "to second %.1f\"", (double)(CUT_OFF_S + 8 * 3600));
+    assert_non_null(strstr(report, said));
 }
 
 /* --- who is waited for --- */
@@ -346,6 +378,21 @@ static void nobody_is_lost_for_a_pause_of_our_own(void **state)
     assert_null(strstr(report, "agent-lost"));
 }
 
+/* No answer came as nobody was there to tell of one: that is no server's silence. */
+static void canaries_are_not_judged_before_their_agents_are_there(void **state)
+{
+    (void)state;
+    die(30 * NS_PER_S, 100 * NS_PER_S, 0);
+    for (size_t i = 0; i < LONE_AGENTS; i++) {
+        lone.agent[i].comes_ns = lone_time.mono_ns + 50 * NS_PER_S;
+        lone.agent[i].progress =
+            (struct control_progress){.assignment_epoch = 1, .started = 1, .received = 1};
+    }
+    (void)resume_after(60 * NS_PER_S);
+    assert_null(strstr(report, "server-silent"));
+    assert_int_equal(lone.agent[0].gos, 1);
+}
+
 /* --- who need not come any more --- */
 
 /* The drain, in which a1 had told all before the coordinator ended; a2 is still at it. */
@@ -392,7 +439,19 @@ static void who_comes_all_the_same_tells_it_once_more(void **state)
     assert_int_equal(lone.agent[0].byes, 1);
 }
 
-/* 25 s for who does not come to its end, then 15 s for what is missing. */
+/* An agent calls again after half a minute at most. */
+static void a_drain_waits_for_who_is_still_to_come(void **state)
+{
+    (void)state;
+    begin_drain(1);
+    lone.agent[1].comes_ns = lone_time.mono_ns + 29 * NS_PER_S;
+    (void)resume_after(30 * NS_PER_S);
+    assert_int_not_equal(lone.agent[1].drained_ns, 0);
+    assert_null(strstr(report, "agent-lost"));
+    assert_int_equal(lone.agent[1].byes, 1);
+}
+
+/* After the wait 25 s for who does not come to its end, then 15 s for what is missing. */
 static void a_drain_has_its_time_once_more(void **state)
 {
     (void)state;
@@ -400,7 +459,7 @@ static void a_drain_has_its_time_once_more(void **state)
     lone.agent[1].never_drains = true;
     uint64_t resumed_ns = lone_time.mono_ns;
     (void)resume_after(10 * NS_PER_S);
-    assert_in_range(lone_time.mono_ns, resumed_ns + 40 * NS_PER_S, resumed_ns + 41 * NS_PER_S);
+    assert_in_range(lone_time.mono_ns, resumed_ns + 50 * NS_PER_S, resumed_ns + 51 * NS_PER_S);
 }
 
 /* --- who may not go yet --- */
@@ -444,8 +503,12 @@ int main(void)
                                         set_up_events, tear_down),
         cmocka_unit_test_setup_teardown(canaries_from_before_this_boot_are_judged_as_ever,
                                         set_up_canary, tear_down),
+        cmocka_unit_test_setup_teardown(canaries_are_not_judged_before_their_agents_are_there,
+                                        set_up_canary, tear_down),
         TEST_BOOT(what_was_kept_meanwhile_is_taken),
         TEST(results_wait_for_the_clock_that_dates_them),
+        TEST_BOOT(they_wait_for_the_start_of_the_run_as_well),
+        TEST_BOOT(who_only_delivers_says_the_time_as_well),
         TEST(an_agent_has_the_whole_wait),
         TEST(who_stays_away_longer_is_lost),
         TEST(a_pause_of_our_own_does_not_shorten_the_wait),
@@ -453,6 +516,7 @@ int main(void)
         TEST(who_had_told_all_is_no_loss),
         TEST(a_word_that_is_missing_is_a_loss),
         TEST(who_comes_all_the_same_tells_it_once_more),
+        TEST(a_drain_waits_for_who_is_still_to_come),
         TEST(a_drain_has_its_time_once_more),
         TEST(without_a_report_nobody_is_said_goodbye),
     };
