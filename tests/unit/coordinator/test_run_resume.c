@@ -209,16 +209,33 @@ static void the_wall_clock_may_not_know_the_year(void **state)
 }
 
 /* Whoever resumes the run once more reads it; nor is the report of another year. */
-static void nobody_says_and_the_wall_clock_does_not_know_the_year(void **state)
+static void nobody_says_and_the_wall_clock_is_wrong(int64_t wall_step_ns)
 {
-    (void)state;
-    die(30 * NS_PER_S, 100 * NS_PER_S, -(int64_t)CUT_OFF_WALL_NS);
+    die(30 * NS_PER_S, 100 * NS_PER_S, wall_step_ns);
     lone.agent[0].comes_ns = lone.agent[1].comes_ns = UINT64_MAX;
     assert_int_equal(resume_after(60 * NS_PER_S), 4);
     assert_non_null(strstr(report, "a guess by its wall clock"));
     int64_t last_us = INT64_C(1000000) * CUT_OFF_S;
     assert_in_range(journal_us(JOURNAL_RESUMED), last_us, last_us + 1000000);
     assert_in_range(journal_us(JOURNAL_AGENT_LOST), last_us + 59000000, last_us + 61000000);
+}
+
+static void nobody_says_and_the_wall_clock_does_not_know_the_year(void **state)
+{
+    (void)state;
+    nobody_says_and_the_wall_clock_is_wrong(-(int64_t)CUT_OFF_WALL_NS);
+}
+
+static void nobody_says_and_the_wall_clock_is_behind(void **state)
+{
+    (void)state;
+    nobody_says_and_the_wall_clock_is_wrong(-3600 * (int64_t)NS_PER_S);
+}
+
+static void nobody_says_and_the_wall_clock_is_a_year_ahead(void **state)
+{
+    (void)state;
+    nobody_says_and_the_wall_clock_is_wrong(365 * INT64_C(86400) * (int64_t)NS_PER_S);
 }
 
 /* Nor is anything else written down by a guess. */
@@ -499,6 +516,8 @@ int main(void)
         TEST_BOOT(the_wall_clock_may_not_know_the_year),
         TEST_BOOT(a_pause_before_the_time_is_known_is_not_dated),
         TEST_BOOT(nobody_says_and_the_wall_clock_does_not_know_the_year),
+        TEST_BOOT(nobody_says_and_the_wall_clock_is_behind),
+        TEST_BOOT(nobody_says_and_the_wall_clock_is_a_year_ahead),
         cmocka_unit_test_setup_teardown(the_scenarios_events_come_when_the_time_is_known,
                                         set_up_events, tear_down),
         cmocka_unit_test_setup_teardown(canaries_from_before_this_boot_are_judged_as_ever,
@@ -507,6 +526,7 @@ int main(void)
                                         set_up_canary, tear_down),
         TEST_BOOT(what_was_kept_meanwhile_is_taken),
         TEST(results_wait_for_the_clock_that_dates_them),
+        TEST_BOOT(results_wait_for_the_clock_that_dates_them),
         TEST_BOOT(they_wait_for_the_start_of_the_run_as_well),
         TEST_BOOT(who_only_delivers_says_the_time_as_well),
         TEST(an_agent_has_the_whole_wait),
