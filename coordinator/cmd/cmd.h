@@ -36,6 +36,7 @@ int cmd_report(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_testbed(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
 
 /* Prints "leaseherd COMMAND: ..." to stderr and returns CMD_USAGE. */
