@@ -94,9 +94,15 @@ void lane_give_up(struct lane *lane, uint32_t local)
     lane_close_exchange(lane, c);
 }
 
-/* Silent: no answer to its second retransmission, or to the last it may make. */
+/*
+ * Silent: no answer to its second retransmission, or to the last it may make. A renewal asks one
+ * server: where there are others, it says nothing of them.
+ */
 static void count_silence(struct lane *lane, struct client *c, bool is_used_up)
 {
+    if (c->state == LEASE_RENEWING && lane->plan->server_count > 1) {
+        return;
+    }
     if ((c->attempt >= SILENT_ATTEMPTS || is_used_up) && !client_has(c, CLIENT_SILENT_COUNTED)) {
         client_set(c, CLIENT_SILENT_COUNTED);
         results_count(&lane->results, COUNTER_silent_streak);

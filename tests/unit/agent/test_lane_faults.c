@@ -187,6 +187,25 @@ static void one_reply_of_anybody_ends_the_silent_streak(void **state)
     assert_int_equal(counter(COUNTER_silent_streak), 0);
 }
 
+/* Else a fleet whose servers are well but one would be stopped for silence. */
+static void renewals_to_one_of_two_servers_are_no_silence_of_both(void **state)
+{
+    (void)state;
+    begin(120, 2);
+    world.plan.renew_retry_ns = 2 * NS_PER_S;
+    world.servers[1].is_silent = true;
+    go();
+    lane_world_run(&world, 20 * NS_PER_S);
+    assert_int_equal(counter(COUNTER_leases_acquired), 120);
+    world.servers[0].is_silent = true;
+    uint64_t sent = counter(COUNTER_sent_renew);
+    while (counter(COUNTER_sent_renew) < sent + 400 && counter(COUNTER_sent_rebind) == 0) {
+        lane_world_run(&world, NS_PER_S);
+    }
+    assert_true(counter(COUNTER_sent_renew) >= sent + 400);
+    assert_int_equal(counter(COUNTER_silent_streak), 0);
+}
+
 static void silence_counts_also_where_there_are_fewer_tries_than_three(void **state)
 {
     (void)state;
@@ -479,6 +498,7 @@ int main(void)
         TEST(who_binds_after_the_deadline_is_failed_and_late_bound),
         TEST(a_client_that_gave_up_gets_another_turn_only_in_the_next_acquire_stage),
         TEST(one_reply_of_anybody_ends_the_silent_streak),
+        TEST(renewals_to_one_of_two_servers_are_no_silence_of_both),
         TEST(silence_counts_also_where_there_are_fewer_tries_than_three),
         TEST(the_slot_time_spent_waiting_for_retransmissions_is_all_of_it),
         TEST(under_loss_everybody_binds_and_each_exchange_keeps_its_xid),
