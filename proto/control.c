@@ -17,6 +17,8 @@ static const struct kind_facts {
     [CONTROL_ARMED] = {"armed", true, false, false},
     [CONTROL_PROGRESS] = {"progress", true, false, false},
     [CONTROL_DONE] = {"done", true, false, false},
+    [CONTROL_OBSERVER_HELLO] = {"observer_hello", true, false, false},
+    [CONTROL_OBSERVATION] = {"observation", true, false, false},
     [CONTROL_WELCOME] = {"welcome", false, true, false},
     [CONTROL_CLOCK_REQUEST] = {"clock_request", false, true, false},
     [CONTROL_GRANT] = {"grant", false, true, false},

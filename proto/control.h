@@ -21,14 +21,18 @@
 #include "common/attrs.h"
 #include "common/inet.h"
 #include "proto/event.h"
+#include "proto/observation.h"
 #include "proto/plan.h"
+#include "proto/preflight.h"
 #include "proto/snapshot.h"
 
 enum {
-    CONTROL_PROTO = 1, /* versions we speak: min == max == 1 */
+    CONTROL_PROTO = 2, /* versions we speak: min == max == 2 */
     CONTROL_TEXT_BYTES = 256,
-    CONTROL_ADDRESSES_MAX = 4096, /* in one HELLO */
-    CONTROL_FORMER_MAX = 8,       /* likewise */
+    CONTROL_ADDRESSES_MAX = 4096,         /* in one HELLO */
+    CONTROL_FORMER_MAX = 8,               /* likewise */
+    CONTROL_OBSERVER_ADDRESSES_MAX = 256, /* in one OBSERVER_HELLO */
+    CONTROL_OBSERVATION_ROWS_MAX = 512,   /* columns of a later build; what we know is fewer */
     CONTROL_BATCH_EVENTS_MAX = 512,
     CONTROL_PREFLIGHT_RELAYS_MAX = 256, /* in one report */
     CONTROL_WHY_BYTES = 200,
@@ -51,6 +55,9 @@ enum control_kind {
     CONTROL_ARMED,
     CONTROL_PROGRESS,
     CONTROL_DONE,
+    /* observer -> coordinator, CTRL; it also sends CLOCK_REPLY */
+    CONTROL_OBSERVER_HELLO,
+    CONTROL_OBSERVATION,
     /* coordinator -> agent, CTRL */
     CONTROL_WELCOME,
     CONTROL_CLOCK_REQUEST,
@@ -183,30 +190,7 @@ struct control_ready {
 struct control_preflight {
     uint32_t path[PLAN_PATH_COUNT];
     uint32_t path_count;
-};
-
-struct control_preflight_path {
-    uint32_t path;
-    uint32_t renew_sent, renew_acked; /* clients */
-    uint32_t wrong_port;              /* ACKs whose source port was not 67 */
-    uint32_t last_wrong_port;         /* an example of such a port, 0: none */
-    uint32_t send_errno;              /* 0, or why RENEW could not be sent */
-};
-
-struct control_preflight_relay {
-    uint32_t relay;
-    uint32_t clients, offered, bound;
-    uint32_t foreign_offers, naks;
-    uint32_t servers_answered; /* bit i: server i of the plan sent an OFFER or ACK */
-    uint32_t send_errno;       /* 0, or why DISCOVER could not be sent */
-    uint32_t path_count;
-    struct control_preflight_path path[PLAN_PATH_COUNT];
-};
-
-struct control_preflight_report {
-    const struct control_preflight_relay *relays; /* <= 256 per message */
-    size_t relay_count;
-    bool is_last;
+    bool asks_unmarked; /* also one DISCOVER per relay without the run's marks, never requested */
 };
 
 struct control_arm {
@@ -330,6 +314,20 @@ struct control_done {
     uint64_t last_batch_seq, event_count;
 };
 
+/*
+ * An observer on a server's host, until it is welcomed: with the session of WELCOME it answers
+ * clock requests and sends an OBSERVATION every second. It is no agent: it gets no other message
+ * but REFUSE and BYE. Its program is the one it watches, its addresses those of the host.
+ */
+struct control_observer_hello {
+    uint32_t proto_min, proto_max;
+    char build[PLAN_NAME_BYTES], host[PLAN_NAME_BYTES];
+    char program[PLAN_NAME_BYTES]; /* "dhcpd"; letters, digits, '.', '_' and '-' */
+    uint64_t epoch;                /* random per observer process */
+    const struct ipv4 *addresses;
+    size_t address_count;
+};
+
 struct control_bye {
     char text[CONTROL_TEXT_BYTES];
 };
@@ -382,6 +380,8 @@ struct control_message {
         struct control_progress progress;
         struct control_drain drain;
         struct control_done done;
+        struct control_observer_hello observer_hello;
+        const struct observation *observation;
         struct control_bye bye;
         struct control_data_hello data_hello;
         struct control_batch batch;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "proto/control_observation.h"
 #include "proto/control_wire.h"
 #include "proto/wire.h"
 
@@ -249,6 +250,7 @@ static bool take_preflight(struct control_arena *arena, const Leaseherd__Envelop
         }
     }
     to->path_count = (uint32_t)from->n_path;
+    to->asks_unmarked = from->asks_unmarked;
     return true;
 }
 
@@ -418,6 +420,19 @@ static bool take_ack(struct control_arena *arena, const Leaseherd__Envelope *e,
     return true;
 }
 
+static bool take_observer_hello(struct control_arena *arena, const Leaseherd__Envelope *e,
+                                struct control_message *out, char *why)
+{
+    return control_take_observer_hello(arena, e->observer_hello, &out->u.observer_hello, why);
+}
+
+static bool take_observation(struct control_arena *arena, const Leaseherd__Envelope *e,
+                             struct control_message *out, char *why)
+{
+    out->u.observation = control_take_observation(arena, e->observation, why);
+    return out->u.observation != NULL;
+}
+
 static const struct body {
     Leaseherd__Envelope__BodyCase body_case;
     enum control_kind kind;
@@ -447,6 +462,8 @@ static const struct body {
     BODY(ADOPT, adopt),
     BODY(TAKE, take),
     BODY(DONE, done),
+    BODY(OBSERVER_HELLO, observer_hello),
+    BODY(OBSERVATION, observation),
     BODY(DATA_HELLO, data_hello),
     BODY(BATCH, batch),
     BODY(SNAPSHOT, snapshot),

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/control_observation.h"
 #include "proto/control_wire.h"
 #include "proto/wire.h"
 
@@ -45,6 +46,8 @@ union encode_scratch {
     struct control_snapshot_scratch snapshot;
     struct control_histogram_scratch histogram;
     struct control_report_scratch report;
+    struct control_observer_hello_scratch observer_hello;
+    struct control_observation_scratch observation;
 };
 
 /* Fills the scratch and points the envelope to it. The message is valid. */
@@ -238,6 +241,7 @@ static bool put_preflight(const struct control_message *m, Leaseherd__Envelope *
     }
     s->preflight.body.n_path = from->path_count;
     s->preflight.body.path = s->preflight.path;
+    s->preflight.body.asks_unmarked = from->asks_unmarked;
     BODY(preflight, PREFLIGHT, &s->preflight.body);
     return true;
 }
@@ -415,6 +419,22 @@ static bool put_ack(const struct control_message *m, Leaseherd__Envelope *e,
     return true;
 }
 
+static bool put_observer_hello(const struct control_message *m, Leaseherd__Envelope *e,
+                               union encode_scratch *s)
+{
+    control_put_observer_hello(&m->u.observer_hello, &s->observer_hello);
+    BODY(observer_hello, OBSERVER_HELLO, &s->observer_hello.body);
+    return true;
+}
+
+static bool put_observation(const struct control_message *m, Leaseherd__Envelope *e,
+                            union encode_scratch *s)
+{
+    control_put_observation(m->u.observation, &s->observation);
+    BODY(observation, OBSERVATION, &s->observation.body);
+    return true;
+}
+
 static put_fn *const puts_of_kind[CONTROL_KIND_COUNT] = {
     [CONTROL_HELLO] = put_hello,
     [CONTROL_CLOCK_REPLY] = put_clock_reply,
@@ -424,6 +444,8 @@ static put_fn *const puts_of_kind[CONTROL_KIND_COUNT] = {
     [CONTROL_ARMED] = put_armed,
     [CONTROL_PROGRESS] = put_progress,
     [CONTROL_DONE] = put_done,
+    [CONTROL_OBSERVER_HELLO] = put_observer_hello,
+    [CONTROL_OBSERVATION] = put_observation,
     [CONTROL_WELCOME] = put_welcome,
     [CONTROL_CLOCK_REQUEST] = put_clock_request,
     [CONTROL_GRANT] = put_grant,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/control_wire.h"
+#include "proto/dhcp4.h"
 #include "proto/wire.h"
 
 _Static_assert((int)LEASEHERD__METRIC__METRIC_START_LATENESS == LATENCY_METRIC_COUNT,
@@ -10,15 +11,44 @@ _Static_assert((int)LEASEHERD__METRIC__METRIC_START_LATENESS == LATENCY_METRIC_C
 _Static_assert((int)LEASEHERD__METRIC_CLOCK__CLOCK_FROM_SEND == LATENCY_CLOCK_COUNT,
                "wire clocks are latency clocks plus one");
 
+_Static_assert((int)PACKET_sent_query == (int)DHCP4_QUERY &&
+                   (int)DHCP4_QUERY == (int)DHCP4_INTENT_COUNT - 1,
+               "packets sent are counted in the order of the intents");
+
+static bool is_used(const struct snapshot *s, size_t row)
+{
+    static const struct snapshot_server none;
+    static const struct snapshot_packets no_packets;
+
+    return memcmp(&s->server[row], &none, sizeof(none)) != 0 ||
+           memcmp(&s->packets[row], &no_packets, sizeof(no_packets)) != 0;
+}
+
 static size_t used_servers(const struct snapshot *s)
 {
     size_t rows = PLAN_SERVERS_MAX;
 
-    while (rows > 0 && s->server[rows - 1].offers == 0 && s->server[rows - 1].acks == 0 &&
-           s->server[rows - 1].naks == 0) {
+    while (rows > 0 && !is_used(s, rows - 1)) {
         rows--;
     }
     return rows;
+}
+
+static void put_packets(const struct snapshot *from, struct control_snapshot_scratch *to,
+                        size_t rows)
+{
+    Leaseherd__Snapshot *body = &to->body;
+
+    for (size_t i = 0; i < rows; i++) {
+        const struct snapshot_packets *p = &from->packets[i];
+        memcpy(&to->packet[i * PACKET_COUNT], p->count, sizeof(p->count));
+        memcpy(&to->low_port[i * SNAPSHOT_LOW_PORT_WORDS], p->low_port, sizeof(p->low_port));
+        to->wrong_source[i] = inet_host(p->wrong_source);
+    }
+    body->server_packet_columns = rows > 0 ? PACKET_COUNT : 0;
+    CONTROL_COLUMN(server_packet, rows * PACKET_COUNT, to->packet);
+    CONTROL_COLUMN(server_low_port, rows * SNAPSHOT_LOW_PORT_WORDS, to->low_port);
+    CONTROL_COLUMN(server_wrong_source, rows, to->wrong_source);
 }
 
 static void put_servers(const struct snapshot *from, struct control_snapshot_scratch *to)
@@ -34,6 +64,7 @@ static void put_servers(const struct snapshot *from, struct control_snapshot_scr
     CONTROL_COLUMN(server_offers, rows, to->offers);
     CONTROL_COLUMN(server_acks, rows, to->acks);
     CONTROL_COLUMN(server_naks, rows, to->naks);
+    put_packets(from, to, rows);
 }
 
 void control_put_snapshot(const struct snapshot *from, struct control_snapshot_scratch *to)
@@ -68,6 +99,26 @@ void control_put_snapshot(const struct snapshot *from, struct control_snapshot_s
     CONTROL_COLUMN(unexpected_count, from->unexpected_count, to->unexpected_count);
 }
 
+/* Builds before 2 tell nothing of packets. */
+static bool packets_shape_is_good(const Leaseherd__Snapshot *from, char *why)
+{
+    size_t rows = from->n_server_offers, columns = from->server_packet_columns;
+
+    if (columns > PACKET_COUNT) {
+        return wire_refuse(why, "snapshot: %zu kinds of packets; at most %d are known", columns,
+                           PACKET_COUNT);
+    }
+    if (columns == 0 && from->n_server_packet == 0 && from->n_server_low_port == 0 &&
+        from->n_server_wrong_source == 0) {
+        return true;
+    }
+    return from->n_server_packet == rows * columns &&
+                   from->n_server_low_port == rows * SNAPSHOT_LOW_PORT_WORDS &&
+                   from->n_server_wrong_source == rows
+               ? true
+               : wire_refuse(why, "snapshot: the columns of packets differ in length");
+}
+
 static bool snapshot_shape_is_good(const Leaseherd__Snapshot *from, char *why)
 {
     const size_t server_lengths[] = {from->n_server_acks, from->n_server_naks};
@@ -86,6 +137,7 @@ static bool snapshot_shape_is_good(const Leaseherd__Snapshot *from, char *why)
     }
     return control_columns_match(server_lengths, ARRAY_LEN(server_lengths), from->n_server_offers,
                                  "snapshot", why) &&
+           packets_shape_is_good(from, why) &&
            control_columns_match(error_lengths, ARRAY_LEN(error_lengths), from->n_error_errno,
                                  "snapshot", why) &&
            control_columns_match(unexpected_lengths, ARRAY_LEN(unexpected_lengths),
@@ -123,6 +175,22 @@ static bool take_rows(const Leaseherd__Snapshot *from, struct snapshot *s, char 
     return true;
 }
 
+static void take_packets(const Leaseherd__Snapshot *from, struct snapshot *s)
+{
+    size_t columns = from->server_packet_columns;
+
+    for (size_t i = 0; i < from->n_server_wrong_source; i++) {
+        struct snapshot_packets *p = &s->packets[i];
+        for (size_t k = 0; k < columns; k++) {
+            p->count[k] = from->server_packet[i * columns + k];
+        }
+        for (size_t k = 0; k < SNAPSHOT_LOW_PORT_WORDS; k++) {
+            p->low_port[k] = from->server_low_port[i * SNAPSHOT_LOW_PORT_WORDS + k];
+        }
+        p->wrong_source = inet_from_host(from->server_wrong_source[i]);
+    }
+}
+
 const struct snapshot *control_take_snapshot(struct control_arena *arena,
                                              const Leaseherd__Snapshot *from, char *why)
 {
@@ -146,6 +214,7 @@ const struct snapshot *control_take_snapshot(struct control_arena *arena,
         s->server[i].acks = from->server_acks[i];
         s->server[i].naks = from->server_naks[i];
     }
+    take_packets(from, s);
     return take_rows(from, s, why) ? s : NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/control.h"
+#include "proto/control_observation.h"
 #include "proto/control_wire.h"
 #include "proto/dhcp4.h"
 #include "proto/lease_names.h"
@@ -35,19 +36,6 @@ static bool kept_is_valid(const struct control_hello *h, char *why)
     return true;
 }
 
-/* It is logged as it is, where a blank, a '=' or a quote would begin another field. */
-static bool host_is_valid(const struct control_hello *h, char *why)
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                  "._-";
-
-    if (h->host[0] == '\0' || !wire_text_is_printable(h->host, sizeof(h->host))) {
-        return wire_refuse(why, "hello: host is empty or not printable");
-    }
-    return h->host[strspn(h->host, allowed)] == '\0' ||
-           wire_refuse(why, "hello: host may hold letters, digits, '.', '_' and '-' only");
-}
-
 static bool hello_is_valid(const struct control_message *m, char *why)
 {
     const struct control_hello *h = &m->u.hello;
@@ -59,7 +47,7 @@ static bool hello_is_valid(const struct control_message *m, char *why)
     if (h->build[0] == '\0' || !wire_text_is_printable(h->build, sizeof(h->build))) {
         return wire_refuse(why, "hello: build is empty or not printable");
     }
-    if (!host_is_valid(h, why)) {
+    if (!control_word_is_valid(h->host, sizeof(h->host), "hello: host", why)) {
         return false;
     }
     if (h->cores < 1 || h->cores > CORES_MAX) {
@@ -236,6 +224,41 @@ static bool preflight_path_is_valid(const struct control_preflight_path *p, char
            wire_refuse(why, "preflight_report: %" PRIu32 " is not an errno", p->send_errno);
 }
 
+static bool preflight_ways_are_valid(const struct control_preflight_relay *r, char *why)
+{
+    if (r->way_count > CONTROL_PREFLIGHT_WAYS_MAX) {
+        return wire_refuse(why, "preflight_report: %" PRIu32 " ways; at most %d are possible",
+                           r->way_count, CONTROL_PREFLIGHT_WAYS_MAX);
+    }
+    for (uint32_t i = 0; i < r->way_count; i++) {
+        const struct control_preflight_way *w = &r->way[i];
+        if (w->server >= PLAN_SERVERS_MAX || w->path >= PLAN_PATH_COUNT) {
+            return wire_refuse(why, "preflight_report: a way of a server or path that cannot be");
+        }
+        if (w->sent > CONTROL_PREFLIGHT_WAY_CLIENTS_MAX || w->acked > w->sent ||
+            w->low_ports > w->acked || w->other_ports > w->acked - w->low_ports) {
+            return wire_refuse(why, "preflight_report: more ACKs on a way than can be");
+        }
+    }
+    return r->unmarked_offers >> PLAN_SERVERS_MAX == 0 ||
+           wire_refuse(why, "preflight_report: a stranger was served by who cannot exist");
+}
+
+static bool preflight_facts_are_valid(const struct control_preflight_report *p, char *why)
+{
+    if (p->fact_count > CONTROL_FACTS_MAX) {
+        return wire_refuse(why, "preflight_report: %zu facts; at most %d are possible",
+                           p->fact_count, CONTROL_FACTS_MAX);
+    }
+    for (size_t i = 0; i < p->fact_count; i++) {
+        if (p->facts[i].kind == FACT_NONE || p->facts[i].kind >= FACT_KIND_COUNT) {
+            return wire_refuse(why, "preflight_report: %" PRIu32 " is no kind of fact",
+                               p->facts[i].kind);
+        }
+    }
+    return true;
+}
+
 static bool preflight_report_is_valid(const struct control_message *m, char *why)
 {
     const struct control_preflight_report *p = &m->u.preflight_report;
@@ -267,8 +290,11 @@ static bool preflight_report_is_valid(const struct control_message *m, char *why
                 return false;
             }
         }
+        if (!preflight_ways_are_valid(r, why)) {
+            return false;
+        }
     }
-    return true;
+    return preflight_facts_are_valid(p, why);
 }
 
 static bool arm_is_valid(const struct control_message *m, char *why)
@@ -422,6 +448,13 @@ static bool snapshot_is_valid(const struct control_message *m, char *why)
                                snapshot_counter_name((enum snapshot_counter)i));
         }
     }
+    for (int i = 0; i < PLAN_SERVERS_MAX * PACKET_COUNT; i++) {
+        int packet = i % PACKET_COUNT;
+        if (s->packets[i / PACKET_COUNT].count[packet] > INT64_MAX) {
+            return wire_refuse(why, "snapshot: the packets %s are above 2^63",
+                               snapshot_packet_name((enum snapshot_packet)packet));
+        }
+    }
     return snapshot_rows_are_valid(s, why);
 }
 
@@ -485,6 +518,16 @@ static bool ack_is_valid(const struct control_message *m, char *why)
            wire_refuse(why, "ack: the limit is below what is committed");
 }
 
+static bool observer_hello_is_valid(const struct control_message *m, char *why)
+{
+    return control_observer_hello_is_valid(&m->u.observer_hello, why);
+}
+
+static bool observation_message_is_valid(const struct control_message *m, char *why)
+{
+    return control_observation_is_valid(m->u.observation, why);
+}
+
 static validate_fn *const rules[CONTROL_KIND_COUNT] = {
     [CONTROL_HELLO] = hello_is_valid,
     [CONTROL_CLOCK_REPLY] = clock_reply_is_valid,
@@ -494,6 +537,8 @@ static validate_fn *const rules[CONTROL_KIND_COUNT] = {
     [CONTROL_ARMED] = armed_is_valid,
     [CONTROL_PROGRESS] = progress_is_valid,
     [CONTROL_DONE] = always_valid,
+    [CONTROL_OBSERVER_HELLO] = observer_hello_is_valid,
+    [CONTROL_OBSERVATION] = observation_message_is_valid,
     [CONTROL_WELCOME] = welcome_is_valid,
     [CONTROL_CLOCK_REQUEST] = clock_request_is_valid,
     [CONTROL_GRANT] = grant_is_valid,

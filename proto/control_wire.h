@@ -44,6 +44,9 @@ struct control_snapshot_scratch {
     Leaseherd__Snapshot body;
     uint64_t counter[COUNTER_COUNT];
     uint64_t offers[PLAN_SERVERS_MAX], acks[PLAN_SERVERS_MAX], naks[PLAN_SERVERS_MAX];
+    uint64_t packet[PLAN_SERVERS_MAX * PACKET_COUNT];
+    uint64_t low_port[PLAN_SERVERS_MAX * SNAPSHOT_LOW_PORT_WORDS];
+    uint32_t wrong_source[PLAN_SERVERS_MAX];
     uint32_t error[SNAPSHOT_SEND_ERRORS_MAX], message[SNAPSHOT_SEND_ERRORS_MAX];
     uint32_t destination[SNAPSHOT_SEND_ERRORS_MAX];
     uint64_t error_count[SNAPSHOT_SEND_ERRORS_MAX];
@@ -62,7 +65,10 @@ struct control_take_scratch {
     uint32_t *columns; /* malloc'd: four per share, five per client */
 };
 
-enum { CONTROL_PREFLIGHT_PATHS_MAX = CONTROL_PREFLIGHT_RELAYS_MAX * PLAN_PATH_COUNT };
+enum {
+    CONTROL_PREFLIGHT_PATHS_MAX = CONTROL_PREFLIGHT_RELAYS_MAX * PLAN_PATH_COUNT,
+    CONTROL_PREFLIGHT_WAY_ROWS_MAX = CONTROL_PREFLIGHT_RELAYS_MAX * CONTROL_PREFLIGHT_WAYS_MAX
+};
 
 struct control_report_scratch {
     Leaseherd__PreflightReport body;
@@ -76,6 +82,22 @@ struct control_report_scratch {
     uint32_t wrong_port[CONTROL_PREFLIGHT_PATHS_MAX];
     uint32_t last_wrong_port[CONTROL_PREFLIGHT_PATHS_MAX];
     uint32_t path_send_errno[CONTROL_PREFLIGHT_PATHS_MAX];
+    uint32_t fact[CONTROL_FACTS_MAX], fact_addr[CONTROL_FACTS_MAX], fact_peer[CONTROL_FACTS_MAX];
+    uint64_t fact_value[CONTROL_FACTS_MAX], fact_limit[CONTROL_FACTS_MAX];
+    uint32_t lease_least_s[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t lease_most_s[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t t1_s[CONTROL_PREFLIGHT_RELAYS_MAX], t2_s[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t mask[CONTROL_PREFLIGHT_RELAYS_MAX], router[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t unmarked_offers[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t unmarked_addr[CONTROL_PREFLIGHT_RELAYS_MAX];
+    protobuf_c_boolean was_unmarked_asked[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t way_count[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t way_server[CONTROL_PREFLIGHT_WAY_ROWS_MAX];
+    Leaseherd__Path way_path[CONTROL_PREFLIGHT_WAY_ROWS_MAX];
+    uint32_t way_sent[CONTROL_PREFLIGHT_WAY_ROWS_MAX];
+    uint32_t way_acked[CONTROL_PREFLIGHT_WAY_ROWS_MAX];
+    uint32_t way_low_ports[CONTROL_PREFLIGHT_WAY_ROWS_MAX];
+    uint32_t way_other_ports[CONTROL_PREFLIGHT_WAY_ROWS_MAX];
 };
 
 void control_put_batch(const struct control_batch *from, struct control_batch_scratch *to);

@@ -68,7 +68,7 @@ struct event {
     uint64_t t_us;      /* when it ended; expire: when the lease ended */
     uint32_t client;    /* global index */
     uint32_t xid;       /* host order, as tshark prints it; 0 for expire */
-    uint32_t lease_s;   /* of the ACK; 0: none */
+    uint32_t lease_s;   /* of the ACK; query/leased: what is left of it; 0: none */
     uint32_t offer_us;  /* acquire: first DISCOVER to OFFER; rebind/ack: since the first
                            unanswered RENEW */
     uint32_t took_us;   /* from the first transmission of the exchange */

@@ -16,6 +16,12 @@ static const char *const counter_helps[COUNTER_COUNT] = {
 #undef X
 };
 
+static const char *const packet_names[PACKET_COUNT] = {
+#define X(name, help) [PACKET_##name] = #name,
+    SNAPSHOT_PACKETS(X)
+#undef X
+};
+
 static const char *const metric_names[LATENCY_METRIC_COUNT] = {
     [LATENCY_DISCOVER_OFFER] = "discover_offer",
     [LATENCY_REQUEST_ACK] = "request_ack",
@@ -43,6 +49,12 @@ const char *snapshot_counter_help(enum snapshot_counter c)
 {
     assert((unsigned)c < COUNTER_COUNT);
     return counter_helps[c];
+}
+
+const char *snapshot_packet_name(enum snapshot_packet p)
+{
+    assert((unsigned)p < PACKET_COUNT);
+    return packet_names[p];
 }
 
 const char *latency_metric_name(enum latency_metric m)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an agent has counted since READY: cumulative, latest wins. Deltas exist
- * nowhere. One X-macro names every counter, so that agent, wire, merge and
- * report cannot disagree about the list.
- *
- * Histograms travel apart from the counters, one message per changed histogram
- * (see control.h), each cumulative too.
+ * nowhere. One X-macro names every counter: the list cannot be told two ways.
+ * Histograms travel apart, a message per changed one (control.h), cumulative too.
  *
  * Pure. A zeroed struct is a valid empty one.
  */
@@ -17,6 +14,7 @@
 #include "common/histogram.h"
 #include "common/inet.h"
 #include "proto/plan.h"
+#include "proto/snapshot_packets.h"
 
 /* X(name, help). Order is the wire order: append only. */
 #define SNAPSHOT_COUNTERS(X)                                                                       \
@@ -80,7 +78,11 @@
     X(leases_adopted, "leases of an earlier run that were taken over")                             \
     X(pauses, "times the run lease was gone after the first grant")                                \
     X(alone_ns, "time without the coordinator in which only leases were kept")                     \
-    X(clients_taken, "of those assigned: taken over from a lost agent")
+    X(clients_taken, "of those assigned: taken over from a lost agent")                            \
+    X(icmp_known, "1: the host's own ICMP counts could be read")                                   \
+    X(icmp_echo_in, "echo requests the host received, by it")                                      \
+    X(icmp_echo_out, "echo replies the host sent, by it")                                          \
+    X(icmp_errors, "ICMP errors that answered packets of the agent, as far as it kept up")
 
 enum snapshot_counter {
 #define X(name, help) COUNTER_##name,
@@ -111,11 +113,7 @@ struct histogram_key {
     uint8_t metric, clock, server, stage;
 };
 
-struct snapshot_server {
-    uint64_t offers, acks, naks;
-};
-
-/* Kept per errno, message and destination: the row the 2012 story could not see. */
+/* Kept per errno, message and destination. */
 struct snapshot_send_error {
     uint32_t error;  /* errno */
     uint8_t message; /* enum dhcp4_intent of proto/dhcp4.h */
@@ -137,6 +135,7 @@ struct snapshot {
     uint64_t last_batch_seq; /* final: batches 1..this exist */
     uint64_t counter[COUNTER_COUNT];
     struct snapshot_server server[PLAN_SERVERS_MAX];
+    struct snapshot_packets packets[PLAN_SERVERS_MAX];
     uint32_t send_error_count;
     struct snapshot_send_error send_error[SNAPSHOT_SEND_ERRORS_MAX];
     uint32_t unexpected_count;

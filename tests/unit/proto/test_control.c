@@ -52,6 +52,10 @@ static void expect_equal(struct control_message a, struct control_message b)
         assert_memory_equal(a.u.preflight_report.relays, b.u.preflight_report.relays,
                             a.u.preflight_report.relay_count *
                                 sizeof(struct control_preflight_relay));
+        assert_int_equal(a.u.preflight_report.fact_count, b.u.preflight_report.fact_count);
+        assert_memory_equal(a.u.preflight_report.facts, b.u.preflight_report.facts,
+                            a.u.preflight_report.fact_count * sizeof(*a.u.preflight_report.facts));
+        a.u.preflight_report.facts = b.u.preflight_report.facts = NULL;
         a.u.preflight_report.relays = b.u.preflight_report.relays = NULL;
     } else if (a.kind == CONTROL_BATCH) {
         assert_int_equal(a.u.batch.event_count, b.u.batch.event_count);
@@ -61,6 +65,14 @@ static void expect_equal(struct control_message a, struct control_message b)
     } else if (a.kind == CONTROL_SNAPSHOT) {
         assert_memory_equal(a.u.snapshot, b.u.snapshot, sizeof(struct snapshot));
         a.u.snapshot = b.u.snapshot = NULL;
+    } else if (a.kind == CONTROL_OBSERVER_HELLO) {
+        assert_int_equal(a.u.observer_hello.address_count, b.u.observer_hello.address_count);
+        assert_memory_equal(a.u.observer_hello.addresses, b.u.observer_hello.addresses,
+                            a.u.observer_hello.address_count * sizeof(struct ipv4));
+        a.u.observer_hello.addresses = b.u.observer_hello.addresses = NULL;
+    } else if (a.kind == CONTROL_OBSERVATION) {
+        assert_memory_equal(a.u.observation, b.u.observation, sizeof(struct observation));
+        a.u.observation = b.u.observation = NULL;
     } else if (a.kind == CONTROL_HISTOGRAM) {
         assert_memory_equal(a.u.histogram.histogram, b.u.histogram.histogram,
                             sizeof(struct histogram));
@@ -358,6 +370,18 @@ static void the_largest_preflight_report_fits_its_budget(void **state)
         for (uint32_t k = 0; k < PLAN_PATH_COUNT; k++) {
             relays[i].path[k] = (struct control_preflight_path){k,          UINT32_MAX, UINT32_MAX,
                                                                 UINT32_MAX, UINT16_MAX, 4095};
+        }
+        relays[i].lease_least_s = relays[i].lease_most_s = UINT32_MAX;
+        relays[i].t1_s = relays[i].t2_s = UINT32_MAX;
+        relays[i].unmarked_offers = UINT16_MAX;
+        relays[i].way_count = CONTROL_PREFLIGHT_WAYS_MAX;
+        for (uint32_t k = 0; k < CONTROL_PREFLIGHT_WAYS_MAX; k++) {
+            relays[i].way[k] =
+                (struct control_preflight_way){.server = PLAN_SERVERS_MAX - 1,
+                                               .path = k % PLAN_PATH_COUNT,
+                                               .sent = CONTROL_PREFLIGHT_WAY_CLIENTS_MAX,
+                                               .acked = CONTROL_PREFLIGHT_WAY_CLIENTS_MAX,
+                                               .low_ports = CONTROL_PREFLIGHT_WAY_CLIENTS_MAX};
         }
     }
     m.u.preflight_report.relays = relays;

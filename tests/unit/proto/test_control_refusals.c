@@ -93,6 +93,29 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
       "65536 is not a port")                                                                       \
     X(report_path_errno, PREFLIGHT_REPORT, e->preflight_report->path_send_errno[0] = 4096,         \
       "4096 is not an errno")                                                                      \
+    X(report_facts_many, PREFLIGHT_REPORT,                                                         \
+      (e->preflight_report->fact = many_words, e->preflight_report->n_fact = 65), "65 facts")      \
+    X(report_fact_kind, PREFLIGHT_REPORT, e->preflight_report->fact[0] = 13, "13 is no kind")      \
+    X(report_fact_none, PREFLIGHT_REPORT, e->preflight_report->fact[1] = 0, "0 is no kind")        \
+    X(report_col_fact, PREFLIGHT_REPORT, e->preflight_report->n_fact_peer = 1, "of 2 and 1 rows")  \
+    X(report_col_lease, PREFLIGHT_REPORT, e->preflight_report->n_lease_most_s = 1,                 \
+      "of 2 and 1 rows")                                                                           \
+    X(report_col_unmarked, PREFLIGHT_REPORT, e->preflight_report->n_was_unmarked_asked = 0,        \
+      "of 2 and 0 rows")                                                                           \
+    X(report_ways, PREFLIGHT_REPORT, e->preflight_report->way_count[0] = 10, "10 ways")            \
+    X(report_way_sum, PREFLIGHT_REPORT, e->preflight_report->way_count[0] = 1, "other ways")       \
+    X(report_way_path, PREFLIGHT_REPORT, e->preflight_report->way_path[0] = (Leaseherd__Path)4,    \
+      "4 is not a path")                                                                           \
+    X(report_way_server, PREFLIGHT_REPORT, e->preflight_report->way_server[0] = 16,                \
+      "a way of a server or path")                                                                 \
+    X(report_way_acked, PREFLIGHT_REPORT, e->preflight_report->way_acked[0] = 10,                  \
+      "more ACKs on a way")                                                                        \
+    X(report_way_ports, PREFLIGHT_REPORT, e->preflight_report->way_low_ports[0] = 9,               \
+      "more ACKs on a way")                                                                        \
+    X(report_way_many, PREFLIGHT_REPORT, e->preflight_report->way_sent[0] = 128,                   \
+      "more ACKs on a way")                                                                        \
+    X(report_unmarked, PREFLIGHT_REPORT, e->preflight_report->unmarked_offers[0] = 65536,          \
+      "a stranger was served by")                                                                  \
     X(report_col_clients, PREFLIGHT_REPORT, e->preflight_report->n_clients = 1, "of 2 and 1 rows") \
     X(report_col_offered, PREFLIGHT_REPORT, e->preflight_report->n_offered = 1, "of 2 and 1 rows") \
     X(report_col_bound, PREFLIGHT_REPORT, e->preflight_report->n_bound = 1, "of 2 and 1 rows")     \
@@ -296,6 +319,20 @@ static void set(ProtobufCBinaryData *field, uint8_t *bytes, size_t size)
     X(snapshot_event, SNAPSHOT, e->snapshot->unexpected_event[1] = 19, "unexpected 1 has no such") \
     X(snapshot_event_0, SNAPSHOT, e->snapshot->unexpected_event[1] = 0,                            \
       "unexpected 1 has no such")                                                                  \
+    X(snapshot_packet_kinds, SNAPSHOT, e->snapshot->server_packet_columns = PACKET_COUNT + 1,      \
+      "kinds of packets; at most")                                                                 \
+    X(snapshot_packet_rows, SNAPSHOT, e->snapshot->server_packet_columns--,                        \
+      "columns of packets differ in length")                                                       \
+    X(snapshot_no_kinds, SNAPSHOT, e->snapshot->server_packet_columns = 0,                         \
+      "columns of packets differ in length")                                                       \
+    X(snapshot_packets, SNAPSHOT, e->snapshot->n_server_packet--,                                  \
+      "columns of packets differ in length")                                                       \
+    X(snapshot_low_ports, SNAPSHOT, e->snapshot->n_server_low_port--,                              \
+      "columns of packets differ in length")                                                       \
+    X(snapshot_sources, SNAPSHOT, e->snapshot->n_server_wrong_source--,                            \
+      "columns of packets differ in length")                                                       \
+    X(snapshot_packet_count, SNAPSHOT, e->snapshot->server_packet[PACKET_COUNT] = UINT64_MAX,      \
+      "packets sent_discover are above 2^63")                                                      \
     X(snapshot_col_acks, SNAPSHOT, e->snapshot->n_server_acks = 15, "of 16 and 15 rows")           \
     X(snapshot_col_naks, SNAPSHOT, e->snapshot->n_server_naks = 15, "of 16 and 15 rows")           \
     X(snapshot_col_msg, SNAPSHOT, e->snapshot->n_error_message = 1, "of 2 and 1 rows")             \

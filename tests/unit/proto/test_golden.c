@@ -128,6 +128,45 @@ static void a_hello_and_a_welcome_that_keep_nothing_still_decode(void **state)
     control_arena_free(arena);
 }
 
+/* As it was before it told of the host, of lease times and of each server. */
+static void a_report_of_relays_and_paths_alone_still_decodes(void **state)
+{
+    struct control_arena *arena = control_arena_new(CONTROL_ARENA_UP_BYTES);
+    struct control_message m;
+    char why[CONTROL_WHY_BYTES];
+
+    (void)state;
+    assert_non_null(arena);
+    assert_true(control_decode(arena, golden, read_golden("preflight_report-first"), &m, why));
+    assert_int_equal(m.kind, CONTROL_PREFLIGHT_REPORT);
+    assert_int_equal(m.u.preflight_report.relay_count, 2);
+    assert_int_equal(m.u.preflight_report.fact_count, 0);
+    assert_int_equal(m.u.preflight_report.relays[1].bound, 2);
+    assert_int_equal(m.u.preflight_report.relays[1].way_count, 0);
+    assert_int_equal(m.u.preflight_report.relays[1].lease_least_s, 0);
+    control_arena_free(arena);
+}
+
+/* As it was before it told of packets by server, and with fewer counters. */
+static void a_snapshot_without_packets_still_decodes(void **state)
+{
+    struct control_arena *arena = control_arena_new(CONTROL_ARENA_UP_BYTES);
+    struct control_message m;
+    char why[CONTROL_WHY_BYTES];
+
+    (void)state;
+    assert_non_null(arena);
+    assert_true(control_decode(arena, golden, read_golden("snapshot-first"), &m, why));
+    assert_int_equal(m.kind, CONTROL_SNAPSHOT);
+    assert_int_equal(m.u.snapshot->counter[COUNTER_sent_discover], 100);
+    assert_int_equal(m.u.snapshot->counter[COUNTER_icmp_known], 0);
+    assert_int_equal(m.u.snapshot->server[1].acks, 51);
+    for (unsigned p = 0; p < PACKET_COUNT; p++) {
+        assert_int_equal(m.u.snapshot->packets[1].count[p], 0);
+    }
+    control_arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +174,8 @@ int main(void)
         cmocka_unit_test(the_plan_is_packed_as_its_golden_file_and_decodes),
         cmocka_unit_test(an_unsigned_plan_and_its_prepare_still_decode),
         cmocka_unit_test(a_hello_and_a_welcome_that_keep_nothing_still_decode),
+        cmocka_unit_test(a_report_of_relays_and_paths_alone_still_decodes),
+        cmocka_unit_test(a_snapshot_without_packets_still_decodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
