@@ -15,6 +15,7 @@
 #include "agent/edge/run_record.h"
 #include "agent/edge/session.h"
 #include "agent/edge/state_dir.h"
+#include "agent/observer/observer.h"
 #include "common/keys.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -219,6 +220,78 @@ enum agent_exit agent_run(const struct agent_options *options)
         (void)close(agent.signal_fd);
     }
     state_dir_close(&agent.state_dir);
+    return code;
+}
+
+/* --- the observer --- */
+
+static enum agent_exit observe(struct agent *agent, const struct agent_options *options,
+                               struct sources *sources)
+{
+    struct link_context *context = NULL;
+    if (link_context_new(&context) < 0) {
+        complain("cannot start ZeroMQ; look at the limits of memory and open files");
+        return AGENT_INTERNAL;
+    }
+    struct observer_setup setup = {.watch = {.context = context,
+                                             .host = options->host,
+                                             .port = options->port,
+                                             .own = agent->own},
+                                   .sources = sources,
+                                   .stop_fd = agent->signal_fd,
+                                   .is_once = options->is_once};
+    memcpy(setup.watch.server_key, agent->server_key, sizeof(setup.watch.server_key));
+    enum observer_end end = observer_run(&setup);
+    link_context_free(context);
+    return (enum agent_exit)end;
+}
+
+static bool settle_observer(struct agent *agent)
+{
+    char why[PRIVILEGES_WHY_BYTES] = "";
+    if (privileges_reduce_observer(why) < 0 || privileges_confine_observer(why) < 0) {
+        complain(why);
+        return false;
+    }
+    agent->signal_fd = watch_signals();
+    if (agent->signal_fd < 0) {
+        complain("cannot watch for signals; the system refused signalfd()");
+    }
+    return agent->signal_fd >= 0;
+}
+
+/* Sources are opened before keys are read: a helper of theirs is another process. */
+enum agent_exit agent_observe(const struct agent_options *options)
+{
+    static_assert((int)OBSERVER_STOPPED == AGENT_STOPPED &&
+                      (int)OBSERVER_REFUSED == AGENT_REFUSED &&
+                      (int)OBSERVER_INTERNAL == AGENT_INTERNAL,
+                  "it ends as an agent does");
+    char why[PROCESS_WHY_BYTES] = "out of memory";
+    struct observer_files files = {.log = options->log_file,
+                                   .leases = options->lease_file,
+                                   .config = options->config_file,
+                                   .kea_socket = options->kea_socket};
+    struct agent agent;
+    memset(&agent, 0, sizeof(agent));
+    agent.state_dir.dir_fd = agent.state_dir.lock_fd = -1;
+    agent.signal_fd = -1;
+    struct sources *sources = malloc(sizeof(*sources));
+    if (sources == NULL || !sources_open(sources, options->process, &files, why)) {
+        complain(why);
+        free(sources);
+        return AGENT_USAGE;
+    }
+    enum agent_exit code = AGENT_USAGE;
+    if (read_keys(&agent, options) && settle_observer(&agent)) {
+        code = observe(&agent, options, sources);
+    }
+    sources_close(sources);
+    free(sources);
+    key_pair_free(agent.own);
+    if (agent.signal_fd >= 0) {
+        (void)close(agent.signal_fd);
+    }
     return code;
 }
 

@@ -25,6 +25,10 @@ struct agent_options {
     const char *server_key_file, *key_file, *policy_file;
     const char *state_dir; /* NULL: none */
     bool is_once;
+    bool is_observer;
+    /* An observer's, NULL: not given. Its files are then found from the process. */
+    const char *process;
+    const char *log_file, *lease_file, *config_file, *kea_socket;
 };
 
 /* "HOST", "HOST:PORT", "[V6]:PORT"; `why`: one sentence. */
@@ -33,6 +37,9 @@ NODISCARD bool agent_parse_coordinator(const char *text, struct agent_options *o
 
 /* Says on stderr what went wrong. */
 NODISCARD enum agent_exit agent_run(const struct agent_options *options);
+
+/* The same as an observer (agent/observer): no policy, no state directory. */
+NODISCARD enum agent_exit agent_observe(const struct agent_options *options);
 
 /* Makes a key pair in `path` and prints its public half on stdout. */
 NODISCARD enum agent_exit agent_make_key(const char *path);

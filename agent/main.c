@@ -11,10 +11,13 @@
 
 static const char help_text[] =
     "leaseherd-agent plays DHCP clients and the relays in front of them, as a coordinator says\n"
-    "and as far as this host's policy allows.\n"
+    "and as far as this host's policy allows. As an observer it looks at a DHCP server instead.\n"
     "\n"
     "  leaseherd-agent --coordinator HOST[:PORT] --server-key FILE --key FILE --policy FILE\n"
     "                  --state-dir DIR [--once]\n"
+    "  leaseherd-agent --role observer --process NAME|PID --coordinator HOST[:PORT]\n"
+    "                  --server-key FILE --key FILE [--log FILE] [--leases FILE] [--config FILE]\n"
+    "                  [--kea-socket FILE] [--once]\n"
     "  leaseherd-agent keygen FILE\n"
     "  leaseherd-agent enrol --key FILE --server-key FILE [--token FILE]\n"
     "\n"
@@ -28,6 +31,11 @@ static const char help_text[] =
     "                             64 MiB); two agents never share one\n"
     "  --once                     exit after one run, served or refused, instead of waiting for\n"
     "                             the next; results are kept in memory only\n"
+    "  --role agent|observer      an observer runs on a server's host, sends no DHCP and writes\n"
+    "                             nothing; its key is enrolled with `--role observer`\n"
+    "  --process NAME|PID         of the server to look at: dhcpd, kea-dhcp4, or a process id\n"
+    "  --log, --leases, --config, --kea-socket FILE\n"
+    "                             the server's; what is not given is found from its process\n"
     "  --help, --version\n"
     "\n"
     "  keygen FILE                make a key pair in FILE and print its public half, for\n"
@@ -46,6 +54,12 @@ enum option_code {
     OPTION_POLICY,
     OPTION_STATE_DIR,
     OPTION_ONCE,
+    OPTION_ROLE,
+    OPTION_PROCESS,
+    OPTION_LOG,
+    OPTION_LEASES,
+    OPTION_CONFIG,
+    OPTION_KEA_SOCKET,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -57,6 +71,12 @@ static const struct option long_options[] = {
     {"policy", required_argument, NULL, OPTION_POLICY},
     {"state-dir", required_argument, NULL, OPTION_STATE_DIR},
     {"once", no_argument, NULL, OPTION_ONCE},
+    {"role", required_argument, NULL, OPTION_ROLE},
+    {"process", required_argument, NULL, OPTION_PROCESS},
+    {"log", required_argument, NULL, OPTION_LOG},
+    {"leases", required_argument, NULL, OPTION_LEASES},
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"kea-socket", required_argument, NULL, OPTION_KEA_SOCKET},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0}};
@@ -66,11 +86,38 @@ static void complain(const char *what, const char *which, const char *what_to_do
     (void)fprintf(stderr, "leaseherd-agent: %s%s; %s\n", what, which, what_to_do);
 }
 
+static bool take_role(const char *role, struct agent_options *options)
+{
+    options->is_observer = strcmp(role, "observer") == 0;
+    if (!options->is_observer && strcmp(role, "agent") != 0) {
+        complain("no such role: ", role, "write --role agent or --role observer");
+        return false;
+    }
+    return true;
+}
+
+/* Those of an observer; false: another's. */
+static bool take_observer_option(int code, struct agent_options *options)
+{
+    const char **place = code == OPTION_PROCESS      ? &options->process
+                         : code == OPTION_LOG        ? &options->log_file
+                         : code == OPTION_LEASES     ? &options->lease_file
+                         : code == OPTION_CONFIG     ? &options->config_file
+                         : code == OPTION_KEA_SOCKET ? &options->kea_socket
+                                                     : NULL;
+    if (place != NULL) {
+        *place = optarg;
+    }
+    return place != NULL;
+}
+
 /* False when the option needs a value that cannot be right. */
 static bool take_option(int code, struct agent_options *options)
 {
     char why[AGENT_WHY_BYTES];
     switch (code) {
+    case OPTION_ROLE:
+        return take_role(optarg, options);
     case OPTION_COORDINATOR:
         if (!agent_parse_coordinator(optarg, options, why)) {
             (void)fprintf(stderr, "leaseherd-agent: %s\n", why);
@@ -93,22 +140,43 @@ static bool take_option(int code, struct agent_options *options)
         options->is_once = true;
         break;
     default:
-        return false;
+        return take_observer_option(code, options);
     }
     return true;
 }
 
 static bool is_complete(const struct agent_options *options)
 {
-    const char *missing = options->host[0] == '\0'           ? "--coordinator"
-                          : options->server_key_file == NULL ? "--server-key"
-                          : options->key_file == NULL        ? "--key"
-                          : options->policy_file == NULL     ? "--policy"
-                                                             : NULL;
+    const char *missing = options->host[0] == '\0'                                ? "--coordinator"
+                          : options->server_key_file == NULL                      ? "--server-key"
+                          : options->key_file == NULL                             ? "--key"
+                          : !options->is_observer && options->policy_file == NULL ? "--policy"
+                          : options->is_observer && options->process == NULL      ? "--process"
+                                                                                  : NULL;
     if (missing != NULL) {
         complain("missing ", missing, "see leaseherd-agent --help");
     }
     return missing == NULL;
+}
+
+/* An option of the other role would be obeyed by nobody. */
+static bool is_of_role(const struct agent_options *options)
+{
+    const char *of_agent = options->policy_file != NULL ? "--policy"
+                           : options->state_dir != NULL ? "--state-dir"
+                                                        : NULL;
+    const char *of_observer = options->process != NULL       ? "--process"
+                              : options->log_file != NULL    ? "--log"
+                              : options->lease_file != NULL  ? "--leases"
+                              : options->config_file != NULL ? "--config"
+                              : options->kea_socket != NULL  ? "--kea-socket"
+                                                             : NULL;
+    const char *wrong = options->is_observer ? of_agent : of_observer;
+    if (wrong != NULL) {
+        complain(options->is_observer ? "not an observer's option: " : "an observer's option: ",
+                 wrong, options->is_observer ? "leave it out" : "add --role observer");
+    }
+    return wrong == NULL;
 }
 
 /* Of a verb: what stands in front of its own flags is looked at by nobody else. */
@@ -180,5 +248,8 @@ int main(int argc, char **argv)
         complain("unexpected argument ", argv[optind], "see leaseherd-agent --help");
         return AGENT_USAGE;
     }
-    return is_complete(&options) ? (int)agent_run(&options) : (int)AGENT_USAGE;
+    if (!is_of_role(&options) || !is_complete(&options)) {
+        return AGENT_USAGE;
+    }
+    return options.is_observer ? (int)agent_observe(&options) : (int)agent_run(&options);
 }

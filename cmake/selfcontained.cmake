@@ -12,7 +12,7 @@ function(selfcontained_archives out out_missing)
     set(found)
     set(missing)
     # What ZeroMQ's archive needs differs with how it was built, hence the second list.
-    foreach(name protobuf-c yaml zmq sodium cap seccomp stdc++ m c)
+    foreach(name protobuf-c yaml jansson zmq sodium cap seccomp stdc++ m c)
         find_library(archive_${name} NAMES lib${name}.a PATHS ${selfcontained_gcc_dir})
         mark_as_advanced(archive_${name})
         if(archive_${name})
@@ -72,7 +72,7 @@ function(add_selfcontained_agent)
     # The linker warns of getaddrinfo and others that look for shared libraries at run time. Names are taken care of in
     # names.c; the others are ZeroMQ's, for transports that are not used.
     add_executable(leaseherd-agent-static agent/main.c ${own})
-    set(modules agent_world agent_core common_edge proto_core common_core control_pb)
+    set(modules agent_world agent_eye_without agent_core common_edge proto_core common_core control_pb)
     target_include_directories(leaseherd-agent-static PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_options(leaseherd-agent-static PRIVATE ${options})
     # By file: their own idea of what they need is the shared libraries.

@@ -15,8 +15,9 @@
 enum { CONFINE_WHY_BYTES = 300, CONFINE_PATHS_MAX = 24 };
 
 enum confine_role {
-    CONFINE_AGENT,      /* calls out, never listens; starts threads, never processes */
-    CONFINE_COORDINATOR /* listens; ends the processes it has started, starts no more */
+    CONFINE_AGENT,       /* calls out, never listens; starts threads, never processes */
+    CONFINE_COORDINATOR, /* listens; ends the processes it has started, starts no more */
+    CONFINE_OBSERVER     /* calls out; opens files to read them, makes, changes and removes none */
 };
 
 /*

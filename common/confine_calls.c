@@ -4,6 +4,7 @@
 #include "common/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -62,14 +63,10 @@ static const int of_everybody[] = {
     /* files; which ones is the file system's and Landlock's to say */
     SCMP_SYS(_llseek), SCMP_SYS(access), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(dup),
     SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fadvise64),
-    SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(fcntl64), SCMP_SYS(fdatasync), SCMP_SYS(flock),
-    SCMP_SYS(fstat), SCMP_SYS(fstat64), SCMP_SYS(fstatat64), SCMP_SYS(fstatfs), SCMP_SYS(fsync),
-    SCMP_SYS(ftruncate), SCMP_SYS(ftruncate64), SCMP_SYS(getdents64), SCMP_SYS(lseek),
-    SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(pread64),
-    SCMP_SYS(preadv), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read), SCMP_SYS(readlink),
-    SCMP_SYS(readlinkat), SCMP_SYS(readv), SCMP_SYS(rename), SCMP_SYS(renameat),
-    SCMP_SYS(renameat2), SCMP_SYS(stat), SCMP_SYS(stat64), SCMP_SYS(statfs), SCMP_SYS(statx),
-    SCMP_SYS(sync_file_range), SCMP_SYS(umask), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
+    SCMP_SYS(fcntl), SCMP_SYS(fcntl64), SCMP_SYS(fstat), SCMP_SYS(fstat64), SCMP_SYS(fstatat64),
+    SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(lseek), SCMP_SYS(lstat), SCMP_SYS(newfstatat),
+    SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(read), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+    SCMP_SYS(readv), SCMP_SYS(stat), SCMP_SYS(stat64), SCMP_SYS(statfs), SCMP_SYS(statx),
     SCMP_SYS(write), SCMP_SYS(writev),
     /* sockets; which kinds is asked below */
     SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(getpeername), SCMP_SYS(getsockname),
@@ -77,6 +74,17 @@ static const int of_everybody[] = {
     SCMP_SYS(recvmmsg), SCMP_SYS(recvmmsg_time64), SCMP_SYS(recvmsg), SCMP_SYS(send),
     SCMP_SYS(sendmmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt),
     SCMP_SYS(shutdown)};
+
+/* Who keeps files. An observer does not: what it could write to is open, as its log. */
+static const int of_writers[] = {
+    SCMP_SYS(fallocate), SCMP_SYS(fdatasync),       SCMP_SYS(flock),  SCMP_SYS(fsync),
+    SCMP_SYS(ftruncate), SCMP_SYS(ftruncate64),     SCMP_SYS(open),   SCMP_SYS(openat),
+    SCMP_SYS(pwrite64),  SCMP_SYS(pwritev),         SCMP_SYS(rename), SCMP_SYS(renameat),
+    SCMP_SYS(renameat2), SCMP_SYS(sync_file_range), SCMP_SYS(umask),  SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat)};
+
+/* It waits for the helper that lists rules, when that ends. */
+static const int of_observer[] = {SCMP_SYS(wait4), SCMP_SYS(waitid)};
 
 /* It is called, it makes files with modes and directories, and ends its local agents. */
 static const int of_coordinator[] = {
@@ -140,6 +148,13 @@ static const struct rule of_everybody_if[] = {
 static const struct rule of_coordinator_if[] = {
     {SCMP_SYS(socket), {INT_IS(0, AF_UNIX), {1, SOCKET_KIND, SOCK_STREAM}}}};
 
+/* Files are opened to be read, none is made; and the control socket of a Kea server. */
+#define WRITING_FLAGS (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+static const struct rule of_observer_if[] = {
+    {SCMP_SYS(open), {{1, WRITING_FLAGS, O_RDONLY}}},
+    {SCMP_SYS(openat), {{2, WRITING_FLAGS, O_RDONLY}}},
+    {SCMP_SYS(socket), {INT_IS(0, AF_UNIX), {1, SOCKET_KIND, SOCK_STREAM}}}};
+
 static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t count)
 {
     int rc = 0;
@@ -170,6 +185,13 @@ static int write_rules(scmp_filter_ctx filter, enum confine_role role)
     int rc = HAS_SANITIZER ? allow_calls(filter, of_sanitizers, ARRAY_LEN(of_sanitizers)) : 0;
     rc = rc != 0 ? rc : allow_calls(filter, of_everybody, ARRAY_LEN(of_everybody));
     rc = rc != 0 ? rc : allow_rules(filter, of_everybody_if, ARRAY_LEN(of_everybody_if));
+    if (rc == 0 && role != CONFINE_OBSERVER) {
+        rc = allow_calls(filter, of_writers, ARRAY_LEN(of_writers));
+    }
+    if (rc == 0 && role == CONFINE_OBSERVER) {
+        rc = allow_calls(filter, of_observer, ARRAY_LEN(of_observer));
+        rc = rc != 0 ? rc : allow_rules(filter, of_observer_if, ARRAY_LEN(of_observer_if));
+    }
     if (rc == 0 && role == CONFINE_COORDINATOR) {
         rc = allow_calls(filter, of_coordinator, ARRAY_LEN(of_coordinator));
         rc = rc != 0 ? rc : allow_rules(filter, of_coordinator_if, ARRAY_LEN(of_coordinator_if));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/edge/addresses.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -29,6 +30,12 @@ static bool address_of(const struct ifaddrs *entry, struct ipv4 *out)
     return true;
 }
 
+static bool is_offered(const struct policy *policy, struct ipv4 address)
+{
+    bool is_loopback = (ntohl(address.be) >> 24) == IN_LOOPBACKNET;
+    return policy == NULL ? !is_loopback : policy_owns_address(policy, address);
+}
+
 int addresses_list(const struct policy *policy, struct ipv4 *out, size_t room, size_t *out_count)
 {
     struct ifaddrs *all = NULL;
@@ -39,7 +46,7 @@ int addresses_list(const struct policy *policy, struct ipv4 *out, size_t room, s
     for (const struct ifaddrs *entry = all; entry != NULL && count < room;
          entry = entry->ifa_next) {
         struct ipv4 address;
-        if (address_of(entry, &address) && policy_owns_address(policy, address) &&
+        if (address_of(entry, &address) && is_offered(policy, address) &&
             !is_listed(out, count, address)) {
             out[count++] = address;
         }

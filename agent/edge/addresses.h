@@ -10,7 +10,7 @@
 
 /*
  * IPv4 addresses of all interfaces that are up and inside the policy's
- * prefixes, each once, at most `room`. 0 or -errno.
+ * prefixes (NULL: all but loopback's), each once, at most `room`. 0 or -errno.
  */
 NODISCARD int addresses_list(const struct policy *policy, struct ipv4 *out, size_t room,
                              size_t *out_count);

@@ -251,6 +251,7 @@ static void look_at_health(struct lane_thread *t)
 {
     struct udp_icmp icmp[UDP_ICMP_MAX];
     size_t count = udp_take_icmp(t->udp, icmp);
+    lane_count_icmp(t->lane, count);
     for (size_t i = 0; i < count; i++) {
         send_health_icmp(&t->health, icmp[i].type, icmp[i].code, icmp[i].destination, t->now_ns);
     }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,41 +47,74 @@ static int forbid_dumps(void)
     return 0;
 }
 
+struct kept {
+    const cap_value_t *cap;
+    size_t count;
+    bool is_needed; /* all of them; else as many of them as there are */
+};
+
+static const cap_value_t of_agent[] = {CAP_NET_BIND_SERVICE};
+/* Others' system calls, descriptors and files; connection tracking and packet rules. */
+static const cap_value_t of_observer[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_NET_ADMIN};
+
+static bool is_kept(const struct kept *kept, cap_value_t cap)
+{
+    for (size_t i = 0; i < kept->count; i++) {
+        if (kept->cap[i] == cap) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Only root (CAP_SETPCAP) can, and only then there is something to drop. */
-static int narrow_bounding_set(void)
+static int narrow_bounding_set(const struct kept *kept)
 {
     for (cap_value_t cap = 0; cap <= cap_max_bits() && CAP_IS_SUPPORTED(cap); cap++) {
-        if (cap != CAP_NET_BIND_SERVICE && cap_drop_bound(cap) < 0 && errno != EPERM) {
+        if (!is_kept(kept, cap) && cap_drop_bound(cap) < 0 && errno != EPERM) {
             return -errno;
         }
     }
     return 0;
 }
 
-static int keep_only_bind(void)
+static bool is_permitted(cap_t own, cap_value_t cap)
 {
-    static const cap_value_t bind_service = CAP_NET_BIND_SERVICE;
-    cap_t none = cap_init();
-    int rc = none == NULL ? -ENOMEM : 0;
-    if (rc == 0 && (cap_set_flag(none, CAP_PERMITTED, 1, &bind_service, CAP_SET) < 0 ||
-                    cap_set_flag(none, CAP_EFFECTIVE, 1, &bind_service, CAP_SET) < 0 ||
-                    cap_set_proc(none) < 0)) {
+    cap_flag_value_t value = CAP_CLEAR;
+    return cap_get_flag(own, cap, CAP_PERMITTED, &value) == 0 && value == CAP_SET;
+}
+
+static int keep_only(const struct kept *kept)
+{
+    cap_t own = cap_get_proc(), some = cap_init();
+    int rc = own == NULL || some == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; i < kept->count && rc == 0; i++) {
+        bool is_wanted = kept->is_needed || is_permitted(own, kept->cap[i]);
+        if (is_wanted && (cap_set_flag(some, CAP_PERMITTED, 1, &kept->cap[i], CAP_SET) < 0 ||
+                          cap_set_flag(some, CAP_EFFECTIVE, 1, &kept->cap[i], CAP_SET) < 0)) {
+            rc = -errno;
+        }
+    }
+    if (rc == 0 && cap_set_proc(some) < 0) {
         rc = -errno;
     }
-    if (none != NULL) {
-        (void)cap_free(none); /* cannot fail for what cap_init() gave */
-    }
+    (void)cap_free(own); /* cannot fail for what libcap gave, nor for NULL */
+    (void)cap_free(some);
     return rc;
+}
+
+static int reduce_to(const struct kept *kept)
+{
+    (void)cap_reset_ambient(); /* not there before Linux 4.3: then there is nothing to clear */
+    int rc = narrow_bounding_set(kept);
+    return rc == 0 ? keep_only(kept) : rc;
 }
 
 int privileges_reduce(char why[PRIVILEGES_WHY_BYTES])
 {
+    static const struct kept bind_service = {of_agent, ARRAY_LEN(of_agent), true};
     lift_file_limit();
-    (void)cap_reset_ambient(); /* not there before Linux 4.3: then there is nothing to clear */
-    int rc = narrow_bounding_set();
-    if (rc == 0) {
-        rc = keep_only_bind();
-    }
+    int rc = reduce_to(&bind_service);
     if (rc == -EPERM) {
         (void)snprintf(why, PRIVILEGES_WHY_BYTES,
                        "may not bind the DHCP ports 67 and 68; run as root or give "
@@ -93,6 +127,27 @@ int privileges_reduce(char why[PRIVILEGES_WHY_BYTES])
     }
     if (rc < 0) {
         (void)snprintf(why, PRIVILEGES_WHY_BYTES, "cannot drop privileges: %s", strerror(-rc));
+    }
+    return rc;
+}
+
+int privileges_reduce_observer(char why[PRIVILEGES_WHY_BYTES])
+{
+    static const struct kept looking = {of_observer, ARRAY_LEN(of_observer), false};
+    int rc = reduce_to(&looking);
+    rc = rc < 0 ? rc : forbid_dumps();
+    if (rc < 0) {
+        (void)snprintf(why, PRIVILEGES_WHY_BYTES, "cannot drop privileges: %s", strerror(-rc));
+    }
+    return rc;
+}
+
+int privileges_confine_observer(char why[PRIVILEGES_WHY_BYTES])
+{
+    int rc = confine_system_calls(CONFINE_OBSERVER, why);
+    if (rc == -ENOTSUP) {
+        log_warn("what=system_calls_not_confined why=\"%s\"", why);
+        rc = 0;
     }
     return rc;
 }

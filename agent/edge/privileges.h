@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the agent may do on its host once it is up: bind ports below 1024, and
- * nothing else that root may. Edge. Call before any thread is started:
- * capabilities belong to threads.
+ * nothing else that root may; and what an observer may: look. Edge. Call before any thread is
+ * started: capabilities belong to threads.
  */
 #pragma once
 
@@ -27,3 +27,16 @@ NODISCARD int privileges_reduce(char why[PRIVILEGES_WHY_BYTES]);
  * no filters, what the user's rights allow stays allowed, which is logged.
  */
 NODISCARD int privileges_confine(int state_dir_fd, char why[PRIVILEGES_WHY_BYTES]);
+
+/*
+ * The same for an observer: of CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and CAP_NET_ADMIN those it has.
+ * Needs none of them.
+ */
+NODISCARD int privileges_reduce_observer(char why[PRIVILEGES_WHY_BYTES]);
+
+/*
+ * From now on only the system calls of an observer, which can open files to read them only. Not
+ * fenced off by Landlock: who is may not look at processes outside its fence, whatever its
+ * capabilities, so neither /proc/PID/fd nor /proc/PID/syscall of the server could be read.
+ */
+NODISCARD int privileges_confine_observer(char why[PRIVILEGES_WHY_BYTES]);

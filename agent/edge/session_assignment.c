@@ -146,7 +146,8 @@ static enum control_refusal keep_shares(struct assignment *a, const struct contr
     return REFUSAL_UNSPECIFIED;
 }
 
-static int open_sockets(const struct lane *lane, struct udp **out, char why[CONTROL_TEXT_BYTES])
+static int open_sockets(struct assignment *a, const struct lane *lane, struct udp **out,
+                        char why[CONTROL_TEXT_BYTES])
 {
     size_t count = lane_carrier_count(lane);
     struct ipv4 *carriers = calloc(count + 1, sizeof(*carriers));
@@ -157,6 +158,7 @@ static int open_sockets(const struct lane *lane, struct udp **out, char why[CONT
     for (size_t i = 0; i < count; i++) {
         carriers[i] = lane_carrier_address(lane, i);
     }
+    session_host_look(a, carriers, count);
     int rc = udp_open(carriers, count, udp_dhcp_ports, out, why);
     free(carriers);
     return rc;
@@ -165,16 +167,6 @@ static int open_sockets(const struct lane *lane, struct udp **out, char why[CONT
 static bool is_shortage(int rc)
 {
     return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS;
-}
-
-static void warn_small_buffers(struct session *s, const struct udp *udp)
-{
-    size_t got = udp_receive_buffer_bytes(udp);
-    if (got < UDP_RECEIVE_BUFFER_BYTES && session_may_tell(s, NEWS_SMALL_BUFFERS)) {
-        log_warn("what=small_receive_buffer bytes=%zu hint=\"sysctl -w net.core.rmem_max=%d lets "
-                 "this agent keep bursts of answers\" continuing",
-                 got, UDP_RECEIVE_BUFFER_BYTES);
-    }
 }
 
 static enum control_refusal start_lane(struct session *s, struct assignment *a,
@@ -199,12 +191,12 @@ static enum control_refusal start_lane(struct session *s, struct assignment *a,
     }
     a->memory_bytes = lane_memory_bytes(lane) + REPLAY_RING_BYTES;
     struct udp *udp = NULL;
-    int rc = open_sockets(lane, &udp, why);
+    int rc = open_sockets(a, lane, &udp, why);
     if (rc < 0) {
         lane_free(lane);
         return is_shortage(rc) ? REFUSAL_RESOURCES : REFUSAL_ADDRESS;
     }
-    warn_small_buffers(s, udp);
+    session_host_buffers(s, a, udp);
     rc = lane_thread_start(lane, udp, prepare->share_count, &a->lane);
     if (rc < 0) {
         (void)snprintf(why, CONTROL_TEXT_BYTES, "cannot start the packet thread: %s",
@@ -257,12 +249,16 @@ static void make_assignment(struct session *s, const struct control_prepare *pre
         refusal = make_ring(s, a, prepare, why);
     }
     if (refusal != REFUSAL_UNSPECIFIED) {
+        if (a != NULL) {
+            (void)session_host_tell(s, a); /* lost: the refusal says what stopped us */
+        }
         send_refusal(s, refusal, why);
         assignment_free(a);
         return;
     }
     memcpy(a->plan_hash, prepare->plan_hash, sizeof(a->plan_hash));
     a->assignment_epoch = prepare->assignment_epoch;
+    a->has_icmp = host_icmp_read(&a->icmp_at_ready);
     a->phase = PHASE_READY;
     a->owes = OWES_READY;
     a->needs_all_histograms = true;
@@ -498,7 +494,7 @@ static bool send_ready(struct session *s, const struct assignment *a)
     struct control_message m = {.kind = CONTROL_READY};
     memcpy(m.u.ready.plan_hash, a->plan_hash, sizeof(a->plan_hash));
     m.u.ready.memory_bytes = a->memory_bytes;
-    return session_send(s, &m) == 0;
+    return session_host_tell(s, a) && session_send(s, &m) == 0;
 }
 
 static bool send_report(struct session *s, struct assignment *a)

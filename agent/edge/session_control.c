@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/edge/addresses.h"
+#include "agent/edge/host_name.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -19,20 +20,6 @@ enum { MESSAGES_PER_TURN = 256 };
 
 /* --- HELLO --- */
 
-/* A host's name as a HELLO may have it; the system lets administrators write more than that. */
-static void ask_host(char out[PLAN_NAME_BYTES])
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                  "._-";
-    memset(out, 0, PLAN_NAME_BYTES);
-    if (gethostname(out, PLAN_NAME_BYTES - 1) < 0 || out[0] == '\0') {
-        (void)snprintf(out, PLAN_NAME_BYTES, "unknown");
-    }
-    for (char *c = out; (c += strspn(c, allowed))[0] != '\0';) {
-        *c = '-';
-    }
-}
-
 static void say_hello(struct session *s, struct ipv4 *addresses)
 {
     struct control_message m = {.kind = CONTROL_HELLO};
@@ -40,7 +27,7 @@ static void say_hello(struct session *s, struct ipv4 *addresses)
     hello->proto_min = CONTROL_PROTO;
     hello->proto_max = CONTROL_PROTO;
     (void)snprintf(hello->build, sizeof(hello->build), "%s", LEASEHERD_VERSION);
-    ask_host(hello->host);
+    host_name_ask(hello->host);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     hello->cores = cores > 0 ? (uint32_t)cores : 1;
     hello->epoch = s->epoch;

@@ -272,6 +272,22 @@ static void send_histograms(struct session *s, struct assignment *a)
     }
 }
 
+static uint64_t rise(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
+/* The host's, not the lane's: read here, where no packet waits for it. */
+static void add_icmp(const struct assignment *a, uint64_t counter[COUNTER_COUNT])
+{
+    struct host_icmp now;
+    if (a->has_icmp && host_icmp_read(&now)) {
+        counter[COUNTER_icmp_known] = 1;
+        counter[COUNTER_icmp_echo_in] = rise(now.echo_in, a->icmp_at_ready.echo_in);
+        counter[COUNTER_icmp_echo_out] = rise(now.echo_out, a->icmp_at_ready.echo_out);
+    }
+}
+
 static void send_snapshot(struct session *s, struct assignment *a)
 {
     send_histograms(s, a);
@@ -279,6 +295,7 @@ static void send_snapshot(struct session *s, struct assignment *a)
         return;
     }
     send_histograms(s, a); /* those that came before it, after the look above */
+    add_icmp(a, a->snapshot.counter);
     bool is_answer = a->snapshot.seq == a->snapshot_seq;
     struct control_message m = {.kind = CONTROL_SNAPSHOT, .u.snapshot = &a->snapshot};
     if (a->is_snapshot_broken || !s->is_data_open || session_send(s, &m) < 0) {

@@ -12,7 +12,9 @@
  */
 #pragma once
 
+#include "agent/edge/host_icmp.h"
 #include "agent/edge/lane_thread.h"
+#include "agent/edge/preflight_host.h"
 #include "agent/edge/ring_file.h"
 #include "agent/edge/session.h"
 #include "proto/control.h"
@@ -77,6 +79,7 @@ struct assignment {
     struct lane_thread *lane;
 
     uint64_t arm_generation;
+    struct preflight_host host; /* as it was before the DHCP sockets were opened */
     const struct control_preflight_relay *preflight; /* the lane thread's; NULL: not done */
     size_t preflight_count, preflight_at;            /* relays reported so far */
 
@@ -92,6 +95,8 @@ struct assignment {
     bool is_snapshot_open;                 /* asked the lane, not back yet */
     bool is_snapshot_broken;               /* a part could not be sent: all of it again */
     bool needs_all_histograms;
+    bool has_icmp;
+    struct host_icmp icmp_at_ready;
     struct snapshot snapshot;             /* scratch */
     struct lane_histogram_copy histogram; /* scratch */
 };
@@ -215,6 +220,15 @@ NODISCARD bool session_kept_deliver(struct session *s, const struct control_welc
 void session_kept_tick(struct session *s);
 /* Nobody will want it any more; `why` is said where something was left. */
 void session_kept_forget(struct session *s, const char *why);
+
+/* --- session_host.c --- */
+
+/* What preflight asks about this host, before its DHCP sockets are opened at the carriers. */
+void session_host_look(struct assignment *a, const struct ipv4 *carriers, size_t count);
+/* And after. */
+void session_host_buffers(struct session *s, struct assignment *a, const struct udp *udp);
+/* Before READY, or a REFUSE that it explains. False: it did not leave. */
+bool session_host_tell(struct session *s, const struct assignment *a);
 
 /* --- session_halt.c --- */
 

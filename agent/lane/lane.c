@@ -70,7 +70,7 @@ size_t lane_memory_of(const struct lane *lane)
            clients * (sizeof(struct client) + sizeof(*lane->due) + 3 * sizeof(uint32_t)) +
            (lane->held != NULL ? clients * sizeof(*lane->held) : 0) +
            lane->comeback.count * sizeof(*lane->comeback.local) +
-           shares * (sizeof(*lane->relays) + sizeof(*lane->carriers) +
+           shares * (sizeof(*lane->relays) + sizeof(*lane->carriers) + sizeof(struct stranger) +
                      LANE_PREFLIGHT_CLIENTS * sizeof(struct probe)) +
            LANE_OUTBOX_MAX * sizeof(*lane->out) +
            lane->results.histogram_count * sizeof(*lane->results.histograms) +

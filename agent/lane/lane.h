@@ -88,6 +88,11 @@ struct lane_packet {
 void lane_receive(struct lane *lane, const struct lane_packet *packet);
 /* Facts about reception only the edge can know, added to the counters. */
 void lane_count_rx(struct lane *lane, uint64_t drops, uint64_t stamps_replaced, uint64_t truncated);
+/* ICMP errors that answered what it sent. */
+void lane_count_icmp(struct lane *lane, uint64_t errors);
+
+/* Of what preflight sends in the name of no client of the run. */
+#define LANE_STRANGER UINT32_MAX
 
 struct lane_out {
     size_t carrier;
@@ -95,7 +100,7 @@ struct lane_out {
     enum dhcp4_intent intent;
     struct ipv4 source;      /* routed: the client's own address; zero: the socket's */
     struct ipv4 destination; /* port is always 67 */
-    uint32_t client;         /* the lane's own number for it */
+    uint32_t client;         /* the lane's own number for it, or LANE_STRANGER */
     bool is_first;           /* first copy of the first transmission of an exchange's message */
     uint16_t size;
     uint8_t bytes[DHCP4_MAX_BYTES];

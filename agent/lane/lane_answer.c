@@ -102,6 +102,21 @@ static void count_lease(struct lane *lane, struct client *c, enum event_kind kin
     }
 }
 
+/*
+ * An ACK can be so late that T1 of its lease, counted from the request, is over when it comes. What
+ * the client could not know before was not due before: no lag of the agent's, no wait of the
+ * renewal.
+ */
+static void not_due_before(struct client *c, uint64_t at_ns)
+{
+    uint64_t passed_ms =
+        at_ns > c->lease_ns ? (at_ns - c->lease_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+    if (passed_ms + 1 < c->expiry_ms && passed_ms > c->t1_ms) {
+        c->t1_ms = (uint32_t)passed_ms;
+        c->t2_ms = c->t2_ms > c->t1_ms ? c->t2_ms : c->t1_ms + 1;
+    }
+}
+
 static void set_lease(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
                       uint64_t at_ns)
 {
@@ -121,6 +136,7 @@ static void set_lease(struct lane *lane, uint32_t local, const struct dhcp4_repl
     c->t1_ms = spans.t1_ms;
     c->t2_ms = spans.t2_ms;
     c->expiry_ms = spans.expiry_ms;
+    not_due_before(c, at_ns);
     c->addr = r->yiaddr;
     c->server = r->server_id;
     c->lease_count = c->lease_count < UINT8_MAX ? (uint8_t)(c->lease_count + 1) : 1;

@@ -25,6 +25,13 @@ struct probe {
     bool is_waiting;
 };
 
+/* The DISCOVER of a relay that carries none of the run's marks. */
+struct stranger {
+    bool is_open; /* another try, or an answer, is awaited */
+    uint32_t xid, tries;
+    uint64_t due_ns;
+};
+
 struct preflight {
     struct control_preflight command;
     struct probe
@@ -32,6 +39,7 @@ struct preflight {
     size_t probe_count; /* of the clients there are; 0: not begun */
     size_t over_count;
     struct control_preflight_relay *reports; /* per share */
+    struct stranger *strangers;              /* per share */
     size_t share_count;                      /* those dealt with PREPARE */
     bool is_running;
 };

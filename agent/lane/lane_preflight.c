@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/lane/lane_internal.h"
+#include "agent/lane/lane_stranger.h"
 
 enum { ACQUIRE_TRIES = 3, RENEW_TRIES = 2 };
 #define RETRY_NS NS_PER_S
@@ -27,13 +28,15 @@ bool lane_preflight_init(struct lane *lane)
     p->share_count = lane->population.share_count;
     p->probes = calloc(slot_count(lane) + 1, sizeof(*p->probes));
     p->reports = calloc(p->share_count + 1, sizeof(*p->reports));
-    return p->probes != NULL && p->reports != NULL;
+    p->strangers = calloc(p->share_count + 1, sizeof(*p->strangers));
+    return p->probes != NULL && p->reports != NULL && p->strangers != NULL;
 }
 
 void lane_preflight_fini(struct lane *lane)
 {
     free(lane->preflight.probes);
     free(lane->preflight.reports);
+    free(lane->preflight.strangers);
 }
 
 static void begin_share(struct lane *lane, size_t share_index, uint64_t stagger_ns)
@@ -60,6 +63,9 @@ static void begin_share(struct lane *lane, size_t share_index, uint64_t stagger_
         };
         client_set(lane_client(lane, probe->local), CLIENT_PREFLIGHT);
         p->probe_count++;
+    }
+    if (p->command.asks_unmarked && report->clients > 0) {
+        lane_stranger_begin(lane, share_index, lane->now_ns + p->probe_count * stagger_ns);
     }
 }
 
@@ -106,7 +112,43 @@ static void finish(struct lane *lane, struct probe *probe)
     probe->phase = PROBE_OVER;
     probe->is_waiting = false;
     lane->preflight.over_count++;
-    lane->preflight.is_running = lane->preflight.over_count < lane->preflight.probe_count;
+}
+
+/* The row of the server that leased to this probe, on the path it tries; NULL: no room. */
+static struct control_preflight_way *way_of(struct lane *lane, const struct probe *probe)
+{
+    struct control_preflight_relay *report = &lane->preflight.reports[probe->report];
+    uint8_t server = lane_server_index(lane, lane_client(lane, probe->local)->server);
+    uint32_t path = report->path[probe->path_index].path;
+    for (uint32_t i = 0; i < report->way_count; i++) {
+        if (report->way[i].server == server && report->way[i].path == path) {
+            return &report->way[i];
+        }
+    }
+    if (server == SNAPSHOT_NO_SERVER || report->way_count == CONTROL_PREFLIGHT_WAYS_MAX) {
+        return NULL;
+    }
+    struct control_preflight_way *way = &report->way[report->way_count++];
+    *way = (struct control_preflight_way){.server = server, .path = path};
+    return way;
+}
+
+static void note_way(struct lane *lane, const struct probe *probe, const uint16_t *source_port)
+{
+    enum { LOW_PORTS = 512 }; /* where connection tracking looks for a port instead of 67 */
+    struct control_preflight_way *way = way_of(lane, probe);
+    if (way == NULL) {
+        return;
+    }
+    if (source_port == NULL) {
+        way->sent++;
+        return;
+    }
+    way->acked++;
+    if (*source_port != DHCP4_SERVER_PORT) {
+        way->low_ports += *source_port < LOW_PORTS;
+        way->other_ports += *source_port >= LOW_PORTS;
+    }
 }
 
 static void next_phase(struct lane *lane, struct probe *probe, enum probe_phase phase)
@@ -155,6 +197,7 @@ static void send_step(struct lane *lane, struct probe *probe)
     }
     if (probe->phase == PROBE_RENEW && probe->tries == 0) {
         path_of(lane, probe)->renew_sent++;
+        note_way(lane, probe, NULL);
     }
     c->tries++;
     c->attempt = 1;
@@ -211,6 +254,10 @@ void lane_preflight_turn(struct lane *lane)
     for (size_t i = 0; p->is_running && i < count; i++) {
         probe_turn(lane, &p->probes[i]);
     }
+    if (p->is_running) {
+        lane_stranger_turn(lane);
+        p->is_running = !lane_preflight_is_done(lane);
+    }
 }
 
 void lane_preflight_stop(struct lane *lane, bool at_once)
@@ -228,15 +275,17 @@ void lane_preflight_stop(struct lane *lane, bool at_once)
             finish(lane, probe);
         }
     }
+    lane_stranger_stop(lane);
+    p->is_running = p->is_running && !lane_preflight_is_done(lane);
 }
 
 uint64_t lane_preflight_next_ns(const struct lane *lane)
 {
     const struct preflight *p = &lane->preflight;
-    uint64_t next_ns = UINT64_MAX;
     if (!p->is_running || !lane->gate.may_send) {
-        return next_ns;
+        return UINT64_MAX;
     }
+    uint64_t next_ns = lane_stranger_next_ns(lane);
     size_t count = slot_count(lane);
     for (size_t i = 0; i < count; i++) {
         if (p->probes[i].phase != PROBE_OVER && p->probes[i].due_ns < next_ns) {
@@ -295,12 +344,26 @@ static void note_lease(struct client *c, const struct dhcp4_reply *r)
     c->expiry_ms = r->lease_s < UINT32_MAX / 1000 ? r->lease_s * 1000 : UINT32_MAX;
 }
 
+/* What was granted on the first ACK: a renewal soon after it may be given what is left. */
+static void note_terms(struct control_preflight_relay *report, const struct dhcp4_reply *r)
+{
+    bool is_first = report->lease_most_s == 0;
+    report->lease_least_s =
+        is_first || r->lease_s < report->lease_least_s ? r->lease_s : report->lease_least_s;
+    report->lease_most_s = r->lease_s > report->lease_most_s ? r->lease_s : report->lease_most_s;
+    report->t1_s = r->has_t1 ? r->t1_s : report->t1_s;
+    report->t2_s = r->has_t2 ? r->t2_s : report->t2_s;
+    report->mask = r->has_mask ? r->mask : report->mask;
+    report->router = r->has_router ? r->router : report->router;
+}
+
 static void bound(struct lane *lane, struct probe *probe, const struct dhcp4_reply *r,
                   uint64_t at_ns)
 {
     struct client *c = lane_client(lane, probe->local);
     note_lease(c, r);
     lane->preflight.reports[probe->report].bound++;
+    note_terms(&lane->preflight.reports[probe->report], r);
     c->addr = r->yiaddr;
     c->server = r->server_id;
     record(lane, probe, EVENT_ACQUIRE, EVENT_ACK, at_ns, r->lease_s);
@@ -312,6 +375,7 @@ static void renewed(struct lane *lane, struct probe *probe, const struct dhcp4_r
 {
     struct control_preflight_path *path = path_of(lane, probe);
     path->renew_acked++;
+    note_way(lane, probe, &packet->source_port);
     note_lease(lane_client(lane, probe->local), r);
     if (packet->source_port != DHCP4_SERVER_PORT) {
         path->wrong_port++;
@@ -381,7 +445,7 @@ bool lane_preflight_receive(struct lane *lane, uint32_t local, const struct dhcp
 bool lane_preflight_is_done(const struct lane *lane)
 {
     const struct preflight *p = &lane->preflight;
-    return p->probe_count > 0 && p->over_count == p->probe_count;
+    return p->probe_count > 0 && p->over_count == p->probe_count && lane_stranger_is_done(lane);
 }
 
 size_t lane_preflight_relays(const struct lane *lane, const struct control_preflight_relay **out)

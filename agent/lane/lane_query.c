@@ -113,6 +113,7 @@ static void answered(struct lane *lane, uint32_t local, const struct dhcp4_reply
     enum event_result result = result_of(lane, local, r);
     struct event e = lane_event(lane, local, EVENT_QUERY, result, at_ns);
     e.server = r->has_server_id ? r->server_id : c->server;
+    e.lease_s = result == EVENT_LEASED && r->has_lease ? r->lease_s : 0;
     results_event(&lane->results, &e);
     if (result == EVENT_LEASED && c->state == LEASE_RELEASED) {
         /* The RELEASE was lost. What is left to do about it is to release it again. */

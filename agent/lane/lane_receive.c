@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/lane/lane_internal.h"
+#include "agent/lane/lane_stranger.h"
+#include "agent/lane/lane_wire.h"
 #include "agent/relay/exchange.h"
 
 /* Per server count the answers that were taken: a failover partner repeats the other's. */
@@ -91,6 +93,16 @@ static enum snapshot_counter deliver(struct lane *lane, uint32_t local, const st
     return COUNTER_fate_late;
 }
 
+static enum snapshot_counter fate_of(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
+                                     const struct lane_packet *packet)
+{
+    if (!lane_came_the_right_way(lane, local, packet, r)) {
+        return COUNTER_fate_misrouted;
+    }
+    /* Stopped: the run is over, nothing waits any more. */
+    return lane->is_stopped ? COUNTER_fate_late : deliver(lane, local, r, packet);
+}
+
 void lane_receive(struct lane *lane, const struct lane_packet *packet)
 {
     struct results *results = &lane->results;
@@ -102,21 +114,23 @@ void lane_receive(struct lane *lane, const struct lane_packet *packet)
     if (packet->source_port != DHCP4_SERVER_PORT) {
         results_count(results, COUNTER_wrong_source_port);
     }
+    enum snapshot_counter fate;
     uint32_t global, local;
     if (error != DHCP4_OK) {
         results_count(results, COUNTER_fate_malformed);
     } else if (lane_query_answers(lane, &r)) {
         results_count(results,
                       lane->is_stopped ? COUNTER_fate_late : lane_query_receive(lane, &r, packet));
+    } else if (preflight_is_unmarked(r.chaddr) && lane_stranger_receive(lane, &r, packet, &fate)) {
+        results_count(results, fate);
     } else if (!plan_client_of(lane->plan, r.chaddr, &global)) {
         results_count(results, COUNTER_fate_alien);
-    } else if (!population_local(&lane->population, global, &local) ||
-               !lane_came_the_right_way(lane, local, packet, &r)) {
+    } else if (!population_local(&lane->population, global, &local)) {
+        lane_wire_received(lane, LANE_NOBODY, packet, &r);
         results_count(results, COUNTER_fate_misrouted);
-    } else if (lane->is_stopped) {
-        results_count(results, COUNTER_fate_late); /* the run is over, nothing waits any more */
     } else {
-        results_count(results, deliver(lane, local, &r, packet));
+        lane_wire_received(lane, local, packet, &r);
+        results_count(results, fate_of(lane, local, &r, packet));
     }
 }
 

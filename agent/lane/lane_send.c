@@ -4,6 +4,7 @@
 
 #include "agent/client/lease_timing.h"
 #include "agent/lane/lane_internal.h"
+#include "agent/lane/lane_wire.h"
 #include "common/prng.h"
 
 enum {
@@ -319,13 +320,20 @@ void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
 {
     assert(index < lane->out_count);
     const struct lane_out *out = &lane->out[index];
-    struct client *c = lane_client(lane, out->client);
-    bool is_preflight = client_has(c, CLIENT_PREFLIGHT);
+    bool is_stranger = out->client == LANE_STRANGER;
+    struct client *c = is_stranger ? NULL : lane_client(lane, out->client);
+    bool is_preflight = is_stranger || client_has(c, CLIENT_PREFLIGHT);
     if (error == 0) {
         results_count(&lane->results, sent_counter(out->intent));
         lane->results.counter[COUNTER_preflight_sent] += is_preflight;
+        if (!is_preflight) {
+            lane_wire_sent(lane, out);
+        }
     } else {
         results_send_error(&lane->results, error, (uint8_t)out->intent, out->destination);
+    }
+    if (is_stranger) {
+        return;
     }
     if (is_preflight) {
         lane_preflight_sent(lane, out, error);

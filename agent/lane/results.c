@@ -144,6 +144,7 @@ void results_snapshot(const struct results *r, struct snapshot *out)
 {
     memcpy(out->counter, r->counter, sizeof(out->counter));
     memcpy(out->server, r->server, sizeof(out->server));
+    memcpy(out->packets, r->packets, sizeof(out->packets));
     memcpy(out->send_error, r->send_error, sizeof(out->send_error));
     out->send_error_count = r->send_error_count;
     out->unexpected_count = 0;

@@ -25,6 +25,7 @@ struct results_histogram {
 struct results {
     uint64_t counter[COUNTER_COUNT];
     struct snapshot_server server[PLAN_SERVERS_MAX];
+    struct snapshot_packets packets[PLAN_SERVERS_MAX];
     uint32_t unexpected[LEASE_STATE_COUNT][LEASE_EVENT_COUNT];
     struct snapshot_send_error send_error[SNAPSHOT_SEND_ERRORS_MAX];
     uint32_t send_error_count;

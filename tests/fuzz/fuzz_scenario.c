@@ -53,6 +53,21 @@ static void try_print(const struct scenario *s)
     scenario_free(&again);
 }
 
+static void try_testbed(const struct scenario *s)
+{
+    for (unsigned form = 0; form < 8; form++) {
+        const struct testbed_options o = {.path = (enum testbed_path)(form / 2),
+                                          .is_route_hook = form % 2 == 1,
+                                          .role =
+                                              form % 2 == 1 ? TESTBED_ROUTER : TESTBED_BY_ADDRESS};
+        bool is_usage = false;
+        char why[TESTBED_WHY_BYTES] = "";
+        char *script = testbed_script(s, &o, TESTBED_APPLY, &is_usage, why);
+        demand(script != NULL || (is_usage && why[0] != '\0'));
+        free(script);
+    }
+}
+
 static void try_forecast(const struct scenario *s)
 {
     static void (*const texts[])(const struct scenario *, char *, size_t) = {
@@ -67,9 +82,7 @@ static void try_forecast(const struct scenario *s)
     char *page = change_request(s, &f, "fuzz.yaml");
     demand(page != NULL);
     free(page);
-    char *directives = testbed_directives(s);
-    demand(directives != NULL);
-    free(directives);
+    try_testbed(s);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

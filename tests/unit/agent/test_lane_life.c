@@ -99,6 +99,55 @@ static void renewals_leave_at_the_exact_instant_of_t1(void **state)
     }
 }
 
+static uint64_t samples(enum latency_metric metric, enum latency_clock clock, uint8_t stage,
+                        uint64_t *out_max_ns)
+{
+    uint64_t count = 0;
+    *out_max_ns = 0;
+    for (size_t i = 0; i < lane_histogram_count(world.lane); i++) {
+        struct histogram_key key;
+        uint64_t version;
+        const struct histogram *h = lane_histogram(world.lane, i, &key, &version);
+        if (key.metric == metric && key.clock == clock && key.stage == stage && h->count > 0) {
+            count += h->count;
+            *out_max_ns = h->max_ns > *out_max_ns ? h->max_ns : *out_max_ns;
+            assert_true(version >= h->count);
+        }
+    }
+    return count;
+}
+
+/* An ACK so late that T1 of its lease, which counts from the request, is over when it comes. */
+static void a_renewal_is_due_when_its_lease_is_known_and_not_before(void **state)
+{
+    (void)state;
+    lane_world_init(&world, 1, 10, 1);
+    lane_world_add_stage(&world, PLAN_ACQUIRE, 0);
+    lane_world_add_stage(&world, PLAN_HOLD, 100 * NS_PER_S);
+    world.servers[0].lease_s = 20;
+    lane_world_start(&world);
+    lane_world_go(&world, 0, 10, 0);
+    assert_true(lane_world_run_step(&world, 5 * NS_PER_S));
+    lane_world_go(&world, 1, 0, 0);
+    lane_world_run(&world, 9 * NS_PER_S);
+    world.servers[0].lease_s = 5; /* T1 after 2.5 s, the ACK after 2.8 s */
+    world.latency_ns = 1400 * NS_PER_MS;
+    lane_world_run(&world, 2500 * NS_PER_MS);
+    world.latency_ns = NS_PER_MS;
+    lane_world_run(&world, 3 * NS_PER_S);
+    for (uint32_t client = 0; client < 10; client++) {
+        const struct lane_world_sent *late = lane_world_nth(&world, client, DHCP4_RENEW, 0);
+        const struct lane_world_sent *next = lane_world_nth(&world, client, DHCP4_RENEW, 1);
+        assert_non_null(next);
+        assert_true(next->at_ns - late->at_ns >= 2800 * NS_PER_MS);
+        assert_true(next->at_ns - late->at_ns <= 2802 * NS_PER_MS);
+        assert_true(lane_world_event(&world, client, EVENT_RENEW, 1)->wait_us <= 3000);
+    }
+    uint64_t max_ns;
+    assert_true(samples(LATENCY_SEND_LAG, LATENCY_INTENDED, 1, &max_ns) >= 20);
+    assert_true(max_ns <= NS_PER_MS);
+}
+
 static void an_acquisition_is_told_with_all_its_times(void **state)
 {
     (void)state;
@@ -118,24 +167,6 @@ static void an_acquisition_is_told_with_all_its_times(void **state)
         assert_int_equal(e->stage, 0);
         assert_true(inet_net_contains(world.relays[client / HALF].subnet, e->addr));
     }
-}
-
-static uint64_t samples(enum latency_metric metric, enum latency_clock clock, uint8_t stage,
-                        uint64_t *out_max_ns)
-{
-    uint64_t count = 0;
-    *out_max_ns = 0;
-    for (size_t i = 0; i < lane_histogram_count(world.lane); i++) {
-        struct histogram_key key;
-        uint64_t version;
-        const struct histogram *h = lane_histogram(world.lane, i, &key, &version);
-        if (key.metric == metric && key.clock == clock && key.stage == stage && h->count > 0) {
-            count += h->count;
-            *out_max_ns = h->max_ns > *out_max_ns ? h->max_ns : *out_max_ns;
-            assert_true(version >= h->count);
-        }
-    }
-    return count;
 }
 
 static void latencies_are_recorded_once_per_exchange_on_both_clocks(void **state)
@@ -326,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_thousand_clients_live_from_discover_to_release_and_every_sum_agrees),
         TEST(renewals_leave_at_the_exact_instant_of_t1),
+        TEST(a_renewal_is_due_when_its_lease_is_known_and_not_before),
         TEST(an_acquisition_is_told_with_all_its_times),
         TEST(latencies_are_recorded_once_per_exchange_on_both_clocks),
         TEST(each_packet_leaves_from_where_a_relay_or_a_client_sends_it),

@@ -325,6 +325,144 @@ static void a_preflight_without_paths_still_leases_and_releases(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- the stranger --- */
+
+static bool preflight_with_stranger(uint64_t longest_ns)
+{
+    struct control_preflight command = all_paths;
+    command.asks_unmarked = true;
+    lane_world_start(&world);
+    lane_preflight(world.lane, &command, world.now_ns);
+    uint64_t until_ns = world.now_ns + longest_ns;
+    while (!lane_preflight_is_done(world.lane) && world.now_ns < until_ns) {
+        lane_world_run(&world, NS_PER_MS);
+    }
+    return lane_preflight_is_done(world.lane);
+}
+
+/* Packets in a stranger's name; none may be anything but a DISCOVER of its relay. */
+static size_t of_strangers(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < world.sent_count; i++) {
+        const struct lane_world_sent *s = &world.sent[i];
+        if (preflight_is_unmarked(s->query.chaddr)) {
+            count++;
+            assert_int_equal(s->intent, DHCP4_DISCOVER);
+            assert_int_equal(s->port, LANE_PORT_SERVER);
+            assert_false(s->query.has_vendor_class || s->query.has_client_id);
+            assert_int_equal(s->query.chaddr.byte[5], s->carrier);
+            assert_int_equal(s->query.xid >> 24, world.plan.relays[s->carrier].xid_slot);
+            assert_int_equal(s->query.giaddr.be, world.plan.relays[s->carrier].giaddr.be);
+        }
+    }
+    return count;
+}
+
+static void a_stranger_that_is_offered_a_test_address_asks_for_nothing(void **state)
+{
+    (void)state;
+    assert_true(preflight_with_stranger(10 * NS_PER_S));
+    assert_int_equal(of_strangers(), RELAYS * 2); /* once to each server */
+    for (uint32_t i = 0; i < RELAYS; i++) {
+        assert_true(report(i)->was_unmarked_asked);
+        assert_int_not_equal(report(i)->unmarked_offers, 0);
+        assert_true(inet_net_contains(world.plan.block, report(i)->unmarked_addr));
+        assert_int_equal(report(i)->bound, 3);
+    }
+    assert_int_equal(counter(COUNTER_fate_alien), 0);
+    check_untouched();
+}
+
+static void a_stranger_that_nobody_answers_gives_up_soon(void **state)
+{
+    (void)state;
+    world.servers[0].is_silent = world.servers[1].is_silent = true;
+    assert_true(preflight_with_stranger(5 * NS_PER_S));
+    assert_int_equal(of_strangers(), RELAYS * 2 * 2); /* twice */
+    for (uint32_t i = 0; i < RELAYS; i++) {
+        assert_true(report(i)->was_unmarked_asked);
+        assert_int_equal(report(i)->unmarked_offers, 0);
+    }
+    check_untouched();
+}
+
+static void a_stranger_that_gets_another_address_is_no_news(void **state)
+{
+    (void)state;
+    world.servers[0].foreign_address = inet_from_host(0xc0000201);
+    world.servers[1].is_silent = true;
+    assert_true(preflight_with_stranger(10 * NS_PER_S));
+    assert_true(of_strangers() > 0);
+    assert_int_equal(report(0)->unmarked_offers, 0);
+    assert_int_equal(lane_world_count_sent(&world, DHCP4_REQUEST), 0);
+    check_untouched();
+}
+
+static void a_stranger_ends_with_a_drain(void **state)
+{
+    (void)state;
+    struct control_preflight command = all_paths;
+    command.asks_unmarked = true;
+    world.servers[0].is_silent = world.servers[1].is_silent = true;
+    lane_world_start(&world);
+    lane_preflight(world.lane, &command, world.now_ns);
+    lane_world_run(&world, 100 * NS_PER_MS);
+    size_t before = of_strangers();
+    assert_true(before > 0);
+    lane_world_drain(&world, DRAIN_NOW, 0);
+    assert_true(lane_world_run_drained(&world, NS_PER_S));
+    lane_world_run(&world, 5 * NS_PER_S);
+    assert_int_equal(of_strangers(), before);
+}
+
+/* --- what the leases and renewals were like --- */
+
+static void terms_of_the_leases_are_in_the_report(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        world.servers[i].lease_s = 120;
+        world.servers[i].has_t1 = world.servers[i].has_t2 = true;
+        world.servers[i].t1_s = 50;
+        world.servers[i].t2_s = 90;
+    }
+    assert_true(preflight(10 * NS_PER_S));
+    for (uint32_t i = 0; i < RELAYS; i++) {
+        assert_int_equal(report(i)->lease_least_s, 120);
+        assert_int_equal(report(i)->lease_most_s, 120);
+        assert_int_equal(report(i)->t1_s, 50);
+        assert_int_equal(report(i)->t2_s, 90);
+        assert_false(report(i)->was_unmarked_asked);
+    }
+}
+
+/* Renewals by way of each server: as many as its clients, on every path. */
+static void ports_of_the_renewals_are_told_per_server(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t port;
+        uint32_t low, other;
+    } cases[] = {{0, 0, 0}, {300, 3, 0}, {511, 3, 0}, {512, 0, 3}, {5000, 0, 3}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        lane_world_fini(&world);
+        set_up(NULL);
+        world.servers[1].is_silent = true;
+        world.servers[0].answers_from_port = cases[i].port;
+        assert_true(preflight(10 * NS_PER_S));
+        const struct control_preflight_relay *r = report(0);
+        assert_int_equal(r->way_count, 3);
+        for (uint32_t k = 0; k < r->way_count; k++) {
+            assert_int_equal(r->way[k].server, 0);
+            assert_int_equal(r->way[k].sent, 3);
+            assert_int_equal(r->way[k].acked, 3);
+            assert_int_equal(r->way[k].low_ports, cases[i].low);
+            assert_int_equal(r->way[k].other_ports, cases[i].other);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +483,16 @@ int main(void)
         TEST(a_drain_in_the_middle_leaves_no_lease_behind),
         TEST(a_relay_with_fewer_than_three_clients_probes_with_those_it_has),
         TEST(a_preflight_without_paths_still_leases_and_releases),
+        cmocka_unit_test_setup_teardown(a_stranger_that_is_offered_a_test_address_asks_for_nothing,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stranger_that_nobody_answers_gives_up_soon, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_stranger_that_gets_another_address_is_no_news, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_stranger_ends_with_a_drain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(terms_of_the_leases_are_in_the_report, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ports_of_the_renewals_are_told_per_server, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

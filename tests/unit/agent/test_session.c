@@ -45,6 +45,44 @@ static void expect_refusal(struct bed *b, struct control_message *prepare,
     assert_int_equal(atomic_load(&model_lane.lanes), 0);
 }
 
+static const struct control_fact *fact_of(const struct control_message *m,
+                                          enum control_fact_kind kind)
+{
+    for (size_t i = 0; i < m->u.preflight_report.fact_count; i++) {
+        if (m->u.preflight_report.facts[i].kind == kind) {
+            return &m->u.preflight_report.facts[i];
+        }
+    }
+    return NULL;
+}
+
+/* What lacks at a host explains a refusal, so it comes before it; a host that is ready tells too.
+ */
+static void facts_about_the_host_come_before_ready_and_before_a_refusal(void **state)
+{
+    struct bed *b = *state;
+    start_agent(b, false);
+    join_run(b, 11, RUN_A);
+    b->relay.via = inet_from_host(0x0a0a0001);
+    struct control_message m = prepare_of(b);
+    fake_send(&b->fake, &m);
+    struct control_message report = fake_await(&b->fake, CONTROL_PREFLIGHT_REPORT);
+    assert_int_equal(report.u.preflight_report.relay_count, 0);
+    assert_false(report.u.preflight_report.is_last);
+    assert_non_null(fact_of(&report, FACT_LOOKED_AT));
+    assert_non_null(fact_of(&report, FACT_NO_ADDRESS));
+    (void)fake_await(&b->fake, CONTROL_REFUSE);
+
+    make_plan(b, RUN_A);
+    m = prepare_of(b);
+    fake_send(&b->fake, &m);
+    report = fake_await(&b->fake, CONTROL_PREFLIGHT_REPORT);
+    assert_null(fact_of(&report, FACT_NO_ADDRESS));
+    assert_non_null(fact_of(&report, FACT_RECEIVE_BUFFER));
+    assert_non_null(fact_of(&report, FACT_TIMER_STEP));
+    (void)fake_await(&b->fake, CONTROL_READY);
+}
+
 /* Without a word of farewell. */
 static void join_another(struct bed *b, uint64_t session, uint8_t run)
 {
@@ -504,6 +542,7 @@ int main(void)
         IN_BED(a_refusal_for_good_ends_the_agent),
         IN_BED(a_busy_coordinator_is_asked_again),
         IN_BED(a_plan_that_cannot_be_is_refused_with_the_reason),
+        IN_BED(facts_about_the_host_come_before_ready_and_before_a_refusal),
         IN_BED(a_plan_that_is_not_for_here_and_now_is_refused),
         IN_BED(a_run_that_is_over_is_not_played_again),
         IN_BED(a_lane_that_is_halted_sends_nothing_more_and_keeps_its_results),

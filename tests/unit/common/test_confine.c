@@ -305,9 +305,10 @@ static const struct {
 static void system_calls_out_of_role_are_refused(void **state)
 {
     (void)state;
-    for (enum confine_role role = CONFINE_AGENT; role <= CONFINE_COORDINATOR; role++) {
+    for (enum confine_role role = CONFINE_AGENT; role <= CONFINE_OBSERVER; role++) {
         for (size_t i = 0; i < ARRAY_LEN(denied); i++) {
             if ((role == CONFINE_COORDINATOR && denied[i].coordinator_may) ||
+                (role == CONFINE_OBSERVER && denied[i].run == local_socket) || /* Kea's */
                 (HAS_SANITIZER && denied[i].sanitizers_need)) {
                 continue;
             }
@@ -346,7 +347,7 @@ static void what_a_role_needs_goes_on(void **state)
                   {"a TCP socket", tcp_socket}, {"getifaddrs", list_addresses},
                   {"getaddrinfo", find_name},   {"reading /proc", read_own_maps}};
     (void)state;
-    for (enum confine_role role = CONFINE_AGENT; role <= CONFINE_COORDINATOR; role++) {
+    for (enum confine_role role = CONFINE_AGENT; role <= CONFINE_OBSERVER; role++) {
         for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
             int error = outcome_of(needed[i].run, &role, NULL, 0);
             if (error != 0) {
@@ -498,6 +499,90 @@ static void files_outside_the_fence_stay_closed(void **state)
     assert_int_equal(rmdir(inside) | rmdir(outside), 0);
 }
 
+/* --- an observer, which changes no file --- */
+
+static int make_file(void)
+{
+    int fd = open("/tmp/confine-made", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    return errno_unless(fd >= 0);
+}
+
+static int make_unnamed_file(void)
+{
+    int fd = open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    return errno_unless(fd >= 0);
+}
+
+static int empty_file(void)
+{
+    int fd = open("/etc/hosts", O_RDONLY | O_TRUNC | O_CLOEXEC);
+    return errno_unless(fd >= 0);
+}
+
+static int remove_file(void)
+{
+    return errno_unless(unlink("/etc/hosts") == 0);
+}
+
+static int rename_file(void)
+{
+    return errno_unless(rename("/etc/hosts", "/etc/hosts.old") == 0);
+}
+
+static int change_mode(void)
+{
+    return errno_unless(chmod("/etc/hosts", 0666) == 0);
+}
+
+static void an_observer_reads_files_and_changes_none(void **state)
+{
+    static const struct {
+        const char *what;
+        probe *run;
+    } refused[] = {{"writing", write_hosts},
+                   {"making a file", make_file},
+                   {"an unnamed file", make_unnamed_file},
+                   {"emptying", empty_file},
+                   {"removing", remove_file},
+                   {"renaming", rename_file},
+                   {"modes", change_mode}};
+    enum confine_role role = CONFINE_OBSERVER;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        int error = outcome_of(refused[i].run, &role, NULL, 0);
+        if (error != EPERM) {
+            fail_msg("%s gave errno %d, not EPERM", refused[i].what, error);
+        }
+    }
+    assert_int_equal(outcome_of(read_shadow, &role, NULL, 0), 0); /* as far as its user may */
+    assert_int_equal(outcome_of(write_hosts, no_role, NULL, 0), 0);
+}
+
+/* Why an observer is not fenced off from files: it would not see the server any more. */
+static int look_at_the_parent(void)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)getppid());
+    return open_to_read(path);
+}
+
+static int look_at_the_parent_s_link(void)
+{
+    char path[64], link[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)getppid());
+    return errno_unless(readlink(path, link, sizeof(link)) >= 0);
+}
+
+static void who_is_fenced_off_cannot_look_at_other_processes(void **state)
+{
+    static const struct confine_path all = {"/", false};
+    enum confine_role role = CONFINE_OBSERVER;
+    (void)state;
+    assert_int_equal(outcome_of(look_at_the_parent, &role, NULL, 0), 0);
+    assert_int_equal(outcome_of(look_at_the_parent_s_link, &role, NULL, 0), 0);
+    assert_int_not_equal(outcome_of(look_at_the_parent_s_link, no_role, &all, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +592,8 @@ int main(void)
         cmocka_unit_test(threads_that_run_already_are_confined_too),
         cmocka_unit_test(no_new_privileges_after_either),
         cmocka_unit_test(files_outside_the_fence_stay_closed),
+        cmocka_unit_test(an_observer_reads_files_and_changes_none),
+        cmocka_unit_test(who_is_fenced_off_cannot_look_at_other_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/observer/stage1.h"
+
+#include <string.h>
+
+#include "agent/observer/remark.h"
+
+void stage1_open(struct stage1 *s)
+{
+    memset(s, 0, sizeof(*s));
+    firewall_open(&s->firewall); /* forks: first, while there is little to be copied */
+    conntrack_dump_open(&s->conntrack);
+    syscalls_open(&s->syscalls);
+    server_files_open(&s->files);
+    server_log_open(&s->log, &s->failover);
+    lease_file_open(&s->leases, &s->failover);
+    kea_open(&s->kea, &s->failover);
+}
+
+void stage1_close(struct stage1 *s)
+{
+    firewall_close(&s->firewall);
+    conntrack_dump_close(&s->conntrack);
+    syscalls_close(&s->syscalls);
+    server_log_close(&s->log);
+    lease_file_close(&s->leases);
+    kea_close(&s->kea);
+}
+
+void stage1_look(struct stage1 *s, const struct observer_target *target, uint64_t now_ns)
+{
+    syscalls_look(&s->syscalls, target);
+    lease_file_look(&s->leases);
+    kea_look(&s->kea, target, s->files.kea_socket, now_ns);
+    firewall_look(&s->firewall, now_ns);
+    conntrack_dump_look(&s->conntrack, now_ns);
+}
+
+static void tell_failover(const struct stage1 *s, const struct observer_target *target,
+                          struct observation *out)
+{
+    enum failover_state own = FAILOVER_UNKNOWN, partner = FAILOVER_UNKNOWN;
+    if (target->pid != 0 && failover_tell(&s->failover, &own, &partner)) {
+        observation_set(out, OBSERVER_failover_own, own);
+        observation_set(out, OBSERVER_failover_partner, partner);
+    } else {
+        observation_lacks(out, OBSERVER_failover_own, AVAILABLE_NOT_APPLICABLE);
+        observation_lacks(out, OBSERVER_failover_partner, AVAILABLE_NOT_APPLICABLE);
+    }
+}
+
+void stage1_observe(struct stage1 *s, const struct observer_target *target, uint64_t now_ns,
+                    struct observation *out)
+{
+    server_files_look(&s->files, target);
+    if (target->pid != 0 && s->instance != target->instance) {
+        s->instance = target->instance;
+        server_log_forget_pools(&s->log);
+    }
+    syscalls_observe(&s->syscalls, target, out);
+    /* The file before the log: of a state that both tell of, the log's is the
+     * newer. */
+    lease_file_observe(&s->leases, target, s->files.leases, out);
+    server_log_observe(&s->log, target, s->files.log, out);
+    kea_observe(&s->kea, target, now_ns, out);
+    tell_failover(s, target, out);
+    firewall_observe(&s->firewall, target, out);
+    conntrack_dump_observe(&s->conntrack, target, out);
+    if (s->files.is_hidden && target->pid != 0) {
+        remark(out, "files of the server are guessed: its descriptors need "
+                    "CAP_SYS_PTRACE and "
+                    "CAP_DAC_READ_SEARCH");
+    }
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The sources put together, with this very process in the place of a server. */
+#include "tests/support/testing.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/observer/remark.h"
+#include "agent/observer/stage1.h"
+#include "common/attrs.h"
+#include "common/clock.h"
+
+static char dir[] = "/tmp/test_observer_stage1_XXXXXX";
+static char leases[64], log_file[64];
+static struct observer_target target;
+static struct stage1 s;
+
+static int begin(void **state)
+{
+    (void)state;
+    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
+    memset(&target, 0, sizeof(target));
+    target.pid = getpid();
+    target.instance = 1;
+    target.program = TARGET_DHCPD;
+    target.thread[0] = getpid();
+    target.thread_count = 1;
+    target.is_same_network = true;
+    if (mkdtemp(dir) == NULL) {
+        return -1;
+    }
+    (void)snprintf(leases, sizeof(leases), "%s/dhcpd.leases", dir);
+    (void)snprintf(log_file, sizeof(log_file), "%s/log", dir);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    (void)unlink(leases);
+    (void)unlink(log_file);
+    return rmdir(dir);
+}
+
+static int open_to_append(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void what_a_server_writes_to_is_found_and_followed(void **state)
+{
+    (void)state;
+    struct observation o;
+    memset(&o, 0, sizeof(o));
+    int to_leases = open_to_append(leases), to_log = open_to_append(log_file);
+    stage1_open(&s);
+    stage1_observe(&s, &target, NS_PER_S, &o);
+    assert_string_equal(s.files.leases, leases);
+    assert_string_equal(s.files.log, log_file);
+    assert_int_equal(o.availability[OBSERVER_failover_own], AVAILABLE_NOT_APPLICABLE);
+    say(to_leases, "lease 10.0.0.1 {\n}\n");
+    say(to_log, "DHCPACK on 10.0.0.1 to x\nfailover peer a: I move from normal to partner-down\n");
+    stage1_look(&s, &target, NS_PER_S);
+    memset(&o, 0, sizeof(o));
+    stage1_observe(&s, &target, 2 * NS_PER_S, &o);
+    assert_int_equal(o.value[OBSERVER_lease_commits], 1);
+    assert_int_equal(o.value[OBSERVER_log_acks], 1);
+    assert_int_equal(o.value[OBSERVER_failover_own], FAILOVER_PARTNER_DOWN);
+    assert_int_equal(o.value[OBSERVER_wait_samples], 1);
+    assert_int_equal(o.value[OBSERVER_wait_other], 1); /* it was reading this */
+    assert_int_equal(o.availability[OBSERVER_kea_acks], AVAILABLE_NOT_APPLICABLE);
+    target.pid = 0; /* it has ended */
+    stage1_look(&s, &target, 2 * NS_PER_S);
+    memset(&o, 0, sizeof(o));
+    stage1_observe(&s, &target, 3 * NS_PER_S, &o);
+    assert_int_equal(o.availability[OBSERVER_wait_samples], AVAILABLE_NOT_APPLICABLE);
+    assert_int_equal(o.availability[OBSERVER_failover_own], AVAILABLE_NOT_APPLICABLE);
+    assert_int_equal(o.value[OBSERVER_log_acks], 1);
+    assert_true(observation_is_valid(&o) || o.at_ns == 0);
+    stage1_close(&s);
+    assert_int_equal(close(to_leases), 0);
+    assert_int_equal(close(to_log), 0);
+}
+
+static bool has_ended(pid_t pid)
+{
+    enum { TRIES = 500, TRY_MS = 20 };
+    for (int i = 0; i < TRIES; i++) {
+        if (waitpid(pid, NULL, WNOHANG) == pid) {
+            return true;
+        }
+        (void)poll(NULL, 0, TRY_MS);
+    }
+    return false;
+}
+
+/* Whoever runs this test, root or not: there is an answer, and it says what it lacks. */
+static void the_helper_answers_once_an_order_and_ends_with_us(void **state)
+{
+    (void)state;
+    enum { TRIES = 1500, TRY_MS = 20 };
+    struct firewall_helper h;
+    struct firewall_report report;
+    firewall_helper_start(&h);
+    assert_true(h.pid > 0);
+    assert_false(firewall_helper_answer(&h, &report));
+    for (int order = 0; order < 2; order++) {
+        assert_true(firewall_helper_ask(&h));
+        bool has_answered = false;
+        for (int i = 0; i < TRIES && !has_answered; i++) {
+            has_answered = firewall_helper_answer(&h, &report);
+            (void)poll(NULL, 0, TRY_MS);
+        }
+        assert_true(has_answered);
+        assert_true(report.available == AVAILABLE_OK || report.why[0] != '\0');
+        assert_false(firewall_helper_answer(&h, &report));
+    }
+    pid_t pid = h.pid;
+    firewall_helper_end(&h);
+    assert_true(has_ended(pid));
+    assert_false(firewall_helper_ask(&h));
+}
+
+static void a_helper_that_has_died_is_missed(void **state)
+{
+    (void)state;
+    static struct firewall f;
+    struct observation o;
+    memset(&o, 0, sizeof(o));
+    firewall_open(&f);
+    pid_t pid = f.helper.pid;
+    assert_true(pid > 0);
+    firewall_observe(&f, &target, &o);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    for (uint64_t now_ns = NS_PER_S; now_ns < 9 * NS_PER_S; now_ns += NS_PER_S) {
+        firewall_look(&f, now_ns);
+    }
+    memset(&o, 0, sizeof(o));
+    firewall_observe(&f, &target, &o);
+    assert_int_equal(o.availability[OBSERVER_fw_nat_output], AVAILABLE_NOT_APPLICABLE);
+    assert_non_null(strstr(o.note[NOTE_OBSERVER], "helper"));
+    firewall_close(&f);
+}
+
+static void remarks_are_put_behind_each_other_while_there_is_room(void **state)
+{
+    (void)state;
+    struct observation o;
+    char longer[NOTE_BYTES];
+    memset(&o, 0, sizeof(o));
+    memset(longer, 'x', sizeof(longer));
+    longer[sizeof(longer) - 1] = '\0';
+    remark(&o, "one");
+    remark(&o, longer);
+    remark(&o, "two");
+    assert_string_equal(o.note[NOTE_OBSERVER], "one; two");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_a_server_writes_to_is_found_and_followed, begin, end),
+        cmocka_unit_test_setup_teardown(the_helper_answers_once_an_order_and_ends_with_us, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_helper_that_has_died_is_missed, begin, end),
+        cmocka_unit_test(remarks_are_put_behind_each_other_while_there_is_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
