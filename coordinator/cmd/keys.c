@@ -16,7 +16,7 @@
 #include "coordinator/cmd/keys_operator.h"
 #include "coordinator/cmd/options.h"
 
-enum { ROW_KEYS, ROW_PUBLIC, ROW_EXPIRES, ROW_LISTEN, ROW_TTL, ROW_COUNT };
+enum { ROW_KEYS, ROW_PUBLIC, ROW_EXPIRES, ROW_ROLE, ROW_LISTEN, ROW_TTL, ROW_COUNT };
 
 static const struct option_row flags[ROW_COUNT] = {
     [ROW_KEYS] = {.name = "--keys", .value = "DIR", .help = "directory of the keys"},
@@ -26,6 +26,9 @@ static const struct option_row flags[ROW_COUNT] = {
     [ROW_EXPIRES] = {.name = "--expires",
                      .value = "DATE",
                      .help = "last day the key is good, YYYY-MM-DD (UTC); default never"},
+    [ROW_ROLE] = {.name = "--role",
+                  .value = "ROLE",
+                  .help = "agent (default), or observer: on a server's host, sends no packet"},
     [ROW_LISTEN] = {.name = "--listen",
                     .value = "ADDR[:PORT]",
                     .help = "where the agent enrols; any free port unless given"},
@@ -40,6 +43,8 @@ struct keys_job {
     const char *name;       /* of an agent; NULL for init and list */
     const char *public_z85; /* NULL: make a pair here */
     const char *expires;    /* "-": never */
+    const char *role_name;  /* NULL: agent */
+    enum key_role role;
     const char *listen, *ttl;
 };
 
@@ -47,9 +52,10 @@ static void print_help(void)
 {
     (void)puts(
         "usage: leaseherd keys init --keys DIR\n"
-        "       leaseherd keys agent NAME [--public Z85] [--expires DATE] --keys DIR\n"
-        "       leaseherd keys enrol NAME --listen ADDR[:PORT] [--ttl DURATION]\n"
-        "                            [--expires DATE] --keys DIR\n"
+        "       leaseherd keys agent NAME [--role observer] [--public Z85] [--expires DATE]\n"
+        "                            --keys DIR\n"
+        "       leaseherd keys enrol NAME --listen ADDR[:PORT] [--role observer]\n"
+        "                            [--ttl DURATION] [--expires DATE] --keys DIR\n"
         "       leaseherd keys operator NAME --keys DIR\n"
         "       leaseherd keys list --keys DIR\n"
         "       leaseherd keys revoke NAME --keys DIR\n"
@@ -147,7 +153,7 @@ static int add_agent(const struct keys_job *job, struct keys_book *book)
     if (code != CMD_PASS) {
         return code;
     }
-    int error = keys_book_add(book, job->name, public_key, job->expires, why);
+    int error = keys_book_add(book, job->name, job->role, public_key, job->expires, why);
     if (error != 0) {
         return failed(error, why);
     }
@@ -173,6 +179,7 @@ static int do_enrol(const struct keys_job *job)
 {
     const struct keys_enrol_job enrol = {.dir = job->dir,
                                          .name = job->name,
+                                         .role = job->role,
                                          .expires = job->expires,
                                          .listen = job->listen,
                                          .ttl = job->ttl};
@@ -246,6 +253,17 @@ static const struct verb {
     {"operator", true, do_operator}, {"list", false, do_list},  {"revoke", true, do_revoke},
 };
 
+/* KEY_ROLE_COUNT: there is none of that name. */
+static enum key_role role_named(const char *name)
+{
+    int role = 0;
+    while (name != NULL && role < KEY_ROLE_COUNT &&
+           strcmp(key_role_name((enum key_role)role), name) != 0) {
+        role++;
+    }
+    return (enum key_role)role;
+}
+
 static const struct verb *verb_named(const char *word)
 {
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
@@ -282,6 +300,12 @@ static const char *misplaced_flag(const struct keys_job *job, const struct verb 
     }
     if (expires && !key_date_is_valid(job->expires)) {
         return "--expires takes a date such as 2026-12-31";
+    }
+    if (job->role_name != NULL && !is_enrol && verb->run != do_agent) {
+        return "--role belongs to `keys agent` and `keys enrol`; leave it out";
+    }
+    if (job->role == KEY_ROLE_COUNT) {
+        return "--role takes agent or observer";
     }
     if ((job->listen != NULL || job->ttl != NULL) && !is_enrol) {
         return "--listen and --ttl belong to `keys enrol`; leave them out";
@@ -330,6 +354,8 @@ int cmd_keys(int argc, char **argv)
         .name = args[1],
         .public_z85 = rows[ROW_PUBLIC].text,
         .expires = rows[ROW_EXPIRES].is_given ? rows[ROW_EXPIRES].text : "-",
+        .role_name = rows[ROW_ROLE].text,
+        .role = role_named(rows[ROW_ROLE].text),
         .listen = rows[ROW_LISTEN].text,
         .ttl = rows[ROW_TTL].text,
     };

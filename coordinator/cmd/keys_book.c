@@ -68,8 +68,8 @@ const struct key_entry *keys_book_find(const struct keys_book *book, const char 
     return NULL;
 }
 
-int keys_book_add(struct keys_book *book, const char *name, const uint8_t public_key[KEY_BYTES],
-                  const char *expires, char why[KEY_WHY_BYTES])
+int keys_book_add(struct keys_book *book, const char *name, enum key_role role,
+                  const uint8_t public_key[KEY_BYTES], const char *expires, char why[KEY_WHY_BYTES])
 {
     struct key_list *list = &book->list;
     const struct key_entry *same = key_list_find(list, public_key);
@@ -89,7 +89,7 @@ int keys_book_add(struct keys_book *book, const char *name, const uint8_t public
     }
     list->entries = grown;
     struct key_entry *entry = &grown[list->count++];
-    *entry = (struct key_entry){.role = KEY_ROLE_AGENT};
+    *entry = (struct key_entry){.role = role};
     (void)snprintf(entry->name, sizeof(entry->name), "%s", name);
     (void)snprintf(entry->expires, sizeof(entry->expires), "%s", expires);
     memcpy(entry->public_key, public_key, KEY_BYTES);

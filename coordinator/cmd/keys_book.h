@@ -27,10 +27,10 @@ void keys_book_close(struct keys_book *book);
 const struct key_entry *keys_book_find(const struct keys_book *book, const char *name);
 
 /*
- * Enrols an agent and writes the list. 0; -EEXIST: the name is taken; -EALREADY: the key is
- * another agent's; or another -errno. `expires` is "-" or a date.
+ * Enrols an agent or observer and writes the list. 0; -EEXIST: the name is taken; -EALREADY: the
+ * key is another's; or another -errno. `expires` is "-" or a date.
  */
-NODISCARD int keys_book_add(struct keys_book *book, const char *name,
+NODISCARD int keys_book_add(struct keys_book *book, const char *name, enum key_role role,
                             const uint8_t public_key[KEY_BYTES], const char *expires,
                             char why[KEY_WHY_BYTES]);
 

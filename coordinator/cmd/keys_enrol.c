@@ -129,7 +129,8 @@ static enum enrol_answer enrol(struct door *door, const uint8_t key[KEY_BYTES])
     struct keys_book book;
     int error = keys_book_open(door->job->dir, true, &book, why);
     if (error == 0) {
-        error = keys_book_add(&book, door->job->name, key, door->job->expires, why);
+        error =
+            keys_book_add(&book, door->job->name, door->job->role, key, door->job->expires, why);
         if (error == 0) {
             char z85[KEY_Z85_BYTES];
             key_to_z85(key, z85);

@@ -7,9 +7,11 @@
 #pragma once
 
 #include "common/attrs.h"
+#include "common/keys.h"
 
 struct keys_enrol_job {
     const char *dir, *name;
+    enum key_role role;
     const char *expires; /* "-" or a date */
     const char *listen;  /* ADDR[:PORT] as given, or NULL */
     const char *ttl;     /* as given, or NULL */

@@ -4,9 +4,10 @@
 #include "coordinator/cmd/cmd.h"
 #include "coordinator/cmd/fleet_options.h"
 #include "coordinator/cmd/operator_option.h"
+#include "coordinator/run/preflight_checks.h"
 #include "coordinator/run/run.h"
 
-enum { OPT_RUN_DIR = FLEET_OPTION_COUNT, OPT_ACTIONS, OPT_OPERATOR, OPT_COUNT };
+enum { OPT_RUN_DIR = FLEET_OPTION_COUNT, OPT_ACTIONS, OPT_OPERATOR, OPT_NO_PREFLIGHT, OPT_COUNT };
 
 static void help(const struct option_row *rows)
 {
@@ -21,6 +22,20 @@ static void help(const struct option_row *rows)
            "leaseherd stop does the same from another terminal.\n");
 }
 
+static int read_skipped(const char *text, const struct scenario *scenario, uint32_t *out)
+{
+    char why[PREFLIGHT_SKIP_WHY_BYTES];
+    if (!preflight_skip_parse(text, out, why)) {
+        return cmd_usage_error("run", "%s", why);
+    }
+    if (*out == PREFLIGHT_SKIP_ALL && scenario->client_path == SCENARIO_PATH_AUTO) {
+        return cmd_usage_error("run",
+                               "without preflight nothing tells which client path works; name "
+                               "one as network.client_path, or leave --no-preflight all out");
+    }
+    return CMD_PASS;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct option_row rows[OPT_COUNT] = {
@@ -29,6 +44,9 @@ int cmd_run(int argc, char **argv)
                          .help = "directory of the run; default runs/<UTC>-<scenario>"},
         [OPT_ACTIONS] = {.name = "--allow-actions",
                          .help = "run the scenario's own commands (events, reset) on this host"},
+        [OPT_NO_PREFLIGHT] = {.name = "--no-preflight",
+                              .value = "CHECK[,CHECK]|all",
+                              .help = "leave out these checks of preflight; the report says so"},
     };
     char why[OPTIONS_WHY_BYTES], host[FLEET_HOST_BYTES];
     const char *path = NULL;
@@ -54,6 +72,12 @@ int cmd_run(int argc, char **argv)
     struct scenario scenario = {0};
     if (code == CMD_PASS) {
         code = cmd_load_scenario("run", path, &scenario);
+    }
+    if (code == CMD_PASS && rows[OPT_NO_PREFLIGHT].is_given) {
+        code = read_skipped(rows[OPT_NO_PREFLIGHT].text, &scenario, &options.skipped_checks);
+        if (code != CMD_PASS) {
+            scenario_free(&scenario);
+        }
     }
     if (code != CMD_PASS) {
         sign_key_free(options.signer);

@@ -182,6 +182,8 @@ static void take_scalars(const struct raw_scenario *raw, struct scenario *s)
     s->production_lease_ns = raw->expect.production_lease_ns;
     s->mclt_ns = raw->expect.mclt_ns;
     s->detection_ns = raw->expect.detection_ns;
+    s->pool_addresses = raw->expect.pool;
+    s->is_pool_guarded = raw->expect.is_guarded;
     s->packets_milli_per_s = raw->limits.packets_milli_per_s;
     s->time_ns = raw->limits.time_ns;
     s->release_milli_per_s = raw->cleanup.release_milli_per_s;

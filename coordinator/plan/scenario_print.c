@@ -135,7 +135,9 @@ static void put_scalars(const struct scenario *s, struct raw_scenario *raw)
     raw->expect = (struct raw_expect){.lease_ns = s->lease_ns,
                                       .production_lease_ns = s->production_lease_ns,
                                       .mclt_ns = s->mclt_ns,
-                                      .detection_ns = s->detection_ns};
+                                      .detection_ns = s->detection_ns,
+                                      .pool = s->pool_addresses,
+                                      .is_guarded = s->is_pool_guarded};
     raw->limits =
         (struct raw_limits){.packets_milli_per_s = s->packets_milli_per_s, .time_ns = s->time_ns};
     raw->has_cleanup = s->release_milli_per_s > 0;

@@ -130,6 +130,11 @@ static const struct schema_row expect_rows[] = {
     { .key = "detection", .type = SCHEMA_DURATION, AT(raw_expect, detection_ns),
       RANGE(NS_PER_MS, DAYS(1)),
       .help = "How long the pair takes to notice a dead partner and answer for it." },
+    { .key = "pool", .type = SCHEMA_UINT, AT(raw_expect, pool), RANGE(1, 4294967295),
+      .help = "Addresses of the servers' pools for these clients; preflight compares." },
+    { .key = "guarded", .type = SCHEMA_BOOL, AT(raw_expect, is_guarded),
+      .help = "The pools are closed to clients without the run's marks; preflight refuses the run if " \
+              "one is offered an address." },
     { .key = NULL },
 };
 

@@ -4,7 +4,6 @@
  * with the line of every key that a later check may complain about, and the
  * rows that fill them. Private to plan/scenario*.c and the test that compares
  * the manual page with the rows; everybody else uses struct scenario.
- *
  * Pure. raw_scenario is released with schema_free(scenario_rows, raw).
  */
 #pragma once
@@ -92,7 +91,8 @@ struct raw_clients {
 };
 
 struct raw_expect {
-    uint64_t lease_ns, production_lease_ns, mclt_ns, detection_ns;
+    uint64_t lease_ns, production_lease_ns, mclt_ns, detection_ns, pool;
+    bool is_guarded;
     unsigned lease_line, production_lease_line, mclt_line;
 };
 

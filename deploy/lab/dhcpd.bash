@@ -2,8 +2,6 @@
 # ISC dhcpd for the lab: its configuration and when it is ready.
 # shellcheck shell=bash
 
-readonly POOL_SIZE=1024
-
 # dhcpd_conf HOST POOL DENIED: the configuration of one server. DENIED: ranges ("FIRST LAST", one a line) that the server
 # knows and gives to nobody. dhcpd keeps silent about an address in none of its ranges, and refuses (DHCPNAK) one it
 # knows but may not give: that is how a server comes to refuse every renewal.
@@ -15,6 +13,7 @@ dhcpd_conf() {
 	[[ ${opt[dont_use_fsync]} == yes ]] && printf 'dont-use-fsync true;\n'
 	printf 'default-lease-time %d;\nmin-lease-time %d;\nmax-lease-time %d;\n' \
 		"${opt[lease]}" "${opt[lease]}" "${opt[lease]}"
+	[[ -z ${opt[extra]} ]] || printf '%s\n' "${opt[extra]}" # the last word: of two equal statements the later counts
 	[[ ${opt[failover]} == yes ]] && dhcpd_failover "$host"
 	printf 'subnet %s.0 netmask 255.255.255.0 {}\n' "${subnet%.*}"
 	if [[ ${opt[subnets]} == own ]]; then
@@ -98,8 +97,8 @@ dhcpd_pool() { # "FIRST LAST"
 	last=$(ip_number "${1#* }")
 	[[ ${opt[failover]} == yes ]] && peer=' failover peer "lab";'
 	while ((first <= last)); do
-		next=$((first + POOL_SIZE - 1 < last ? first + POOL_SIZE - 1 : last))
-		printf '    pool {%s default-lease-time %d; range %s %s; }\n' "$peer" "${opt[lease]}" \
+		next=$((first + opt[pool_chunk] - 1 < last ? first + opt[pool_chunk] - 1 : last))
+		printf '    pool {%s default-lease-time %d; %s range %s %s; }\n' "$peer" "${opt[lease]}" "${opt[pool_extra]}" \
 			"$(ip_text "$first")" "$(ip_text "$next")"
 		first=$((next + 1))
 	done

@@ -15,7 +15,7 @@ kea_conf() {
   "control-socket": {"socket-type": "unix", "socket-name": "$dir/control"},
   "lease-database": {"type": "memfile", "persist": true, "name": "$dir/leases", "lfc-interval": 0},
   "valid-lifetime": ${opt[lease]}, "renew-timer": ${opt[t1]}, "rebind-timer": ${opt[t2]},
-  "authoritative": true,
+  "authoritative": true,${opt[extra]:+ ${opt[extra]},}
   "client-classes": [{"name": "nobody", "test": "'one' == 'another'"}],
   "multi-threading": {"enable-multi-threading": true, "thread-pool-size": 2, "packet-queue-size": 1024},
 $(if [[ ${opt[failover]} == yes ]]; then kea_ha "$host"; fi)

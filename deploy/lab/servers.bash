@@ -5,9 +5,9 @@
 
 # The hosts that run a server.
 server_hosts() {
-	case ${opt[servers]}/${opt[failover]} in
+	case ${opt[servers]}/${opt[failover]}${opt[unpaired]} in
 	none/*) ;;
-	*/yes) printf 's1\ns2\n' ;;
+	*/*yes*) printf 's1\ns2\n' ;;
 	*) printf 's1\n' ;;
 	esac
 }
@@ -17,12 +17,23 @@ server_program() { if [[ ${opt[servers]} == kea ]]; then printf kea-dhcp4; else 
 servers_up() {
 	local lab=$1 host
 	for host in $(server_hosts); do
-		mkdir "$(state_dir "$lab")/$host"
+		server_directory "$lab" "$host"
 		server_configure "$lab" "$host" "${opt[pool]}" ''
 		server_spawn "$lab" "$host"
 	done
 	for host in $(server_hosts); do server_await "$lab" "$host"; done
 	[[ ${opt[failover]} == no ]] || pair_await "$lab"
+}
+
+server_directory() {
+	local dir disk=${opt[disk]}/leaseherd-lab-$1-$2
+	dir=$(state_dir "$1")/$2
+	if [[ -z ${opt[disk]} ]]; then
+		mkdir "$dir"
+	else
+		mkdir -m 0700 -- "$disk"
+		ln -s -- "$disk" "$dir"
+	fi
 }
 
 # server_configure LAB HOST POOL DENIED: writes the configuration and an empty lease file.
@@ -43,6 +54,7 @@ server_spawn() {
 	local -a server_command
 	dir=$(state_dir "$lab")/$host
 	if [[ ${opt[servers]} == kea ]]; then kea_command "$dir"; else dhcpd_command "$dir"; fi
+	[[ -z ${opt[wrap]} ]] || server_command=("${opt[wrap]}" "$host" "${server_command[@]}")
 	rm -f "$dir"/*.kea-dhcp4.pid # one that was killed leaves it, and its number may still be a zombie's
 	touch "$dir/log"
 	stat -c %s "$dir/log" >"$dir/log.start" # what an earlier life has logged must not pass for this one's

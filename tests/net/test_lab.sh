@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# deploy/lab and deploy/testbed: do they make the networks they say, and leave nothing behind? About a minute, as root.
+# deploy/lab, and leaseherd testbed in it: do they make the networks they say, and leave nothing behind? Two minutes, as root.
 # shellcheck disable=SC2317 # check calls the cases
 set -euo pipefail
 
@@ -305,15 +305,15 @@ egress_shared() {
 }
 
 egress_route_hook() {
-	"$lab" exec "$two/s1" "$top/deploy/testbed/egress" apply --hook route --rules "$tmp/shared"
+	"$lab" testbed "$two" egress apply --hook route --rules "$tmp/shared"
 	"$client" "$two/a2" 172.16.9.3 2 192.168.1.12 acquire renew | has '^renew ack:68=10$'
-	"$lab" exec "$two/s1" "$top/deploy/testbed/egress" undo
+	"$lab" testbed "$two" egress undo
 	equal "$("$lab" exec "$two/s1" nft list ruleset)" ''
 }
 
 # A wrong source port is marked by '!'; the first of all may still find 67 free.
 dnat_bed() {
-	"$lab" testbed "$two" dnat apply --rules "$tmp/single" 2>"$tmp/warning"
+	"$lab" testbed "$two" dnat apply --rules "$tmp/single" >"$tmp/warning"
 	"$lab" testbed "$two" dnat apply --rules "$tmp/single"
 	has 511 "$tmp/warning"
 	"$client" "$two/a1" 172.16.8.3 1 192.168.1.12 acquire renew | has 'renew.* ack:68!='
@@ -469,6 +469,47 @@ check 'Kea with a foreign pool offers from it' foreign_pool kea
 check 'a foreign pool comes after the own one' foreign_pool_last
 check 'a small pool is used up' small_pool
 
+# ---- servers that are not as they should be ----
+
+unpaired_dhcpd() {
+	mkdir "$tmp/disk"
+	printf '#!/bin/sh\necho "$1" >>%s\nshift\nexec "$@"\n' "$tmp/wrapped" >"$tmp/wrap"
+	chmod 0755 "$tmp/wrap"
+	"$lab" up "$one" --unpaired --extra 'default-lease-time 77;' --pool-extra 'max-lease-time 99;' --pool-chunk 65536 \
+		--wrap "$tmp/wrap" --disk "$tmp/disk"
+	[[ $(sort "$tmp/wrapped" | paste -sd ' ') == 's1 s2' ]]
+	[[ $("$lab" status "$one" | grep -c 'dhcpd running') == 2 ]]
+	for host in s1 s2; do
+		grep -q '^default-lease-time 77;' "$("$lab" path "$one" $host conf)"
+		[[ $(grep -c 'max-lease-time 99; range 10.10.0.1 10.10.95.254' "$("$lab" path "$one" $host conf)") == 1 ]]
+		! grep -q failover "$("$lab" path "$one" $host conf)"
+		[[ -e $tmp/disk/leaseherd-lab-$one-$host/leases ]]
+	done
+	"$lab" down "$one"
+	[[ -z $(ls "$tmp/disk") ]]
+}
+
+unpaired_kea() {
+	"$lab" up "$one" --servers kea --unpaired --extra '"decline-probation-period": 77'
+	[[ $("$lab" status "$one" | grep -c 'kea-dhcp4 running') == 2 ]]
+	grep -q '"decline-probation-period": 77' "$("$lab" path "$one" s2 conf)"
+	"$lab" down "$one"
+}
+
+wrong_faults_are_refused() {
+	exits 2 "$lab" up "$one" --unpaired --failover
+	exits 2 "$lab" up "$one" --servers none --unpaired
+	exits 2 "$lab" up "$one" --servers kea --pool-extra 'x;'
+	exits 2 "$lab" up "$one" --extra $'one;\ntwo;'
+	exits 2 "$lab" up "$one" --wrap "$tmp/nothing"
+	exits 2 "$lab" up "$one" --disk "$tmp/nothing"
+	[[ -z $("$lab" list) ]] || ! "$lab" list | grep -qx "$one"
+}
+
+check 'two dhcpds that know nothing of each other, wrapped, on a disk of their own' unpaired_dhcpd
+check 'two such Keas' unpaired_kea
+check 'faults that make no sense are refused' wrong_faults_are_refused
+
 # ---- what goes wrong ----
 
 failing_server_is_shown() {
@@ -491,19 +532,21 @@ interrupted_up_leaves_nothing() {
 }
 
 rules_are_exactly_rules() {
-	local egress="$top/deploy/testbed/egress show --dev eth0"
 	local block='block 10.10.0.0/16'
-	# shellcheck disable=SC2086 # words
-	refused() { exits 2 $egress; }
+	"$lab" up "$one" --servers none
+	refused() {
+		cat >"$tmp/rules"
+		exits 2 "$lab" testbed "$one" egress apply --rules "$tmp/rules"
+	}
 	printf '' | refused
 	printf 'block 10.10.0.0/16; reboot\n' | refused
 	# shellcheck disable=SC2016 # literally
 	printf '%s\nrelay r giaddr 1.2.3.4 via $(id) subnet 10.10.0.0/16 slot 1\n' "$block" | refused
+	printf '%s\nrelay r;id giaddr 1.2.3.4 via 1.2.3.4 subnet 10.10.0.0/16 slot 1\n' "$block" | refused
 	printf '%s\nrelay r giaddr 1.2.3.4 via 1.2.3.4 subnet 10.20.0.0/16 slot 1\n' "$block" | refused
-	printf '%s\nrelay r giaddr 1.2.3.4 via 1.2.3.4 subnet 10.10.0.0/16 slot 256\n' "$block" | refused
-	sed 's/slot 2/slot 1/' "$tmp/shared" | refused
-	# shellcheck disable=SC2086 # words
-	$egress <"$tmp/shared" | has '0x02 : 172.16.9.3'
+	equal "$("$lab" exec "$one/s1" nft list ruleset)" ''
+	"$lab" testbed "$one" egress show --rules "$tmp/shared" | has '0x02 : 172.16.9.3'
+	"$lab" down "$one"
 }
 
 check 'a server that does not start is shown, and nothing stays' failing_server_is_shown
