@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/truth/findings.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "coordinator/truth/facts.h"
+#include "coordinator/truth/rules.h"
+#include "coordinator/truth/truth_state.h"
 
 const struct result_finding *findings_get(const struct result *r, const char *id)
 {
@@ -30,25 +33,39 @@ struct result_finding *findings_add(struct result *out, const char *id, const ch
     return f;
 }
 
-void findings_say(char *field, size_t size, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(field, size, format, arguments);
-    va_end(arguments);
-}
+/* Findings the run itself brings that no rule has, and whose side they are on. */
+static const struct {
+    const char *id, *side;
+} known[] = {{"no-client-path", "bed"}, {"action-failed", "bed"}};
 
-/* Whose side the findings are on that the run brings itself. */
+/* Stopped runs: whoever has seen one of these knows better who was silent, and why. */
+static const char *const stops[] = {"server-silent", "canary-failed"};
+static const char *const better[] = {"pool-exhausted",
+                                     "peer-holds-all-free-leases",
+                                     "agent-answers-pings",
+                                     "renew-lost-option82",
+                                     "nat-source-port-exhaustion",
+                                     "firewall-drops-replies",
+                                     "rate-limited-replies",
+                                     "no-return-path",
+                                     "conntrack-full",
+                                     "failover-half-silent",
+                                     "half-handed-back",
+                                     "address-correlated-loss",
+                                     "pool-too-large"};
+
 static const char *side_of(const char *id)
 {
-    static const struct {
-        const char *id, *side;
-    } sides[] = {{"foreign-offer", "bed"}, {"server-naks", "server"}, {"pool-exhausted", "server"},
-                 {"no-reply-path", "bed"}, {"no-client-path", "bed"}, {"wrong-source-port", "bed"},
-                 {"action-failed", "bed"}, {"send-errors", "tester"}, {"agent-lost", "tester"}};
-    for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
-        if (strcmp(sides[i].id, id) == 0) {
-            return sides[i].side;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (strcmp(known[i].id, id) == 0) {
+            return known[i].side;
+        }
+    }
+    for (const struct rule_table *const *t = rules_all(); *t != NULL; t++) {
+        for (size_t i = 0; i < (*t)->count; i++) {
+            if (strcmp((*t)->rules[i].id, id) == 0) {
+                return rule_side_name((*t)->rules[i].side);
+            }
         }
     }
     return "unknown";
@@ -60,11 +77,35 @@ static void take_over(const struct truth *t, struct result *out)
         const struct result_finding *from = &t->findings[i];
         struct result_finding *f = findings_add(out, from->id, from->severity, side_of(from->id));
         if (f != NULL) {
-            SUMMARY(f, "%s", from->summary);
-            EVIDENCE(f, "%s", from->evidence);
-            REMEDY(f, "%s", from->remedy);
+            memcpy(f->summary, from->summary, sizeof(f->summary));
+            memcpy(f->evidence, from->evidence, sizeof(f->evidence));
+            memcpy(f->remedy, from->remedy, sizeof(f->remedy));
         }
     }
+}
+
+static bool is_stop(const char *id)
+{
+    bool is_one = false;
+    for (size_t i = 0; i < ARRAY_LEN(stops); i++) {
+        is_one |= strcmp(stops[i], id) == 0;
+    }
+    return is_one;
+}
+
+static void leave_out_what_is_known_better(struct result *out)
+{
+    bool is_known = false;
+    for (size_t i = 0; i < ARRAY_LEN(better); i++) {
+        is_known |= findings_get(out, better[i]) != NULL;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < out->finding_count; i++) {
+        if (!is_known || !is_stop(out->findings[i].id)) {
+            out->findings[kept++] = out->findings[i];
+        }
+    }
+    out->finding_count = kept;
 }
 
 static int rank_of(const char *severity)
@@ -89,15 +130,17 @@ static void sort_findings(struct result *out)
 bool findings_make(const struct truth *t, struct result *out)
 {
     out->findings = calloc(RESULT_FINDINGS_MAX, sizeof(*out->findings));
-    if (out->findings == NULL) {
+    out->not_evaluated = calloc(RESULT_NOT_EVALUATED_MAX, sizeof(*out->not_evaluated));
+    out->facts = calloc(1, sizeof(*out->facts));
+    if (out->findings == NULL || out->not_evaluated == NULL || out->facts == NULL) {
         return false;
     }
     take_over(t, out);
-    findings_of_bed(t, out); /* what the bed has lost is not asked of the servers again */
-    findings_of_servers(t, out);
-    findings_of_renewals(t, out);
-    findings_of_failover(t, out);
-    findings_of_tester(t, out);
+    if (!facts_gather(t, out, out->facts)) {
+        return false;
+    }
+    rules_apply(out->facts, out);
+    leave_out_what_is_known_better(out);
     sort_findings(out);
     return true;
 }

@@ -3,9 +3,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "coordinator/truth/ledger_db.h"
+
+enum { NAME_BYTES = 64, HALF_WORDS = 2 * SNAPSHOT_LOW_PORT_WORDS };
 
 /* Beside the counters' own names, which have a '_' where these have a '.'. */
 static const char name_last_batch[] = "stream.last_batch_seq";
@@ -44,6 +47,46 @@ static int put_counters(struct ledger *ledger, uint32_t agent, const struct snap
     return error;
 }
 
+/* Numbers that may be 0 are left out, and half words are never negative. */
+static int put_numbered(struct ledger *ledger, sqlite3_stmt *s, uint32_t agent, const char *what,
+                        uint32_t server, const char *which, uint64_t value)
+{
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "%s.%u.%s", what, (unsigned)server, which);
+    return value == 0 ? 0 : put(ledger, s, agent, name, (int64_t)value);
+}
+
+static int put_packets_of(struct ledger *ledger, sqlite3_stmt *s, uint32_t agent, uint32_t server,
+                          const struct snapshot_packets *p)
+{
+    int error =
+        put_numbered(ledger, s, agent, "source", server, "wrong", inet_host(p->wrong_source));
+    for (unsigned i = 0; error == 0 && i < PACKET_COUNT; i++) {
+        const char *name = snapshot_packet_name((enum snapshot_packet)i);
+        error = put_numbered(ledger, s, agent, "packets", server, name, p->count[i]);
+    }
+    for (unsigned i = 0; error == 0 && i < HALF_WORDS; i++) {
+        char which[NAME_BYTES / 4];
+        (void)snprintf(which, sizeof(which), "%u", i);
+        error = put_numbered(ledger, s, agent, "ports", server, which,
+                             p->low_port[i / 2] >> (i % 2 * 32) & UINT32_MAX);
+    }
+    return error;
+}
+
+static int put_packets(struct ledger *ledger, uint32_t agent, const struct snapshot *final,
+                       uint32_t server_count)
+{
+    sqlite3_stmt *s = NULL;
+    int error =
+        ledger_prepare(ledger, "INSERT OR REPLACE INTO final_counter VALUES (?1, ?2, ?3)", &s);
+    for (uint32_t i = 0; error == 0 && i < server_count; i++) {
+        error = put_packets_of(ledger, s, agent, i, &final->packets[i]);
+    }
+    (void)sqlite3_finalize(s);
+    return error;
+}
+
 static int put_servers(struct ledger *ledger, uint32_t agent, const struct snapshot *final,
                        uint32_t server_count)
 {
@@ -75,6 +118,9 @@ int ledger_add_final(struct ledger *ledger, uint32_t agent, const struct snapsho
     if (error == 0) {
         error = put_servers(ledger, agent, final, server_count);
     }
+    if (error == 0) {
+        error = put_packets(ledger, agent, final, server_count);
+    }
     if (error < 0) {
         ledger_roll_back(ledger);
         return error;
@@ -84,6 +130,30 @@ int ledger_add_final(struct ledger *ledger, uint32_t agent, const struct snapsho
 }
 
 /* --- to read --- */
+
+/* "packets.1.sent_renew", "ports.1.15", "source.1.wrong"; others are none of ours. */
+static void take_numbered(struct ledger_final *f, const char *name, uint64_t value)
+{
+    char what[NAME_BYTES], which[NAME_BYTES];
+    unsigned server, half;
+    char rest;
+    if (sscanf(name, "%63[a-z].%2u.%63s", what, &server, which) != 3 ||
+        server >= PLAN_SERVERS_MAX) {
+        return;
+    }
+    struct snapshot_packets *p = &f->packets[server];
+    if (strcmp(what, "source") == 0 && value <= UINT32_MAX) {
+        p->wrong_source = inet_from_host((uint32_t)value);
+    } else if (strcmp(what, "ports") == 0 && value <= UINT32_MAX &&
+               sscanf(which, "%2u%c", &half, &rest) == 1 && half < HALF_WORDS) {
+        p->low_port[half / 2] |= value << (half % 2 * 32);
+    }
+    for (unsigned i = 0; strcmp(what, "packets") == 0 && i < PACKET_COUNT; i++) {
+        if (strcmp(which, snapshot_packet_name((enum snapshot_packet)i)) == 0) {
+            p->count[i] = value;
+        }
+    }
+}
 
 static void take_counter(struct ledger_final *f, const char *name, int64_t value)
 {
@@ -95,6 +165,10 @@ static void take_counter(struct ledger_final *f, const char *name, int64_t value
     } else if (strcmp(name, name_wall_s) == 0) {
         f->has_instant = true;
         f->at.wall_s = (uint64_t)value;
+    }
+    if (strchr(name, '.') != NULL) {
+        take_numbered(f, name, (uint64_t)value);
+        return;
     }
     for (unsigned c = 0; c < COUNTER_COUNT; c++) {
         if (strcmp(name, snapshot_counter_name((enum snapshot_counter)c)) == 0) {

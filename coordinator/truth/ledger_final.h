@@ -34,6 +34,7 @@ struct ledger_final {
     struct ledger_instant at;
     bool has_server[PLAN_SERVERS_MAX];
     struct snapshot_server server[PLAN_SERVERS_MAX];
+    struct snapshot_packets packets[PLAN_SERVERS_MAX]; /* all zero: none were kept */
 };
 
 /*

@@ -40,6 +40,9 @@ enum journal_kind {
     JOURNAL_TAKEN,       /* a: agent, b: epoch: they have arrived there */
     JOURNAL_NOT_TAKEN,   /* a: agent: it refused them, and takes none any more */
     JOURNAL_DEALT_ON,    /* a: agent, lost: its clients have been dealt as far as possible */
+    JOURNAL_PREFLIGHT_CHECK, /* texts: check, result, where, text, remedy */
+    JOURNAL_OBSERVER, /* text 0: name, bytes: its OBSERVER_HELLO; they are numbered as they come */
+    JOURNAL_OBSERVATION, /* a: observer, b: uncertainty of run_us in us, bytes: the OBSERVATION */
     JOURNAL_KIND_COUNT
 };
 

@@ -12,7 +12,7 @@
 #include "coordinator/truth/tries.h"
 #include "coordinator/truth/window.h"
 
-enum { PARTS_MAX = 2 * PLAN_STAGES_MAX, NOTE_BYTES = 96 };
+enum { PARTS_MAX = 2 * PLAN_STAGES_MAX, WORST_NOTE_BYTES = 96 };
 
 /* What ended in one window, or in all parts together. */
 struct look {
@@ -46,7 +46,7 @@ struct lens {
     bool has_worst, is_out_of_memory;
     double worst;
     int64_t worst_from_us;
-    char worst_note[NOTE_BYTES];
+    char worst_note[WORST_NOTE_BYTES];
     uint64_t judged, missed, too_few, late;
 };
 
@@ -130,7 +130,7 @@ static void judge_window(struct lens *l, const struct look *look, int64_t from_u
         l->has_worst = true;
         l->worst = value;
         l->worst_from_us = from_us;
-        (void)snprintf(l->worst_note, sizeof(l->worst_note), "%.*s", NOTE_BYTES - 1, note);
+        (void)snprintf(l->worst_note, sizeof(l->worst_note), "%.*s", WORST_NOTE_BYTES - 1, note);
     }
 }
 

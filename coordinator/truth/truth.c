@@ -49,7 +49,7 @@ struct truth *truth_new(const struct scenario *scenario, const struct plan *plan
     if (!accounting_init(&t->accounting, agent_count) || t->agents == NULL || t->clients == NULL ||
         t->is_lost == NULL || t->relays == NULL || t->merge == NULL || t->live == NULL ||
         t->timeline == NULL || !truth_judge_init(t) || !truth_failover_init(t) ||
-        !truth_moves_init(t)) {
+        !truth_moves_init(t) || !evidence_init(&t->wire, plan, agent_count)) {
         truth_free(t);
         return NULL;
     }
@@ -79,6 +79,8 @@ void truth_free(struct truth *t)
     live_addresses_free(t->live);
     truth_failover_fini(t);
     truth_moves_fini(t);
+    evidence_fini(&t->wire);
+    observers_free(t->observers);
     timeline_free(t->timeline);
     window_fini(&t->window);
     truth_judge_fini(t);
@@ -87,6 +89,7 @@ void truth_free(struct truth *t)
     free(t->is_lost);
     free(t->relays);
     free(t->preflight);
+    free(t->preflight_checks);
     free(t->marks);
     truth_search_free(t);
     free(t);

@@ -50,6 +50,8 @@ void truth_histogram(struct truth *truth, size_t agent, const struct control_his
 /* The agent's result streams are complete up to this run time: overlaps before it are decided. */
 void truth_watermark(struct truth *truth, size_t agent, int64_t run_us);
 
+struct result_preflight_check;
+void truth_preflight_check(struct truth *truth, const struct result_preflight_check *check);
 void truth_preflight(struct truth *truth, size_t agent, const struct control_preflight_relay *r);
 void truth_agent_lost(struct truth *truth, size_t agent, int64_t run_us);
 /* An agent's clock as the coordinator knows it now, for agents[]. */

@@ -280,6 +280,7 @@ void truth_event(struct truth *t, size_t agent, const struct event *e, int64_t r
     if (!is_history) {
         truth_moves_event(t, e);
         track_address(t, (uint32_t)agent, e, run_us, uncertainty_us);
+        evidence_event(&t->wire, agent, e, run_us, is_held ? &held : NULL);
     }
     truth_search_event(t, agent, e, run_us);
     if (!is_counted) {

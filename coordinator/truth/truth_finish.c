@@ -432,6 +432,9 @@ static bool fill_preflight(const struct truth *t, struct result *out)
     if (t->preflight_count > 0) {
         memcpy(out->preflight.relays, t->preflight, t->preflight_count * sizeof(*t->preflight));
     }
+    if (!truth_fill_preflight_checks(t, out)) {
+        return false;
+    }
     out->preflight.was_run = t->preflight_count > 0;
     out->preflight.sent = total_or_unknown(t, COUNTER_preflight_sent);
     out->preflight.received = total_or_unknown(t, COUNTER_preflight_received);
@@ -461,7 +464,8 @@ static bool fill_timeline(const struct truth *t, const struct truth_closing *clo
         qsort(out->timeline.marks, t->mark_count, sizeof(*t->marks), by_time);
     }
     return timeline_fill(t->timeline, closing->run_us, &out->timeline) &&
-           truth_failover_series(t, &out->timeline);
+           truth_failover_series(t, &out->timeline) &&
+           (t->observers == NULL || observers_fill(t->observers, out->run.duration_s, out));
 }
 
 static void fill_accounting(const struct truth *t, const struct truth_closing *closing,
@@ -494,7 +498,8 @@ bool truth_finish(struct truth *t, const struct truth_closing *closing, struct r
                    fill_timeline(t, closing, out) && truth_search_finish(t, out) &&
                    truth_fill_judgements(t, closing, out) && findings_make(t, out);
     is_good = is_good && !t->is_out_of_memory && !t->window.is_out_of_memory &&
-              truth_failover_has_memory(t) && !live_addresses_figures(t->live).is_out_of_memory;
+              !t->wire.is_out_of_memory && truth_failover_has_memory(t) &&
+              !live_addresses_figures(t->live).is_out_of_memory;
     if (!is_good) {
         result_free(out);
         return false;

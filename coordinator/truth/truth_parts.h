@@ -34,6 +34,9 @@ void truth_say_window_limited(const struct truth *truth, struct result *out);
 /* Exchanges of a metric that ended, or were cut off, without an answer. */
 uint64_t truth_gave_up(const struct truth *truth, enum latency_metric metric, uint8_t stage);
 
+/* truth_preflight.c; false when out of memory. */
+NODISCARD bool truth_fill_preflight_checks(const struct truth *t, struct result *out);
+
 /* Outage, lease times, renewals foretold (truth_failover.c). False: out of memory. */
 NODISCARD bool truth_failover_init(struct truth *truth);
 void truth_failover_fini(struct truth *truth);

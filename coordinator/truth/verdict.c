@@ -35,13 +35,23 @@ static bool is_finding(const struct result *r, const char *id)
     return false;
 }
 
+/* The reason begins as the run's own finding does; the rules have left that out: known better. */
+static bool is_known_better(const struct truth *t, const struct result *out, const char *reason)
+{
+    for (size_t i = 0; i < t->finding_count; i++) {
+        const char *id = t->findings[i].id;
+        if (strncmp(reason, id, strlen(id)) == 0 && !is_finding(out, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the run said when it stopped; a cause that was recognised better since is left out. */
 static void reasons_of_run(const struct truth *t, struct result *out)
 {
-    bool is_silence_explained =
-        is_finding(out, "pool-exhausted") && !is_finding(out, "server-silent");
     for (size_t i = 0; i < t->reason_count; i++) {
-        if (!(is_silence_explained && strncmp(t->reasons[i], "server-silent", 13) == 0)) {
+        if (!is_known_better(t, out, t->reasons[i])) {
             because(out, "%s", t->reasons[i]);
         }
     }

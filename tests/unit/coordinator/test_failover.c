@@ -116,10 +116,11 @@ static void a_taken_over_half_is_told_with_its_mclt_wave(void **state)
     assert_int_equal(s2->in_time, 100);
     assert_true(fabs(s2->first_answer_s - 225.5) < 1e-6);
     assert_true(isnan(s1->first_answer_s));
-    assert_null(findings_get(&r, "half-unanswered"));
-    assert_non_null(findings_get(&r, "mclt-wave"));
-    assert_null(findings_get(&r, "mclt-wave-missing"));
-    assert_string_equal(findings_get(&r, "mclt-wave")->severity, "info");
+    assert_null(findings_get(&r, "failover-half-silent"));
+    assert_non_null(findings_get(&r, "unanswered-renewals"));
+    assert_non_null(findings_get(&r, "mclt-storm"));
+    assert_null(findings_get(&r, "mclt-storm-missing"));
+    assert_string_equal(findings_get(&r, "mclt-storm")->severity, "info");
     assert_int_equal(r.lease_times.wave_count, 1);
     assert_int_equal(r.lease_times.waves[0].acks, 100);
     assert_string_equal(r.lease_times.waves[0].server, "s1");
@@ -138,8 +139,8 @@ static void a_take_over_without_a_wave_is_said_so(void **state)
     truth_fixture_init(&f, HEAD_600 "expect: {lease: 600s, mclt: 60s}\n");
     play_death(&f, 525.5, 600);
     finish_death(&f, &r);
-    assert_non_null(findings_get(&r, "mclt-wave-missing"));
-    assert_null(findings_get(&r, "mclt-wave"));
+    assert_non_null(findings_get(&r, "mclt-storm-missing"));
+    assert_null(findings_get(&r, "mclt-storm"));
     result_free(&r);
     truth_fixture_fini(&f);
 }
@@ -164,7 +165,8 @@ static void expiries_that_check_foretold_are_told_as_such(void **state)
             lose_lease(&f, c, 600 + 0.01 * c);
         }
         finish_death(&f, &r);
-        const struct result_finding *found = findings_get(&r, "half-unanswered");
+        const struct result_finding *found = findings_get(
+            &r, rows[i].is_predicted ? "lease-shorter-than-detection" : "failover-half-silent");
         assert_non_null(found);
         assert_string_equal(found->severity, "warning");
         assert_non_null(strstr(found->summary, "100 clients with leases of server s2"));

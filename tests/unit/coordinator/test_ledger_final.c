@@ -26,6 +26,12 @@ static int set_up(void **state)
     f->snapshot.is_final = true;
     f->snapshot.last_batch_seq = 7;
     f->snapshot.server[1] = (struct snapshot_server){11, 12, 13};
+    struct snapshot_packets *p = &f->snapshot.packets[1];
+    p->count[PACKET_sent_renew] = 4711;
+    p->count[PACKET_mask_not_subnet] = 3;
+    p->low_port[0] = UINT64_C(0x8000000180000001);
+    p->low_port[7] = UINT64_C(1) << 63;
+    p->wrong_source = inet_from_host(0xa9fe6301);
     *state = f;
     return 0;
 }
@@ -76,6 +82,13 @@ static void what_was_kept_is_read_again(void **state)
     assert_int_equal(finals[1].server[1].offers, 11);
     assert_int_equal(finals[1].server[1].acks, 12);
     assert_int_equal(finals[1].server[1].naks, 13);
+    for (unsigned i = 0; i < PLAN_SERVERS_MAX; i++) {
+        assert_memory_equal(finals[1].packets[i].count, f->snapshot.packets[i].count,
+                            sizeof(finals[1].packets[i].count));
+        assert_memory_equal(finals[1].packets[i].low_port, f->snapshot.packets[i].low_port,
+                            sizeof(finals[1].packets[i].low_port));
+    }
+    assert_int_equal(inet_host(finals[1].packets[1].wrong_source), 0xa9fe6301);
 }
 
 static void rows_that_no_coordinator_writes_are_refused(void **state)
@@ -87,6 +100,7 @@ static void rows_that_no_coordinator_writes_are_refused(void **state)
         "UPDATE final_counter SET value = 'many' WHERE name = 'events'",
         "UPDATE final_counter SET value = 4e18 WHERE name = 'came.run_us'",
         "UPDATE final_counter SET value = 9223372036854775807 WHERE name = 'came.wall_s'",
+        "INSERT INTO final_counter VALUES (0, 'packets.1.acks', -1)",
         "INSERT INTO final_server VALUES (0, 16, 1, 1, 1)",
         "INSERT INTO final_server VALUES (3, 0, 1, 1, 1)",
         "UPDATE final_server SET acks = -1 WHERE server = 1",
@@ -113,6 +127,35 @@ static void rows_that_no_coordinator_writes_are_refused(void **state)
         tear_down(&own);
     }
     (void)state;
+}
+
+static void names_that_no_packet_has_change_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static struct ledger_final finals[2];
+    static const struct snapshot_packets none;
+    static const char *const names[] = {"packets.16.acks", "packets.1.aks",   "ports.1.16",
+                                        "ports.1.x",       "source.99.wrong", "packets",
+                                        "packets..acks",   "ports.1.3.3.3"};
+    memset(f->snapshot.packets, 0, sizeof(f->snapshot.packets));
+    add(f, 0, 1);
+    reopen(f);
+    ledger_close(f->bed.ledger);
+    f->bed.ledger = NULL;
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(f->bed.path, &db), SQLITE_OK);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char text[160];
+        (void)snprintf(text, sizeof(text), "INSERT INTO final_counter VALUES (0, '%s', 5)",
+                       names[i]);
+        assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    }
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(ledger_open(f->bed.path, &f->bed.ledger), 0);
+    assert_int_equal(ledger_read_finals(f->bed.ledger, finals, 2), 0);
+    for (unsigned i = 0; i < PLAN_SERVERS_MAX; i++) {
+        assert_memory_equal(&finals[0].packets[i], &none, sizeof(none));
+    }
 }
 
 static void a_view_in_place_of_a_table_is_refused(void **state)
@@ -143,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_kept_is_read_again, set_up, tear_down),
         cmocka_unit_test(rows_that_no_coordinator_writes_are_refused),
+        cmocka_unit_test_setup_teardown(names_that_no_packet_has_change_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_view_in_place_of_a_table_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,7 @@ static void an_address_at_two_clients_is_a_fail(void **state)
     struct event e = truth_fixture_ack(f, EVENT_RENEW, 150);
     e.addr = truth_fixture_ack(f, EVENT_RENEW, 20).addr;
     truth_fixture_event(f, e, 30);
-    expect(f, VERDICT_FAIL, "leased to two clients", "duplicate-address", &r);
+    expect(f, VERDICT_FAIL, "leased to two clients", "duplicate-addresses", &r);
     assert_int_equal(r.addresses.duplicate, 1);
     assert_true(has_reason(&r, "miss: addresses.duplicate == 0"));
     result_free(&r);
@@ -280,7 +280,7 @@ static void a_failover_is_told_as_one(void **state)
     assert_true(fabs(r.outage.client_seconds) < 1e-9);
     assert_true(fabs(r.outage.first_answer_s - 23.001) < 1e-6);
     assert_true(r.servers[0].share_percent > 74 && r.servers[0].share_percent < 76);
-    assert_null(findings_get(&r, "no-reply-path"));
+    assert_null(findings_get(&r, "no-return-path"));
     result_free(&r);
 }
 
@@ -311,7 +311,7 @@ static void a_server_that_answers_rebinds_only_lacks_a_path_for_renewals(void **
     struct truth_fixture *f = *state;
     struct result r;
     rebind_all(f, 0, &r);
-    assert_non_null(findings_get(&r, "no-reply-path"));
+    assert_non_null(findings_get(&r, "no-return-path"));
     assert_int_equal(r.verdict.result, VERDICT_INVALID);
     result_free(&r);
 }
@@ -322,7 +322,7 @@ static void a_pair_whose_primary_died_lacks_no_path(void **state)
     struct truth_fixture *f = *state;
     struct result r;
     rebind_all(f, 1, &r);
-    assert_null(findings_get(&r, "no-reply-path"));
+    assert_null(findings_get(&r, "no-return-path"));
     assert_non_null(findings_get(&r, "unanswered-renewals"));
     assert_int_equal(r.verdict.result, VERDICT_PASS);
     result_free(&r);
