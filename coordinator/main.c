@@ -21,7 +21,7 @@ static const struct command {
     {"cleanup", cmd_cleanup, "give back the leases that a run has left at the servers"},
     {"audit", cmd_audit, "do counters, ledger, captures and lease files agree?"},
     {"export", cmd_export, "the results of a run as CSV"},
-    {"testbed", cmd_testbed, "what the test bed scripts need to know of a scenario"},
+    {"testbed", cmd_testbed, "bring servers' replies to the agents, and see that they come"},
     {"setup", cmd_setup, "configuration of a DHCP server for a scenario"},
     {"keys", cmd_keys, "make, list and revoke the keys of coordinator and agents"},
 };

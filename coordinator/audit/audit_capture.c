@@ -295,6 +295,20 @@ static bool is_news(struct audit_capture *c, uint32_t file, const struct audit_d
     return news == AUDIT_NEW;
 }
 
+/* A DISCOVER of preflight's that is no client's; what answers it counts with the strangers'. */
+static bool take_stranger(struct audit_capture *c, uint32_t file, const struct audit_datagram *d,
+                          const struct audit_request *q, uint64_t at_ns)
+{
+    bool is_good = true;
+    if (is_news(c, file, d, d->destination, &is_good)) {
+        struct audit_wire *wire = wire_of(c, d->source, 0, q->xid);
+        count_request(c, wire, q, 0);
+        note_sent(wire, at_ns);
+        note_time(c, at_ns);
+    }
+    return is_good;
+}
+
 static bool take_datagram(struct audit_capture *c, uint32_t file, const struct audit_datagram *d,
                           uint64_t at_ns)
 {
@@ -305,6 +319,9 @@ static bool take_datagram(struct audit_capture *c, uint32_t file, const struct a
     const struct audit_address *here = address_of(c, d->destination);
     if (d->destination_port == DHCP4_SERVER_PORT && here == NULL &&
         audit_request_read(d->payload, d->payload_size, &q)) {
+        if (preflight_is_unmarked(q.chaddr) && address_of(c, d->source) != NULL) {
+            return take_stranger(c, file, d, &q, at_ns);
+        }
         bool is_query = q.type == DHCP4_TYPE_LEASEQUERY && address_of(c, d->source) != NULL;
         if ((plan_client_of(c->plan, q.chaddr, &client) || is_query) &&
             is_news(c, file, d, d->destination, &is_good)) {

@@ -155,6 +155,7 @@ static json_t *json_findings(const struct result *r, bool *ok)
         json_put(one, "summary", json_string(f->summary), ok);
         json_put(one, "evidence", json_string(f->evidence), ok);
         json_put(one, "remedy", json_string(f->remedy), ok);
+        json_put(one, "servers", json_finding_servers(r, f, ok), ok);
         json_push(all, one, ok);
     }
     return all;
@@ -198,9 +199,12 @@ static json_t *json_report(const struct result *r, bool *ok)
     json_put(root, "servers", json_servers(r, ok), ok);
     json_put(root, "relays", json_relays(r, ok), ok);
     json_put(root, "agents", json_agents(r, ok), ok);
+    json_put(root, "observers", json_observers(r, ok), ok);
     json_put(root, "timeline", json_timeline(r, ok), ok);
     json_put(root, "judgements", json_judgements(r, ok), ok);
     json_put(root, "findings", json_findings(r, ok), ok);
+    json_put(root, "findings_not_evaluated", json_not_evaluated(r, ok), ok);
+    json_put(root, "facts", json_facts(r, ok), ok);
     json_put(root, "unexpected", json_unexpected(r, ok), ok);
     json_put(root, "preflight", json_preflight(r, ok), ok);
     json_put(root, "start_state", json_start_state(r, ok), ok);

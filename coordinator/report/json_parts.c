@@ -360,6 +360,22 @@ static json_t *json_preflight_relay(const struct result_preflight_relay *p, bool
     return one;
 }
 
+static json_t *json_preflight_checks(const struct result *r, bool *ok)
+{
+    json_t *checks = json_array();
+    for (size_t i = 0; i < r->preflight.check_count; i++) {
+        const struct result_preflight_check *c = &r->preflight.checks[i];
+        json_t *one = json_object();
+        json_put(one, "id", json_string(c->id), ok);
+        json_put(one, "result", json_string(c->result), ok);
+        json_put(one, "where", json_string(c->where), ok);
+        json_put(one, "text", json_string(c->text), ok);
+        json_put(one, "remedy", json_string(c->remedy), ok);
+        json_push(checks, one, ok);
+    }
+    return checks;
+}
+
 json_t *json_preflight(const struct result *r, bool *ok)
 {
     json_t *preflight = json_object(), *relays = json_array();
@@ -371,5 +387,6 @@ json_t *json_preflight(const struct result *r, bool *ok)
         json_push(relays, json_preflight_relay(&r->preflight.relays[i], ok), ok);
     }
     json_put(preflight, "relays", relays, ok);
+    json_put(preflight, "checks", json_preflight_checks(r, ok), ok);
     return preflight;
 }

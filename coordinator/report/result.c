@@ -84,10 +84,17 @@ void result_free(struct result *r)
     free(r->servers);
     free(r->relays);
     free(r->agents);
+    for (size_t i = 0; i < r->observer_count; i++) {
+        free(r->observers[i].band);
+    }
+    free(r->observers);
     free(r->judgements);
     free(r->findings);
+    free(r->not_evaluated);
+    free(r->facts);
     free(r->unexpected);
     free(r->preflight.relays);
+    free(r->preflight.checks);
     free(r->outage.halves);
     free(r->outage.relays);
     free(r->lease_times.times);

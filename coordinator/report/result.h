@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "coordinator/report/result_failover.h"
+#include "coordinator/report/result_observers.h"
 #include "coordinator/report/result_search.h"
 #include "proto/plan.h"
 #include "proto/snapshot.h"
@@ -25,6 +26,7 @@ enum {
     RESULT_RUN_REASONS_MAX = 24,
     RESULT_CHECKS_MAX = 24,
     RESULT_FINDINGS_MAX = 64,
+    RESULT_NOT_EVALUATED_MAX = 96,
     RESULT_PERCENTILES = 4 /* p50 p90 p99 p999 */
 };
 
@@ -107,7 +109,7 @@ struct result_agent {
 };
 
 struct result_series {
-    char name[PLAN_NAME_BYTES + 16];
+    char name[PLAN_NAME_BYTES + 48];
     const char *unit;
     double *values; /* malloc'd, timeline.count of them; NAN: no figure */
 };
@@ -152,7 +154,15 @@ const char *judgement_value_text(const struct result_judgement *j,
 
 struct result_finding {
     char id[48], severity[12], side[12];
-    char summary[RESULT_TEXT_BYTES], evidence[2 * RESULT_TEXT_BYTES], remedy[2 * RESULT_TEXT_BYTES];
+    char summary[RESULT_TEXT_BYTES], evidence[RESULT_LONG_BYTES], remedy[2 * RESULT_TEXT_BYTES];
+    uint32_t servers; /* bit per server of the plan it speaks of; 0: of the run */
+};
+
+/* A rule that could not be asked, or that a finding made superfluous. */
+struct result_not_evaluated {
+    char id[48], detail[64 + PLAN_NAME_BYTES]; /* the fact that is missing, or "by ID" */
+    const char *form;                          /* "wire", "observer" */
+    const char *why;                           /* "no_observer" "no_permission" ... "explained" */
 };
 
 /* One line of the accounting proof. */
@@ -177,9 +187,18 @@ struct result_preflight_relay {
     } path[PLAN_PATH_COUNT];
 };
 
+struct result_preflight_check {
+    char id[24], result[12]; /* pass | warning | fail | unknown | skipped */
+    char where[PLAN_NAME_BYTES];
+    char text[RESULT_TEXT_BYTES],
+        remedy[RESULT_TEXT_BYTES]; /* remedy: empty where none is needed */
+};
+
 struct result_leases {
     uint64_t acquired, reacquired, late_bound, renewed, rebound, expired, released, failed, nak;
 };
+
+struct facts; /* coordinator/truth/facts.h */
 
 struct result {
     struct {
@@ -264,11 +283,16 @@ struct result {
     size_t relay_count;
     struct result_agent *agents;
     size_t agent_count;
+    struct result_observer *observers;
+    size_t observer_count;
     struct result_timeline timeline;
     struct result_judgement *judgements;
     size_t judgement_count;
     struct result_finding *findings;
     size_t finding_count;
+    struct result_not_evaluated *not_evaluated;
+    size_t not_evaluated_count;
+    struct facts *facts; /* what the findings are made of; NULL: there are none */
     struct result_unexpected *unexpected;
     size_t unexpected_count;
 
@@ -277,6 +301,8 @@ struct result {
         uint64_t sent, received, events; /* RESULT_UNKNOWN */
         struct result_preflight_relay *relays;
         size_t relay_count;
+        struct result_preflight_check *checks;
+        size_t check_count;
     } preflight;
 
     struct result_search search;

@@ -424,6 +424,30 @@ static void write_path(const struct result *r, FILE *out)
     }
 }
 
+/* What is fine takes one line for all; the rest is said in full. */
+static void write_preflight_checks(const struct result *r, FILE *out)
+{
+    char fine[RESULT_LONG_BYTES] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < r->preflight.check_count; i++) {
+        const struct result_preflight_check *c = &r->preflight.checks[i];
+        char text[3 * RESULT_TEXT_BYTES];
+        if (strcmp(c->result, "pass") == 0 && strcmp(c->id, "server-path") != 0) {
+            int added = snprintf(fine + at, sizeof(fine) - at, "%s %s", at > 0 ? "," : "", c->id);
+            at = at + (size_t)added < sizeof(fine) ? at + (size_t)added : at;
+            continue;
+        }
+        (void)snprintf(text, sizeof(text), "%s %s: %s%s%s", c->result, c->id, c->text,
+                       c->remedy[0] != '\0' ? ". Remedy: " : "", c->remedy);
+        text_wrapped(out, "  ", text);
+    }
+    if (at > 0) {
+        char text[RESULT_LONG_BYTES + 8];
+        (void)snprintf(text, sizeof(text), "pass%s", fine);
+        text_wrapped(out, "  ", text);
+    }
+}
+
 static void write_preflight(const struct result *r, FILE *out)
 {
     text_heading(out, "Preflight");
@@ -443,6 +467,7 @@ static void write_preflight(const struct result *r, FILE *out)
         }
         text_wrapped(out, "  ", text);
     }
+    write_preflight_checks(r, out);
 }
 
 static void write_unexpected(const struct result *r, FILE *out)
@@ -496,6 +521,7 @@ int report_write_text(const struct result *r, FILE *out)
     if (is_any_stage_begun(r)) {
         write_load(r, out);
     }
+    text_observers(r, out);
     write_messages(r, out);
     write_unexpected(r, out);
     write_accounting(r, out);

@@ -25,6 +25,7 @@ void text_latencies(const struct result *r, FILE *out);
 void text_servers(const struct result *r, FILE *out);
 void text_relays(const struct result *r, FILE *out);
 void text_agents(const struct result *r, FILE *out);
+void text_observers(const struct result *r, FILE *out);
 void text_search(const struct result *r, FILE *out);
 void text_start_state(const struct result *r, FILE *out);
 void text_timeline(const struct result *r, FILE *out);

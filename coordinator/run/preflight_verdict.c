@@ -111,6 +111,24 @@ static bool relay_acquires(const struct plan *plan, const struct control_preflig
     return false;
 }
 
+static bool is_any_answered(const struct control_preflight_relay *reports, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (reports[i].offered > 0 || reports[i].naks > 0 || reports[i].foreign_offers > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool preflight_relay_acquires(const struct plan *plan,
+                              const struct control_preflight_relay *reports, size_t count,
+                              size_t index, uint64_t received, struct preflight_verdict *out)
+{
+    return relay_acquires(plan, &reports[index], is_any_answered(reports, count) ? 0 : received,
+                          out);
+}
+
 static const struct control_preflight_path *path_of(const struct control_preflight_relay *r,
                                                     uint32_t path)
 {
@@ -154,16 +172,6 @@ static void explain_no_path(const struct plan *plan, const struct control_prefli
         snprintf(v->reason + at, sizeof(v->reason) - (size_t)at,
                  " apply the rules of `leaseherd testbed`, or set client_path: relayed");
     }
-}
-
-static bool is_any_answered(const struct control_preflight_relay *reports, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (reports[i].offered > 0 || reports[i].naks > 0 || reports[i].foreign_offers > 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void preflight_judge(const struct plan *plan, const struct control_preflight_relay *reports,

@@ -27,6 +27,12 @@ struct preflight_verdict {
     char reason[400];    /* refused: one sentence; what, where, what to do */
 };
 
+/* Whether the clients of reports[index] got their leases; false: `out` says why not. */
+NODISCARD bool preflight_relay_acquires(const struct plan *plan,
+                                        const struct control_preflight_relay *reports, size_t count,
+                                        size_t index, uint64_t received,
+                                        struct preflight_verdict *out);
+
 /*
  * `reports` of all relays of the plan, in any order; `received`: packets of any kind that the
  * fleet has got so far, so that silence and answers of no use are told apart.

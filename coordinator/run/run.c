@@ -502,6 +502,7 @@ void run_say_bye(struct run *run)
     }
     snprintf(m.u.bye.text, sizeof(m.u.bye.text), "the run is over");
     run_send_all(run, &m);
+    run_observers_say_bye(run);
 }
 
 void run_close(struct run *run)
@@ -518,11 +519,13 @@ void run_close(struct run *run)
     truth_free(run->truth);
     run_reassign_fini(&run->reassign);
     roster_fini(&run->roster);
+    run_observers_free(run->observers);
     plan_free(&run->plan);
     free(run->plan_bytes);
     sign_key_free(run->throw_away);
     free(run->deferred);
     free(run->preflight);
+    free(run->hosts);
     if (run->lock_fd >= 0) {
         close(run->lock_fd); /* last: `leaseherd stop` takes it for the end of the run */
     }

@@ -30,6 +30,7 @@ struct run_options {
     bool is_local;                       /* agents are children of this process */
     bool allows_actions;                 /* the scenario's commands may be run on this host */
     const struct run_adoption *adoption; /* NULL: none; else there is no preflight */
+    uint32_t skipped_checks;             /* bit per enum preflight_check_id, or all */
     bool is_quiet;                       /* the report goes to the run directory only */
     uint64_t gather_ns;                  /* how long to wait for the agents */
 };

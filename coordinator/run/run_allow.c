@@ -37,6 +37,7 @@ static void look_at_sessions(struct run *run)
             shut_out(run, a, standing);
         }
     }
+    run_observers_check_keys(run, today);
 }
 
 static void take_list(struct run *run, struct key_list *fresh)

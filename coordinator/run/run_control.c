@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/run/run_internal.h"
 #include "coordinator/run/run_journal.h"
+#include "coordinator/run/run_preflight.h"
 #include "coordinator/run/run_trail.h"
 
 #include <sodium.h>
@@ -238,37 +239,6 @@ static void handle_beat(struct run *run, struct roster_agent *a, const struct co
     run_send(run, a, &m);
 }
 
-static bool is_reported(const struct run *run, uint32_t relay)
-{
-    for (size_t i = 0; i < run->preflight_count; i++) {
-        if (run->preflight[i].relay == relay) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Of its own relays, each once: what is said again, or of others' relays, does not count. */
-static void handle_preflight_report(struct run *run, struct roster_agent *a,
-                                    const struct control_preflight_report *report)
-{
-    size_t room = run->preflight_count + report->relay_count;
-    struct control_preflight_relay *grown = realloc(run->preflight, (room + 1) * sizeof(*grown));
-    if (grown == NULL) {
-        run_stop(run, OUTCOME_INTERNAL, CLEANUP_ON_FAIL, "out of memory");
-        return;
-    }
-    run->preflight = grown;
-    for (size_t i = 0; i < report->relay_count; i++) {
-        uint32_t relay = report->relays[i].relay;
-        if (roster_carries(a, relay) && !a->is_preflighted && !is_reported(run, relay)) {
-            run->preflight[run->preflight_count++] = report->relays[i];
-            run_note_preflight(run, roster_index(&run->roster, a), &report->relays[i]);
-        }
-    }
-    a->is_preflighted = a->is_preflighted || report->is_last;
-}
-
 /* The agent sends nothing any more, but is there: what it has measured is still collected. */
 static bool was_halted(struct run *run, const struct roster_agent *a,
                        const struct control_refuse *r)
@@ -303,7 +273,7 @@ static void handle_refusal(struct run *run, struct roster_agent *a, const struct
     if (was_halted(run, a, r)) {
         return;
     }
-    if (run_reassign_refused(run, a, r)) {
+    if (run_reassign_refused(run, a, r) || run_preflight_refused(run, a, r)) {
         return;
     }
     if (r->code == REFUSAL_ADDRESS) {
@@ -377,8 +347,8 @@ static void handle_agent(struct run *run, struct roster_agent *a, const struct c
         run_reassign_progress(run, a, &m->u.progress);
     } else if (m->kind == CONTROL_READY && run->phase == RUN_PREPARE) {
         handle_ready(run, a, &m->u.ready);
-    } else if (m->kind == CONTROL_PREFLIGHT_REPORT && run->phase == RUN_PREFLIGHT) {
-        handle_preflight_report(run, a, &m->u.preflight_report);
+    } else if (m->kind == CONTROL_PREFLIGHT_REPORT) {
+        run_take_preflight(run, a, &m->u.preflight_report);
     } else if (m->kind == CONTROL_ARMED) {
         a->is_armed = m->u.armed.generation == run->arm_generation;
     } else if (m->kind == CONTROL_DONE && run->phase >= RUN_DRAIN) {
@@ -394,6 +364,10 @@ void run_receive_control(struct run *run)
     struct control_message m;
     for (unsigned i = 0; i < MESSAGES_PER_TURN && hub_receive(run->hub, HUB_CTRL, &from, &m) > 0;
          i++) {
+        if (from.role == KEY_ROLE_OBSERVER || m.kind == CONTROL_OBSERVER_HELLO) {
+            run_observers_take(run, &from, &m);
+            continue;
+        }
         if (m.kind == CONTROL_HELLO) {
             handle_hello(run, &from, &m.u.hello);
             continue;
@@ -492,5 +466,6 @@ void run_control_tick(struct run *run)
     if (was_stalled && run->truth != NULL && run->start_ns != 0 && !run->is_start_guessed) {
         run_mark(run, run_time_us(run, run->now_ns), "the coordinator itself stood still");
     }
+    run_observers_tick(run);
     run->ticked_ns = run->now_ns;
 }

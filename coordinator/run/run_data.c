@@ -131,6 +131,7 @@ void run_flush_deferred(struct run *run)
         tell_truth(run, run->deferred[i].agent, &run->deferred[i].event);
     }
     run->deferred_count = 0;
+    run_observers_flush(run);
 }
 
 void run_ledger_failed(struct run *run)

@@ -31,8 +31,6 @@ void run_close(struct run *run);
 /* --- run_prepare.c --- */
 
 void run_prepare(struct run *run);
-void run_preflight(struct run *run);
-void run_judge_preflight(struct run *run);
 void run_arm(struct run *run);
 /* A fleet-wide number, exactly, over the agents that are not lost; out[ROSTER_AGENTS_MAX]. */
 void run_split_by_clients(const struct run *run, uint64_t total, uint64_t *out);

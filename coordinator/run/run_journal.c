@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "coordinator/run/lease_source.h"
+#include "coordinator/run/run_observers.h"
 #include "coordinator/run/steps.h"
 #include "coordinator/truth/search_steps.h"
 #include "proto/control_arena.h"
@@ -34,6 +35,18 @@ static bool tell_preflight(struct run *run, const struct journal_entry *entry)
     }
     control_arena_free(arena);
     return is_good;
+}
+
+static bool tell_check(struct run *run, const struct journal_entry *entry)
+{
+    struct result_preflight_check check;
+    (void)snprintf(check.id, sizeof(check.id), "%s", text_of(entry, 0));
+    (void)snprintf(check.result, sizeof(check.result), "%s", text_of(entry, 1));
+    (void)snprintf(check.where, sizeof(check.where), "%s", text_of(entry, 2));
+    (void)snprintf(check.text, sizeof(check.text), "%s", text_of(entry, 3));
+    (void)snprintf(check.remedy, sizeof(check.remedy), "%s", text_of(entry, 4));
+    truth_preflight_check(run->truth, &check);
+    return true;
 }
 
 static bool tell_start_state(struct run *run, const struct journal_entry *entry)
@@ -112,6 +125,8 @@ bool run_tell_note(struct run *run, const struct journal_entry *entry)
         return true;
     case JOURNAL_PREFLIGHT:
         return tell_preflight(run, entry);
+    case JOURNAL_PREFLIGHT_CHECK:
+        return tell_check(run, entry);
     case JOURNAL_START_STATE:
         return tell_start_state(run, entry);
     case JOURNAL_STEP:
@@ -128,6 +143,9 @@ bool run_tell_note(struct run *run, const struct journal_entry *entry)
         }
         run_reassign_tell(run, entry);
         return true;
+    case JOURNAL_OBSERVER:
+    case JOURNAL_OBSERVATION:
+        return run_observers_tell(run, entry);
     case JOURNAL_START:
     case JOURNAL_DRAIN:
     case JOURNAL_RESUMED:

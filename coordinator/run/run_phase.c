@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "coordinator/run/run_internal.h"
 #include "coordinator/run/run_journal.h"
+#include "coordinator/run/run_preflight.h"
 
 #define DRAIN_SLACK_NS (25 * NS_PER_S) /* 10 s for open exchanges, and the way of the results */
 #define RECONCILE_NS   (15 * NS_PER_S)
@@ -176,6 +177,8 @@ void run_phase_tick(struct run *run)
         run_stage_tick(run);
     } else if (run->phase == RUN_GATHER && gather_is_complete(run)) {
         run_event_happened(run, RUN_ALL_JOINED);
+    } else if (run->phase == RUN_PREPARE && run->refused_until_ns != 0) {
+        run_preflight_prepare_tick(run);
     } else if (run->phase == RUN_PREPARE && all_ready(run)) {
         run_event_happened(run, RUN_ALL_READY);
     } else if (run->phase == RUN_PREFLIGHT && roster_all(&run->roster, asked[run->phase])) {

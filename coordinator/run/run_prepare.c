@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* PREPARE, PREFLIGHT and ARM: the plan goes out, the bed is tried, all agents are armed. */
+/* PREPARE and ARM: the plan goes out, all agents are armed. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/plan/deal.h"
 #include "coordinator/run/lease_books.h"
-#include "coordinator/run/preflight_verdict.h"
 #include "coordinator/run/run_internal.h"
 #include "coordinator/run/run_journal.h"
 
-#define PREPARE_NS   (30 * NS_PER_S)
-#define PREFLIGHT_NS (60 * NS_PER_S)
-#define ARM_NS       (10 * NS_PER_S)
+#define PREPARE_NS (30 * NS_PER_S)
+#define ARM_NS     (10 * NS_PER_S)
 
 static bool deal_the_plan(struct run *run)
 {
@@ -126,64 +124,7 @@ void run_prepare(struct run *run)
     run->phase_until_ns = run->now_ns + PREPARE_NS;
 }
 
-/* --- PREFLIGHT, ARM --- */
-
-/* Asked before anything is sent: such a plan cannot work with this fleet. */
-static bool subnets_fit_the_path(struct run *run, bool are_whole)
-{
-    enum scenario_path path = run->scenario->client_path;
-    if (are_whole || (path != SCENARIO_PATH_ROUTED && path != SCENARIO_PATH_DNAT)) {
-        return true;
-    }
-    run_refuse(run, 2,
-               "client_path routed and dnat need every subnet at one agent; pin the relays of a "
-               "subnet to one agent, or use client_path: egress");
-    return false;
-}
-
-void run_preflight(struct run *run)
-{
-    if (run->options->adoption != NULL) {
-        /* No lease is made, so none comes back: which way ACKs would take does not matter. */
-        run->path = PLAN_PATH_RELAYED;
-        run_event_happened(run, RUN_PREFLIGHT_PASSED);
-        return;
-    }
-    struct deal_hand hands[ROSTER_AGENTS_MAX];
-    for (size_t i = 0; i < run->roster.count; i++) {
-        hands[i] = run->roster.agents[i].hand;
-    }
-    bool are_whole = deal_subnets_are_whole(&run->plan, hands, run->roster.count);
-    if (!subnets_fit_the_path(run, are_whole)) {
-        return;
-    }
-    struct control_message m = {.kind = CONTROL_PREFLIGHT};
-    m.u.preflight.path_count = preflight_candidates(run->scenario, are_whole, m.u.preflight.path);
-    run_send_all(run, &m);
-    run->phase_until_ns = run->now_ns + PREFLIGHT_NS;
-}
-
-void run_judge_preflight(struct run *run)
-{
-    struct preflight_verdict v;
-    preflight_judge(&run->plan, run->preflight, run->preflight_count,
-                    roster_sum(&run->roster).received, &v);
-    if (v.result == PREFLIGHT_PASSED) {
-        run->path = v.path;
-        run->path_is_known = true;
-        run_note(run, &(struct journal_entry){.kind = JOURNAL_PATH, .a = (uint64_t)v.path});
-        run_event_happened(run, RUN_PREFLIGHT_PASSED);
-        return;
-    }
-    bool is_foreign = v.result == PREFLIGHT_FOREIGN_OFFER;
-    run_finding(run, v.finding, "error", v.reason, "seen in preflight, before any load",
-                is_foreign
-                    ? "correct network.block and servers, or keep production pools away from "
-                      "the test relays"
-                    : "mend this and run again; no load was sent");
-    run_stop(run, is_foreign ? OUTCOME_ABORTED : OUTCOME_PREFLIGHT, CLEANUP_ON_FAIL, "%s: %s",
-             v.finding, v.reason);
-}
+/* --- ARM --- */
 
 /* Each agent the leases of its own clients, in messages of a bounded size. */
 static void send_adoption(struct run *run, struct roster_agent *a)

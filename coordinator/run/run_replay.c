@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "coordinator/run/run_journal.h"
+#include "coordinator/run/run_observers.h"
 #include "coordinator/run/run_replay.h"
 #include "coordinator/run/steps.h"
 #include "coordinator/truth/ledger_final.h"
@@ -178,6 +179,9 @@ static bool take_entry(void *opaque, const struct journal_entry *e)
     if (is_reassignment && !run_reassign_replay(context->run, e)) {
         return false;
     }
+    if (e->kind == JOURNAL_OBSERVER && !run_observers_recall(context->run, e)) {
+        return false;
+    }
     stand_where_it_stood(context->run, e);
     note_time(context, e->run_us);
     return true;
@@ -219,6 +223,7 @@ bool run_take_kept_final(struct run *run, struct roster_agent *a)
                              .last_batch_seq = final->last_batch_seq};
         memcpy(s.counter, final->counter, sizeof(s.counter));
         memcpy(s.server, final->server, sizeof(s.server));
+        memcpy(s.packets, final->packets, sizeof(s.packets));
         truth_snapshot(run->truth, index, &s);
         a->has_final = a->is_done = true;
         a->final_batch_seq = a->last_batch_seq = final->last_batch_seq;

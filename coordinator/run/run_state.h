@@ -22,6 +22,7 @@
 #include "coordinator/run/run.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/run/run_fsm.h"
+#include "coordinator/run/run_observers.h"
 #include "coordinator/run/run_reassign.h"
 #include "coordinator/run/search_script.h"
 #include "coordinator/report/result.h"
@@ -55,6 +56,7 @@ struct run {
     struct allow_watch allow_watch;
     struct local_agents local;
     struct roster roster;
+    struct run_observers *observers; /* NULL: none has called */
     struct plan plan;
     uint8_t *plan_bytes;
     size_t plan_size;
@@ -86,6 +88,8 @@ struct run {
     enum plan_path path;
     struct control_preflight_relay *preflight; /* one per relay share reported */
     size_t preflight_count;
+    struct run_host *hosts;    /* run_preflight.c's, per agent; NULL: none has told of its own */
+    uint64_t refused_until_ns; /* an agent cannot play; others are waited for; 0: none */
 
     uint32_t stage, step;
     uint64_t step_begun_ns, step_until_ns; /* canaries: deadline */
