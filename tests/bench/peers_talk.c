@@ -179,7 +179,8 @@ static void report_preflight(struct peers *world, struct peer *p, uint32_t path)
     row.path[0] = (struct control_preflight_path){
         .path = path, .renew_sent = CLIENTS, .renew_acked = CLIENTS};
     struct control_message m = {.kind = CONTROL_PREFLIGHT_REPORT};
-    m.u.preflight_report = (struct control_preflight_report){&row, 1, true};
+    m.u.preflight_report =
+        (struct control_preflight_report){.relays = &row, .relay_count = 1, .is_last = true};
     (void)peer_say(world, p, &m);
 }
 

@@ -61,5 +61,5 @@ servers=1 path=dnat scenario "$work/dnat.yaml" 1 200 50 9s 12s
 "$lab" testbed "$name" dnat apply --rules "$work/testbed"
 works dnat dnat 1
 ask "dnat: its source ports are seen" .messages.wrong_source_port '>' 0
-ask "dnat: and named" '[.findings[].id] | index("wrong-source-port") != null' == true
+ask "dnat: and named" '[.findings[].id] | index("nat-rewrites-source-port") != null' == true
 fleet_end

@@ -57,7 +57,7 @@ rebinding() {
 	end_run
 	capture s1 stop
 	expect "rebind: INVALID, for the test bed lost the answers" "$code" == 3
-	ask "rebind: and that is named" '[.findings[].id] | index("no-reply-path") != null' == true
+	ask "rebind: and that is named" '[.findings[].id] | index("no-return-path") != null' == true
 	ask "rebind: everybody rebound" .leases.rebound '>=' 40
 	ask "rebind: nobody expired" .leases.expired == 0
 	ask "rebind: first answer known" '.outage.first_answer_s | . > 3 and . < 7' == true

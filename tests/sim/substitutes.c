@@ -4,6 +4,8 @@
 
 #include "agent/edge/addresses.h"
 #include "agent/edge/greeting.h"
+#include "agent/edge/preflight_host.h"
+#include "agent/edge/host_icmp.h"
 #include "coordinator/run/confinement.h"
 #include "tests/sim/world.h"
 
@@ -40,10 +42,44 @@ int confinement_keep_reading(const char *run_dir, const struct scenario *books, 
     return 0;
 }
 
+/* Hosts of this world lack nothing; what is wrong with real ones is tests/net/preflight.sh's. */
+void preflight_host_look(const struct preflight_ask *ask, struct preflight_host *out)
+{
+    enum { MOST_FILES = 65536 };
+    *out = (struct preflight_host){.count = 1};
+    out->facts[0].kind = FACT_LOOKED_AT;
+    preflight_host_looked(out, FACT_LISTENER);
+    preflight_host_looked(out, FACT_NO_ADDRESS);
+    preflight_host_looked(out, FACT_NO_ROUTE);
+    preflight_host_add(out, &(struct control_fact){.kind = FACT_OPEN_FILES,
+                                                   .value = MOST_FILES,
+                                                   .limit = ask->sockets});
+    preflight_host_looked(out, FACT_OPEN_FILES);
+}
+
+void preflight_host_looked(struct preflight_host *host, enum control_fact_kind kind)
+{
+    host->facts[0].value |= UINT64_C(1) << kind;
+}
+
+void preflight_host_add(struct preflight_host *host, const struct control_fact *fact)
+{
+    if (host->count < CONTROL_FACTS_MAX) {
+        host->facts[host->count++] = *fact;
+    }
+}
+
 bool greeting_is_name_known(const char *host)
 {
     (void)host;
     return true;
+}
+
+/* What this machine was pinged is no part of this world. */
+bool host_icmp_read(struct host_icmp *out)
+{
+    (void)out;
+    return false;
 }
 
 enum greeting greeting_ask(const char *host, uint16_t port, int timeout_ms)

@@ -75,6 +75,11 @@ static inline struct snapshot *sample_snapshot(void)
     }
     for (unsigned i = 0; i < PLAN_SERVERS_MAX; i++) {
         s.server[i] = (struct snapshot_server){.offers = 1 + i, .acks = 50 + i, .naks = 90 + i};
+        for (unsigned k = 0; k < PACKET_COUNT; k++) {
+            s.packets[i].count[k] = 3000 + i * UINT64_C(100) + k;
+        }
+        s.packets[i].low_port[7] = UINT64_C(1) << 63 | i;
+        s.packets[i].wrong_source = sample_ipv4(0xa9fe6301 + i);
     }
     s.send_error_count = 2;
     for (unsigned i = 0; i < 2; i++) {
@@ -181,6 +186,42 @@ static inline void sample_plan(struct plan *plan)
     }
 }
 
+static inline void sample_terms(struct control_preflight_relay *r, uint32_t i)
+{
+    r->lease_least_s = 60 + i;
+    r->lease_most_s = 70 + i;
+    r->t1_s = 30 + i;
+    r->t2_s = 50 + i;
+    r->mask = sample_ipv4(0xffff0000 + i);
+    r->router = sample_ipv4(0x0a0a0001 + i);
+    r->unmarked_offers = 2 - i;
+    r->unmarked_addr = sample_ipv4(0x0a0a0010 + i);
+    r->was_unmarked_asked = i == 0;
+    r->way_count = 2 - i;
+    for (uint32_t k = 0; k < r->way_count; k++) {
+        r->way[k] = (struct control_preflight_way){.server = 3 + k,
+                                                   .path = 2 - k,
+                                                   .sent = 9 + i,
+                                                   .acked = 8 + k,
+                                                   .low_ports = 3 + i,
+                                                   .other_ports = 1 + k};
+    }
+}
+
+static inline void sample_facts(struct control_preflight_report *report)
+{
+    static struct control_fact facts[2];
+
+    facts[0] = (struct control_fact){.kind = FACT_LISTENER, .value = 67, .limit = 104};
+    facts[1] = (struct control_fact){.kind = FACT_STRICT_FILTER,
+                                     .addr = sample_ipv4(0xac100803),
+                                     .peer = sample_ipv4(0xc0a8010c),
+                                     .value = UINT64_C(0x100000001),
+                                     .limit = UINT64_C(0x200000002)};
+    report->facts = facts;
+    report->fact_count = 2;
+}
+
 static inline void sample_report(struct control_preflight_report *report)
 {
     static struct control_preflight_relay relays[2];
@@ -205,10 +246,12 @@ static inline void sample_report(struct control_preflight_report *report)
                                                          .last_wrong_port = 1024 + i + k,
                                                          .send_errno = 1 + i + k};
         }
+        sample_terms(r, i);
     }
     report->relays = relays;
     report->relay_count = 2;
     report->is_last = true;
+    sample_facts(report);
 }
 
 static inline void sample_hello(struct control_hello *h)
@@ -232,6 +275,44 @@ static inline void sample_hello(struct control_hello *h)
     memset(h->kept_run_id, 0x32, PLAN_RUN_ID_BYTES);
     h->kept_epoch = UINT64_C(0x2233445566778899);
     h->kept_last_seq = 4711;
+}
+
+/* Of the metrics only the first ones: the bytes stay as they are when metrics are appended. */
+static inline struct observation *sample_observation(void)
+{
+    static struct observation o;
+
+    memset(&o, 0, sizeof(o));
+    o.seq = 4711;
+    o.at_ns = UINT64_C(765432109876);
+    o.instance = UINT64_C(0x5566778899aabbcc);
+    o.process_id = 31415;
+    for (unsigned m = 0; m < 8; m++) {
+        observation_set(&o, (enum observer_metric)m, 1000.5 + 3 * m);
+    }
+    observation_lacks(&o, (enum observer_metric)2, AVAILABLE_NO_PERMISSION);
+    observation_lacks(&o, (enum observer_metric)3, AVAILABLE_NO_KERNEL);
+    observation_lacks(&o, (enum observer_metric)4, AVAILABLE_NOT_APPLICABLE);
+    observation_set_note(&o, NOTE_PROGRAM, "dhcpd 4.4.3-P1");
+    observation_set_note(&o, NOTE_OBSERVER, "cannot read io: start it with CAP_SYS_PTRACE");
+    return &o;
+}
+
+static inline void sample_observer_hello(struct control_observer_hello *h)
+{
+    static struct ipv4 addresses[2];
+
+    for (uint32_t i = 0; i < 2; i++) {
+        addresses[i] = sample_ipv4(0xc0a8010c + i * 0x100);
+    }
+    h->proto_min = 2;
+    h->proto_max = 3;
+    strcpy(h->build, "0.1.0 (gcc 12)");
+    strcpy(h->host, "dhcp-1.example");
+    strcpy(h->program, "dhcpd");
+    h->epoch = UINT64_C(0x1020304050607080);
+    h->addresses = addresses;
+    h->address_count = 2;
 }
 
 static inline void sample_prepare(struct control_prepare *p)
@@ -355,6 +436,7 @@ static inline void sample_ctrl_down(enum control_kind kind, struct control_messa
         m->u.preflight.path[0] = PLAN_PATH_RELAYED;
         m->u.preflight.path[1] = PLAN_PATH_EGRESS;
         m->u.preflight.path[2] = PLAN_PATH_ROUTED;
+        m->u.preflight.asks_unmarked = true;
     } else if (kind == CONTROL_ARM) {
         m->u.arm = (struct control_arm){.generation = 3, .path = PLAN_PATH_EGRESS};
     } else if (kind == CONTROL_GO) {
@@ -396,6 +478,10 @@ static inline void sample_message(enum control_kind kind, struct control_message
         sample_prepare(&m->u.prepare);
     } else if (kind == CONTROL_PREFLIGHT_REPORT) {
         sample_report(&m->u.preflight_report);
+    } else if (kind == CONTROL_OBSERVER_HELLO) {
+        sample_observer_hello(&m->u.observer_hello);
+    } else if (kind == CONTROL_OBSERVATION) {
+        m->u.observation = sample_observation();
     } else if (kind == CONTROL_DATA_HELLO) {
         m->u.data_hello.epoch = 12;
     } else if (kind == CONTROL_BATCH) {

@@ -203,6 +203,29 @@ show_run() { # what a failed case wants to see
 	tail -n 5 "$run.err"
 }
 
+# ---- units ----
+
+# The system calls a unit allows, one a line, as systemd adds its lines up.
+calls_of_group() { # @GROUP
+	local word
+	while read -r word; do
+		if [[ $word == @* ]]; then calls_of_group "$word"; else echo "$word"; fi
+	done < <(systemd-analyze syscall-filter "$1" | sed 's/^ *//' | grep -vx -e "$1" -e '#.*' -e '')
+}
+
+calls_of_unit() { # FILE
+	local -A allowed=()
+	local line word call
+	while read -r line; do
+		for word in ${line#\~}; do
+			while read -r call; do
+				if [[ $line == \~* ]]; then unset "allowed[$call]"; else allowed[$call]=yes; fi
+			done < <(if [[ $word == @* ]]; then calls_of_group "$word"; else echo "$word"; fi)
+		done
+	done < <(sed -n 's/^SystemCallFilter=//p' "$1")
+	printf '%s\n' "${!allowed[@]}"
+}
+
 # ---- captures ----
 
 capture() { "$lab" capture "$name" "$1" "$work/$1.pcap" "$2"; }

@@ -29,4 +29,5 @@ struct hostile_options {
 int hostile_outsider(const struct hostile_options *o);    /* without any key */
 int hostile_stranger(const struct hostile_options *o);    /* listed, but no agent of the run */
 int hostile_member(const struct hostile_options *o);      /* an agent of the run */
+int hostile_observer(const struct hostile_options *o);    /* an observer, by its key */
 int hostile_coordinator(const struct hostile_options *o); /* the agent's own, gone mad */

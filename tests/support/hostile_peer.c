@@ -554,6 +554,7 @@ int main(int argc, char **argv)
     } roles[] = {{"outsider", hostile_outsider},
                  {"stranger", hostile_stranger},
                  {"member", hostile_member},
+                 {"observer", hostile_observer},
                  {"coordinator", hostile_coordinator}};
     struct hostile_options o;
     struct rlimit files = {4096, 4096};

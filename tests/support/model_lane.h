@@ -169,6 +169,12 @@ void lane_receive(struct lane *lane, const struct lane_packet *packet)
     lane->received++;
 }
 
+void lane_count_icmp(struct lane *lane, uint64_t errors)
+{
+    (void)lane;
+    (void)errors;
+}
+
 void lane_count_rx(struct lane *lane, uint64_t drops, uint64_t stamps_replaced, uint64_t truncated)
 {
     (void)lane;

@@ -112,7 +112,11 @@ expect 'the effective scenario is one' 0 'OK, nothing was sent' -- "$lh" check e
 "$lh" check --effective effective.yaml >again.yaml
 check 'and prints as itself' 'cmp -s effective.yaml again.yaml'
 expect 'testbed' 0 'block 10.10.0.0/16' 'relay r1 giaddr 127.0.0.2 via 127.0.0.2 subnet 10.10.0.0/16 slot 1' -- "$lh" testbed good.yaml show
-expect 'testbed with another verb' 2 "unknown verb 'apply'" -- "$lh" testbed good.yaml apply
+expect 'testbed with another verb' 2 "unknown verb 'fly'; one of show, apply, check, undo" -- "$lh" testbed good.yaml fly
+expect 'testbed with a misspelt path' 2 "--path is not 'egres', did you mean 'egress'?" -- "$lh" testbed good.yaml show --path egres
+expect 'testbed with a device that is none' 2 "--dev 'eth0;id' is no device" -- "$lh" testbed good.yaml show --dev 'eth0;id'
+expect 'testbed with a host that is none' 2 "--ssh '-oProxyCommand=id' is no host" -- "$lh" testbed good.yaml show --ssh=-oProxyCommand=id
+expect 'testbed with an option of another path' 2 '--notrack is of path dnat; add --path dnat' -- "$lh" testbed good.yaml show --notrack both
 expect 'run without a fleet' 2 '--local N' -- "$lh" run good.yaml
 expect 'run with two fleets' 2 '--local and --agents exclude each other; give one' -- "$lh" run good.yaml --local 2 --agents 2
 expect 'run with no agents' 2 '--local 0 is not a number' -- "$lh" run good.yaml --local 0
@@ -138,7 +142,7 @@ done
 
 # --- what others must know, commands, judgements
 expect 'metrics' 0 'p99(renew)' 'leases.failed' 'acquired_per_s' -- "$lh" check --metrics
-expect 'change request' 0 'CHANGE REQUEST' '127.0.0.2' '10.10.0.0/16' 'deploy/testbed/egress undo' 'leaseherd stop RUN' -- "$lh" check --change-request good.yaml
+expect 'change request' 0 'CHANGE REQUEST' '127.0.0.2' '10.10.0.0/16' 'testbed good.yaml undo' 'leaseherd stop RUN' -- "$lh" check --change-request good.yaml
 sed 's/^judge.*/events: [{at: 1s, name: "b off", run: "touch did-run"}]/' good.yaml >event.yaml
 expect 'check names the command of an event' 0 'touch did-run' -- "$lh" check event.yaml
 expect 'run with a command that is not allowed' 2 '"b off"' 'allow-actions' -- "$lh" run event.yaml --local 1 --run-dir run
@@ -241,6 +245,12 @@ expect 'agent without flags' 2 'leaseherd-agent' -- "$agent"
 expect 'agent with a misspelt flag' 2 'polcy' -- "$agent" "${start[@]}" --polcy policy.yaml
 expect 'agent without a policy' 2 'policy' -- "$agent" "${start[@]}"
 expect 'agent with a policy that is not there' 2 'nowhere.yaml' 'write one, see POLICY in leaseherd-agent(1)' -- "$agent" "${start[@]}" --policy nowhere.yaml
+expect 'a role that is none' 2 'no such role: watcher' 'write --role agent or --role observer' -- "$agent" --role watcher
+watch=(--coordinator 127.0.0.1:1 --server-key server.pub --key a2.key)
+expect 'observer without a process' 2 'missing --process' -- "$agent" --role observer "${watch[@]}"
+expect 'observer with a policy' 2 "not an observer's option: --policy" 'leave it out' -- "$agent" --role observer "${watch[@]}" --process dhcpd --policy policy.yaml
+expect 'agent with a process' 2 "an observer's option: --process" 'add --role observer' -- "$agent" "${start[@]}" --policy policy.yaml --process dhcpd
+expect 'observer of what is no process' 2 "--process 'a/b' is neither" 'dhcpd or kea-dhcp4' -- "$agent" --role observer "${watch[@]}" --process a/b
 cp policy.yaml operators.yaml
 printf 'operators: {alice: {key: %s}}\n' "$(sed -n 's/^public //p' ops/operator-alice.pub)" >>operators.yaml
 expect 'agent with operators and nowhere to keep its runs' 2 '--state-dir DIR is needed' -- "$agent" --coordinator 127.0.0.1:1 --server-key server.pub --key a2.key --policy operators.yaml

@@ -82,11 +82,13 @@ scenario_of() { # FILE RELAY RELAY
 }
 
 coordinator_of() { # NAME RELAY RELAY
-	local file=$work/$1.yaml began=$SECONDS status=0
+	local file=$work/$1.yaml began=$SECONDS status=0 skip=()
 	scenario_of "$file" "$2" "$3"
+	# A search wants leases that outlast it; this lab's are shorter than the scenario says.
+	[[ $1 != search-* ]] || skip=(--no-preflight lease-time)
 	timeout -k 5 "$LONGEST_S" "$lab" exec "$name/op" "$bin/leaseherd" run "$file" --agents 2 \
 		--listen "172.16.7.2:$(port "$2")" --keys "$work/keys" --operator-key "$work/keys/operator-lab.key" --run-dir "$work/run-$1" \
-		</dev/null >"$work/run-$1.out" 2>"$work/run-$1.err" || status=$?
+		"${skip[@]}" </dev/null >"$work/run-$1.out" 2>"$work/run-$1.err" || status=$?
 	echo "$status $((SECONDS - began))" >"$work/run-$1.code"
 }
 

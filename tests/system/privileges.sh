@@ -152,27 +152,6 @@ expect "local: PASS" "$code" == 0
 check "local: a command may what root may" grep -q "^CapEff:.*$(awk '/^CapEff:/ { print $2 }' /proc/self/status)" "$work/action"
 check "local: and may become more" grep -q '^NoNewPrivs:[[:space:]]*0' "$work/action"
 
-# The system calls a unit allows, one a line, as systemd adds its lines up.
-calls_of_group() { # @GROUP
-	local word
-	while read -r word; do
-		if [[ $word == @* ]]; then calls_of_group "$word"; else echo "$word"; fi
-	done < <(systemd-analyze syscall-filter "$1" | sed 's/^ *//' | grep -vx -e "$1" -e '#.*' -e '')
-}
-
-calls_of_unit() { # FILE
-	local -A allowed=()
-	local line word call
-	while read -r line; do
-		for word in ${line#\~}; do
-			while read -r call; do
-				if [[ $line == \~* ]]; then unset "allowed[$call]"; else allowed[$call]=yes; fi
-			done < <(if [[ $word == @* ]]; then calls_of_group "$word"; else echo "$word"; fi)
-		done
-	done < <(sed -n 's/^SystemCallFilter=//p' "$1")
-	printf '%s\n' "${!allowed[@]}"
-}
-
 # A fleet, as the units start it: nobody, with that one ambient capability, and the unit's system calls; the coordinator
 # with those of its own, but root.
 units=$top/deploy/systemd
