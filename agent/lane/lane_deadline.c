@@ -95,12 +95,13 @@ void lane_give_up(struct lane *lane, uint32_t local)
 }
 
 /*
- * Silent: no answer to its second retransmission, or to the last it may make. A renewal asks one
- * server: where there are others, it says nothing of them.
+ * Silent: no answer to its second retransmission, or to the last it may make. A renewal is not
+ * counted: it asks one server, on a way of its own. That it stays unanswered says nothing of the
+ * others, nor of what the relays bring; its rebinding will tell.
  */
 static void count_silence(struct lane *lane, struct client *c, bool is_used_up)
 {
-    if (c->state == LEASE_RENEWING && lane->plan->server_count > 1) {
+    if (c->state == LEASE_RENEWING) {
         return;
     }
     if ((c->attempt >= SILENT_ATTEMPTS || is_used_up) && !client_has(c, CLIENT_SILENT_COUNTED)) {

@@ -415,7 +415,7 @@ throttle() { # blkio MAJOR:MINOR WRITES-A-SECOND, cpu PER-CENT, or weight
 	mkdir -p "$dir"
 	case $1 in
 	blkio) if [[ -e $dir/io.max ]]; then echo "$2 wiops=$3" >"$dir/io.max"; else echo "$2 $3" >"$dir/blkio.throttle.write_iops_device"; fi ;;
-	weight) if [[ -e $dir/cpu.weight ]]; then echo 1 >"$dir/cpu.weight"; else echo 2 >"$dir/cpu.shares"; fi ;;
+	weight) if [[ -e $dir/cpu.weight ]]; then echo 1 >"$dir/cpu.weight"; else echo 20 >"$dir/cpu.shares"; fi ;;
 	# The long period makes long pauses, which is what a neighbour does.
 	cpu) if [[ -e $dir/cpu.max ]]; then echo "$(($2 * 5000)) 500000" >"$dir/cpu.max"; else
 		echo 500000 >"$dir/cpu.cfs_period_us"
@@ -561,7 +561,7 @@ fault_option82_forgotten() {
 }
 
 # Nothing to do with the servers' answers: their processor is somebody else's. One core, on
-# which others count five hundred times as much.
+# which others count a hundred times as much.
 fault_cpu_starved() {
 	case $1 in
 	fits) servers_are isc kea && ! path_is dnat && [[ $observer == yes ]] ;;
