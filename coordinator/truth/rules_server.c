@@ -14,6 +14,9 @@ static const char *const no_offers[] = {"agent-answers-pings", "peer-holds-all-f
 static const char *const slow_disk[] = {BED, "fsync-bound", NULL};
 static const char *const slow[] = {BED, "fsync-bound", "pool-too-large", "cpu-starved", NULL};
 static const char *const not_by_itself[] = {BED, "fsync-bound", NULL};
+/* A tester that sends late sends in bursts of its own making. */
+static const char *const nor_by_us[] = {BED,         "fsync-bound", "send-lag",
+                                        "own-drops", "rate-missed", NULL};
 
 #define LOST82                                                                                     \
     .summary =                                                                                     \
@@ -279,7 +282,7 @@ static const struct rule rules[] = {
     {RULE("server-receive-overflow", WARNING, SERVER, SERVER, WIRE),
      .when = {WHEN(slots_lost, AT_LEAST, 50), WHEN_OF(slots_lost, ABOVE, 2, burst_repeated),
               WHEN(slots_mended, AT_LEAST, 90), WHEN_OF(calm_lost, AT_MOST, 0.2, slots_lost)},
-     .explained_by = not_by_itself, .stays_as_info = true,
+     .explained_by = nor_by_us, .stays_as_info = true,
      .summary =
          "packets to {servers} are lost in bursts only, as by an input queue that overflows: "
          "{slots_lost}",
