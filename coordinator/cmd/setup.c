@@ -11,7 +11,7 @@
 enum { ROW_FOR, ROW_SERVER, ROW_POOL, ROW_MODE, ROW_INTERFACE, ROW_OPEN, ROW_COUNT };
 
 static const struct option_row flags[ROW_COUNT] = {
-    [ROW_FOR] = {.name = "--for", .value = "KIND", .help = "isc-dhcpd, kea or ios"},
+    [ROW_FOR] = {.name = "--for", .value = "KIND", .help = "isc-dhcpd, kea, ios or nft"},
     [ROW_SERVER] = {.name = "--server", .value = "NAME", .help = "which one of several"},
     [ROW_POOL] = {.name = "--pool",
                   .value = "FIRST-LAST",
@@ -21,7 +21,7 @@ static const struct option_row flags[ROW_COUNT] = {
                   .help = "of a Kea pair: load-balancing (the default) or hot-standby"},
     [ROW_INTERFACE] = {.name = "--interface",
                        .value = "NAME",
-                       .help = "Kea: where it listens (eth0)"},
+                       .help = "Kea, nft: the device towards the clients (eth0)"},
     [ROW_OPEN] = {.name = "--open",
                   .help = "without guard classes, for a server that serves nobody else"},
 };
@@ -29,13 +29,14 @@ static const struct option_row flags[ROW_COUNT] = {
 static void print_help(void)
 {
     (void)puts(
-        "usage: leaseherd setup SCENARIO --for isc-dhcpd|kea|ios [--server NAME] [OPTIONS]\n"
+        "usage: leaseherd setup SCENARIO --for isc-dhcpd|kea|ios|nft [--server NAME] [OPTIONS]\n"
         "\n"
         "Prints the configuration of a DHCP server for the scenario: its networks, pools with\n"
         "enough addresses for the clients (twice as many for a failover pair, of which each\n"
         "server has half), and guard classes that keep production clients out of the test's\n"
         "pools and test clients out of production's. Changes nothing and contacts nobody.\n"
-        "What servers need for the clients' renewals is printed by `leaseherd testbed`.\n"
+        "nft: the rules that bring renewals' answers to the agents, for a file; `leaseherd\n"
+        "testbed` applies the same and looks after them.\n"
         "\n"
         "Exit code: 0 done, 2 usage, or a scenario no such server can serve, 6 internal.\n");
     options_print(stdout, flags, ROW_COUNT);
@@ -43,8 +44,10 @@ static void print_help(void)
 
 static bool take_kind(const char *text, enum setup_dialect *out)
 {
-    static const char *const names[SETUP_DIALECT_COUNT] = {
-        [SETUP_ISC_DHCPD] = "isc-dhcpd", [SETUP_KEA] = "kea", [SETUP_IOS] = "ios"};
+    static const char *const names[SETUP_DIALECT_COUNT] = {[SETUP_ISC_DHCPD] = "isc-dhcpd",
+                                                           [SETUP_KEA] = "kea",
+                                                           [SETUP_IOS] = "ios",
+                                                           [SETUP_NFT] = "nft"};
     for (size_t i = 0; text != NULL && i < SETUP_DIALECT_COUNT; i++) {
         if (strcmp(text, names[i]) == 0) {
             *out = (enum setup_dialect)i;
@@ -82,7 +85,7 @@ static int take_wish(const struct option_row *rows, enum setup_dialect *out_kind
 {
     if (!take_kind(rows[ROW_FOR].text, out_kind)) {
         return cmd_usage_error("setup", "--for names the kind of server; write --for isc-dhcpd, "
-                                        "--for kea or --for ios");
+                                        "--for kea, --for ios or --for nft");
     }
     const char *mode = rows[ROW_MODE].is_given ? rows[ROW_MODE].text : "load-balancing";
     bool is_standby = strcmp(mode, "hot-standby") == 0;

@@ -285,6 +285,7 @@ char *setup_print(const struct setup *setup, enum setup_dialect dialect)
         [SETUP_ISC_DHCPD] = setup_print_dhcpd,
         [SETUP_KEA] = setup_print_kea,
         [SETUP_IOS] = setup_print_ios,
+        [SETUP_NFT] = setup_print_nft,
     };
     struct plan_text text = {.is_heap = true};
     writers[dialect](setup, &text);

@@ -17,7 +17,7 @@
 #include "common/attrs.h"
 #include "coordinator/plan/scenario.h"
 
-enum setup_dialect { SETUP_ISC_DHCPD, SETUP_KEA, SETUP_IOS, SETUP_DIALECT_COUNT };
+enum setup_dialect { SETUP_ISC_DHCPD, SETUP_KEA, SETUP_IOS, SETUP_NFT, SETUP_DIALECT_COUNT };
 enum setup_mode { SETUP_LOAD_BALANCING, SETUP_HOT_STANDBY };
 
 enum { SETUP_WHY_BYTES = 480, SETUP_GUARD_BYTES = PLAN_TEXT_BYTES };
@@ -25,7 +25,7 @@ enum { SETUP_WHY_BYTES = 480, SETUP_GUARD_BYTES = PLAN_TEXT_BYTES };
 /* What the operator may say besides the scenario. */
 struct setup_wish {
     const char *server;    /* by name; NULL: the only one */
-    const char *interface; /* it listens on; NULL: "eth0" */
+    const char *interface; /* clients are reached by; NULL: "eth0" */
     bool is_open;          /* without guard classes: the servers serve nobody else */
     enum setup_mode mode;  /* of a Kea pair */
     bool has_pool;         /* in place of the generated one; one network only */

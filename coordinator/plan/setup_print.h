@@ -8,6 +8,7 @@
 void setup_print_dhcpd(const struct setup *setup, struct plan_text *t);
 void setup_print_kea(const struct setup *setup, struct plan_text *t);
 void setup_print_ios(const struct setup *setup, struct plan_text *t);
+void setup_print_nft(const struct setup *setup, struct plan_text *t);
 
 /*
  * A pool as several of at most this many addresses: dhcpd walks a pool's leases one by one for each
