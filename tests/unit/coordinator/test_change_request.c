@@ -122,8 +122,8 @@ static void every_question_of_a_board_has_its_answer(void **unused)
         "the third one stops the whole test",
         "load ends after 30 min",
         "table netdev leaseherd {",
-        "leaseherd testbed plans/board.yaml undo --ssh root@HOST (nft delete table netdev "
-        "leaseherd)",
+        ("leaseherd testbed plans/board.yaml undo --ssh root@HOST (nft delete table netdev "
+         "leaseherd)"),
         "leaseherd testbed plans/board.yaml apply --path egress --ssh root@HOST",
         "only with --allow-actions) None.",
         "`leaseherd stop RUN`",
