@@ -179,5 +179,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_helper_that_has_died_is_missed, begin, end),
         cmocka_unit_test(remarks_are_put_behind_each_other_while_there_is_room),
     };
+    closefrom(3); /* files of who started us would be taken for the server's */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
