@@ -13,10 +13,9 @@ static const char *const no_offers[] = {"agent-answers-pings", "peer-holds-all-f
 /* Losses that are the bed's make no slow server, but a slow server is worth a word. */
 static const char *const slow_disk[] = {BED, "fsync-bound", NULL};
 static const char *const slow[] = {BED, "fsync-bound", "pool-too-large", "cpu-starved", NULL};
-static const char *const not_by_itself[] = {BED, "fsync-bound", NULL};
 /* A tester that sends late sends in bursts of its own making. */
-static const char *const nor_by_us[] = {BED,         "fsync-bound", "send-lag",
-                                        "own-drops", "rate-missed", NULL};
+static const char *const nor_by_us[] = {BED,        "fsync-bound", "pool-too-large", "cpu-starved",
+                                        "send-lag", "own-drops",   "rate-missed",    NULL};
 
 #define LOST82                                                                                     \
     .summary =                                                                                     \
@@ -172,7 +171,8 @@ static const struct rule rules[] = {
                "min-balance)"},
     {RULE("pool-exhausted", ERROR, SERVER, RUN, WIRE),
      .when = {WHEN(starved_last, AT_LEAST, 3), WHEN(starved_last_share, AT_LEAST, 90),
-              WHEN(answers_after_starving, ABOVE, 1)},
+              WHEN(answers_after_starving, ABOVE, 1),
+              WHEN_OF(other_losses, AT_MOST, 0.5, starved_last)},
      .explained_by = no_offers, EMPTY_POOL},
     {RULE("pool-exhausted", ERROR, SERVER, RUN, WIRE),
      .when = {WHEN(starved_last, AT_LEAST, 3), WHEN(starved_last_share, AT_LEAST, 90),
@@ -243,6 +243,15 @@ static const struct rule rules[] = {
      .evidence = "in the busiest five seconds, in which it ran {cpu_busiest}; {judgements_missed} "
                  "judgements were missed",
      STARVED_REMEDY},
+    {RULE("cpu-starved", WARNING, SERVER, SERVER, OBSERVER),
+     .when = {WHEN(runqueue_busiest, AT_LEAST, 60),
+              WHEN_OF(runqueue_busiest, AT_LEAST, 2, cpu_busiest), WHEN(lost_share, AT_LEAST, 2)},
+     .explained_by = slow_disk, .stays_as_info = true,
+     .summary = "{servers} had work but no CPU, and waited for one {runqueue_busiest} of the time",
+     .evidence =
+         "in the busiest five seconds, in which it ran {cpu_busiest}; {lost} of {tries} first "
+         "packets stayed unanswered",
+     STARVED_REMEDY},
     {RULE("cpu-starved", INFO, SERVER, SERVER, OBSERVER),
      .when = {WHEN(runqueue_busiest, AT_LEAST, 30),
               WHEN_OF(runqueue_busiest, AT_LEAST, 2, cpu_busiest)},
@@ -273,7 +282,7 @@ static const struct rule rules[] = {
     {RULE("server-receive-overflow", WARNING, SERVER, SERVER, OBSERVER),
      .when = {WHEN(socket_drops, AT_LEAST, 50), WHEN_OF(socket_drops, ABOVE, 2, burst_repeated),
               WHEN(lost, ABOVE, 0)},
-     .explained_by = not_by_itself, .stays_as_info = true,
+     .explained_by = slow, .stays_as_info = true,
      .summary = "the receive queue of {servers} overflowed: {socket_drops} packets were dropped",
      .evidence = "its sockets dropped {each socket_drops}[; there is room for {socket_buffer}, "
                  "which is about 1,280 a request]; {lost} first packets stayed unanswered",
