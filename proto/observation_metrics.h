@@ -101,4 +101,28 @@
     X(bpf_answers, "n", COUNTER, "answers it sent")                                                \
     X(bpf_send_refused, "n", COUNTER, "sends the kernel refused")                                  \
     X(self_cpu, "us", COUNTER, "CPU time of the observer itself")                                  \
-    X(self_late, "us", COUNTER, "time its looks came too late, in all")
+    X(self_late, "us", COUNTER, "time its looks came too late, in all")                            \
+    OBSERVER_METRICS_KERNEL(X)
+
+/* How long each took: bounds are not cumulative. */
+#define OBSERVER_METRICS_SPANS(X, span, what)                                                      \
+    X(bpf_##span##_to_16us, "n", COUNTER, what " below 16 us")                                     \
+    X(bpf_##span##_to_64us, "n", COUNTER, what " of 16 to 64 us")                                  \
+    X(bpf_##span##_to_256us, "n", COUNTER, what " of 64 to 256 us")                                \
+    X(bpf_##span##_to_1024us, "n", COUNTER, what " of 256 to 1,024 us")                            \
+    X(bpf_##span##_to_4096us, "n", COUNTER, what " of 1,024 to 4,096 us")                          \
+    X(bpf_##span##_to_16384us, "n", COUNTER, what " of 4,096 to 16,384 us")                        \
+    X(bpf_##span##_to_65536us, "n", COUNTER, what " of 16,384 to 65,536 us")                       \
+    X(bpf_##span##_to_262144us, "n", COUNTER, what " of 65,536 to 262,144 us")                     \
+    X(bpf_##span##_to_1048576us, "n", COUNTER, what " of 262,144 to 1,048,576 us")                 \
+    X(bpf_##span##_longer, "n", COUNTER, what " of 1,048,576 us and more")
+enum { OBSERVER_SPAN_METRICS = 10 };
+
+#define OBSERVER_METRICS_KERNEL(X)                                                                 \
+    OBSERVER_METRICS_SPANS(X, fsync, "fsync calls")                                                \
+    OBSERVER_METRICS_SPANS(X, wait, "waits in the server's sockets")                               \
+    OBSERVER_METRICS_SPANS(X, serve, "times from reading to answering")                            \
+    X(bpf_refused_not_permitted, "n", COUNTER, "refused sends: EPERM, as by a firewall or NAT")    \
+    X(bpf_refused_no_route, "n", COUNTER, "refused sends: ENETUNREACH, EHOSTUNREACH")              \
+    X(bpf_refused_no_room, "n", COUNTER, "refused sends: ENOBUFS, EAGAIN")                         \
+    X(bpf_refused_otherwise, "n", COUNTER, "refused sends: any other reason")

@@ -40,6 +40,10 @@ stop_observers() {
 
 metric() { report ".observers[] | select(.name == \"$1\") | .metrics[] | select(.name == \"$2\") | .$3"; }
 
+spans() { # SPAN: sum of its counts
+	report "[.observers[] | select(.name == \"eye\") | .metrics[] | select(.name | test(\"^bpf_$1_(to_|longer)\")) | .difference] | add"
+}
+
 answers_on_wire() { count_packets s1 "udp.srcport == 67 && dhcp.type == 2"; }
 
 # play WHAT PROCESS LAB-OPTIONS...: one server; for four seconds its replies are refused
@@ -75,6 +79,9 @@ play() {
 	expect "$what: answers it counted are those on the wire" "$answers" == "$wire"
 	expect "$what: sends were refused" "$refused" '>=' 20
 	expect "$what: as many as the kernel discarded" "$refused" == "$(metric eye ip_out_discards difference)"
+	expect "$what: and for the same reason" "$refused" == "$(metric eye bpf_refused_not_permitted difference)"
+	expect "$what: each service is in one span" "$(spans serve)" '<=' $((answers + refused))
+	expect "$what: and nearly all are in one" "$(spans serve)" '>=' $(((answers + refused) * 9 / 10))
 	expect "$what: every message was read" "$(metric eye bpf_messages_read difference)" '>=' $((answers + refused))
 	expect "$what: waiting and service took time" \
 		"$(jq -n "$(metric eye bpf_queue_wait difference) > 0 and $(metric eye bpf_service difference) > 0")" == true

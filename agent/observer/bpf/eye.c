@@ -67,13 +67,43 @@ static void follow(struct eye *e, const struct observer_target *target)
 
 static void lacks(enum availability why, struct observation *out)
 {
-    static const enum observer_metric all[] = {
-        OBSERVER_bpf_fsyncs,     OBSERVER_bpf_fsync_time,    OBSERVER_bpf_fsync_longest,
-        OBSERVER_bpf_queue_wait, OBSERVER_bpf_messages_read, OBSERVER_bpf_service,
-        OBSERVER_bpf_answers,    OBSERVER_bpf_send_refused};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        observation_lacks(out, all[i], why);
+    for (int m = OBSERVER_bpf_fsyncs; m <= OBSERVER_bpf_send_refused; m++) {
+        observation_lacks(out, (enum observer_metric)m, why);
     }
+    for (int m = OBSERVER_bpf_fsync_to_16us; m <= OBSERVER_bpf_refused_otherwise; m++) {
+        observation_lacks(out, (enum observer_metric)m, why);
+    }
+}
+
+/* The kernel's buckets are powers of two; ours join two each, the first four, the last all others.
+ */
+static void observe_spans(const struct eye_spans *spans, int first, struct observation *out)
+{
+    double sum[OBSERVER_SPAN_METRICS] = {0};
+    for (size_t i = 0; i < EYE_BUCKETS; i++) {
+        size_t at = i < 4 ? 0 : i / 2 - 1;
+        at = at < OBSERVER_SPAN_METRICS ? at : OBSERVER_SPAN_METRICS - 1;
+        sum[at] += (double)spans->bucket[i];
+    }
+    for (int i = 0; i < OBSERVER_SPAN_METRICS; i++) {
+        observation_set(out, (enum observer_metric)(first + i), sum[i]);
+    }
+}
+
+static void observe_refusals(const struct eye_counts *c, struct observation *out)
+{
+    double permission = (double)c->refused_errno[EPERM];
+    double route = (double)c->refused_errno[ENETUNREACH] + (double)c->refused_errno[EHOSTUNREACH];
+    double room = (double)c->refused_errno[ENOBUFS] + (double)c->refused_errno[EAGAIN];
+    double all = 0;
+    for (size_t i = 0; i < EYE_ERRNOS; i++) {
+        all += (double)c->refused_errno[i];
+    }
+    observation_set(out, OBSERVER_bpf_send_refused, all);
+    observation_set(out, OBSERVER_bpf_refused_not_permitted, permission);
+    observation_set(out, OBSERVER_bpf_refused_no_route, route);
+    observation_set(out, OBSERVER_bpf_refused_no_room, room);
+    observation_set(out, OBSERVER_bpf_refused_otherwise, all - permission - route - room);
 }
 
 void eye_observe(struct eye *e, const struct observer_target *target, struct observation *out)
@@ -98,5 +128,8 @@ void eye_observe(struct eye *e, const struct observer_target *target, struct obs
     observation_set(out, OBSERVER_bpf_queue_wait, (double)c.queue_wait.sum_ns / NS_PER_US_D);
     observation_set(out, OBSERVER_bpf_service, (double)c.service.sum_ns / NS_PER_US_D);
     observation_set(out, OBSERVER_bpf_answers, (double)c.answers);
-    observation_set(out, OBSERVER_bpf_send_refused, (double)c.refused);
+    observe_spans(&c.fsync, OBSERVER_bpf_fsync_to_16us, out);
+    observe_spans(&c.queue_wait, OBSERVER_bpf_wait_to_16us, out);
+    observe_spans(&c.service, OBSERVER_bpf_serve_to_16us, out);
+    observe_refusals(&c, out);
 }

@@ -265,7 +265,6 @@ static __always_inline void answer_was_sent(const struct call *c, long result)
     u32 error = (u32)-result;
     error = error < EYE_ERRNOS ? error : 0;
     barrier_var(error);
-    __sync_fetch_and_add(&counts.refused, 1);
     __sync_fetch_and_add(&counts.refused_errno[error & (EYE_ERRNOS - 1)], 1);
 }
 

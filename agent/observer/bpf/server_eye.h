@@ -18,6 +18,6 @@ struct eye_counts {
     struct eye_spans fsync;
     struct eye_spans queue_wait; /* from the network to the server's own memory */
     struct eye_spans service;    /* from there to the answer's send */
-    unsigned long long messages_read, answers, refused;
+    unsigned long long messages_read, answers;
     unsigned long long refused_errno[EYE_ERRNOS];
 };
