@@ -41,7 +41,7 @@ every_intent() { # NAME LAB-OPTIONS
 	ask "$what: renewed" .leases.renewed '>=' 40
 	ask "$what: acquired again after DECLINE and INIT-REBOOT" .leases.reacquired '>=' 80
 	# What a client says itself goes to one of the two servers, whichever answered it first; the capture is of one.
-	wire "$what" discover=80 request=40 renew=3 reboot=40 inform=1 decline=40 release=1
+	wire "$what" discover=80 request=40 renew=3 reboot=40 inform=1 decline=40 release=1 stranger=1
 	stop_agents
 	((failed == 0)) || show_run
 }

@@ -26,7 +26,10 @@ RULES = {
     "decline": (DECLINE, False, True, True, False, False, True),
     "release": (RELEASE, True, False, True, False, False, False),
     "inform": (INFORM, True, False, False, True, True, False),
+    "stranger": (DISCOVER, False, False, False, True, False, True),
 }
+# Preflight's client without the run's marks (RFC 7042 2.1.2: a range nobody has).
+STRANGER = "00:00:5e:00:53:"
 
 
 def packets(capture):
@@ -40,6 +43,8 @@ def packets(capture):
 
 def intent_of(p):
     kind = int(p["dhcp.option.dhcp"])
+    if kind == DISCOVER and p["dhcp.hw.mac_addr"].startswith(STRANGER):
+        return "stranger"
     if kind != REQUEST:
         return {DISCOVER: "discover", DECLINE: "decline", RELEASE: "release", INFORM: "inform"}[kind]
     if p["dhcp.option.dhcp_server_id"]:
@@ -65,7 +70,7 @@ def faults(p, intent, giaddr, via):
         "source port": int(p["udp.srcport"]) == (67 if is_forwarded else 68),
         "destination is a server": p["ip.dst"] in ("192.168.1.12", "192.168.2.12"),
         "flags 0": int(p["dhcp.flags"], 0) == 0,
-        "chaddr locally administered, unicast": int(p["dhcp.hw.mac_addr"][:2], 16) & 3 == 2,
+        "chaddr locally administered, unicast": intent == "stranger" or int(p["dhcp.hw.mac_addr"][:2], 16) & 3 == 2,
         "xid not 0": int(p["dhcp.id"], 0) != 0,
         "option 50": bool(p["dhcp.option.requested_ip_address"]) == has_50,
         "option 54": bool(p["dhcp.option.dhcp_server_id"]) == has_54,
