@@ -77,6 +77,18 @@ static const struct rule rules[] = {
      "answered; {winners_lost} of the others' later renewals were lost[; {rebinds_after_loss} of "
      "them were rescued by rebinding through the relay]",
      EXHAUSTED_REMEDY},
+    /* Over before anybody could renew a second time: all ports were given, and nobody else had one.
+     */
+    {RULE("nat-source-port-exhaustion", ERROR, BED, SERVER, WIRE),
+     .when = {WHEN(rewritten_low, AT_LEAST, 400), WHEN(low_ports, AT_LEAST, 505),
+              WHEN(losers, AT_LEAST, 10), WHEN(renew_retries, AT_LEAST, 10),
+              WHEN(retry_success, AT_MOST, 2), WHEN(ceiling_120s, AT_LEAST, 1),
+              WHEN(above_120s, EQUAL, 0)},
+     EXHAUSTED,
+     .evidence = EXHAUSTED_WIRE
+     "; {losers} clients lose, and {retry_success} of their {renew_retries} retransmissions were "
+     "answered; never more than {most_120s} addresses were renewed in two minutes",
+     EXHAUSTED_REMEDY},
     EXHAUSTED_PLATEAU(1s, "one second"),
     EXHAUSTED_PLATEAU(30s, "half a minute"),
     EXHAUSTED_PLATEAU(120s, "two minutes"),

@@ -4,9 +4,9 @@
 # shellcheck source-path=SCRIPTDIR source=../support/fleet.bash
 source "$(dirname "$0")/../support/fleet.bash"
 
-# (MAC, giaddr) of every DISCOVER that reached the server
+# (MAC, giaddr) of every DISCOVER of the run (preflight asks a stranger, too) that reached the server
 clients_on_wire() {
-	tshark -n -r "$work/s1.pcap" -Y 'dhcp.option.dhcp == 1' -T fields -e dhcp.hw.mac_addr -e dhcp.ip.relay 2>/dev/null |
+	tshark -n -r "$work/s1.pcap" -Y 'dhcp.option.dhcp == 1 && !(dhcp.hw.mac_addr[0:5] == 00:00:5e:00:53)' -T fields -e dhcp.hw.mac_addr -e dhcp.ip.relay 2>/dev/null |
 		sort -u
 }
 
