@@ -42,6 +42,7 @@ static void put_relay(const struct control_preflight_relay *from, struct control
     to->unmarked_offers[row] = from->unmarked_offers;
     to->unmarked_addr[row] = inet_host(from->unmarked_addr);
     to->was_unmarked_asked[row] = from->was_unmarked_asked;
+    to->outside_addr[row] = inet_host(from->outside_addr);
     to->way_count[row] = from->way_count;
 }
 
@@ -106,6 +107,7 @@ static void put_terms(size_t rows, struct control_report_scratch *to)
     CONTROL_COLUMN(unmarked_addr, rows, to->unmarked_addr);
     CONTROL_COLUMN(was_unmarked_asked, rows, to->was_unmarked_asked);
     CONTROL_COLUMN(way_count, rows, to->way_count);
+    CONTROL_COLUMN(outside_addr, rows, to->outside_addr);
 }
 
 void control_put_report(const struct control_preflight_report *from,
@@ -190,8 +192,11 @@ static bool terms_are_good(const Leaseherd__PreflightReport *from, char *why)
     const size_t way_lengths[] = {from->n_way_path, from->n_way_sent, from->n_way_acked,
                                   from->n_way_low_ports, from->n_way_other_ports};
     size_t rows = from->n_lease_least_s == 0 ? 0 : from->n_relay;
+    /* Journals of runs that were before this column have none of it. */
+    size_t outside_rows = from->n_outside_addr == 0 ? 0 : rows;
     uint64_t ways = 0;
-    if (!control_columns_match(lengths, ARRAY_LEN(lengths), rows, "preflight_report", why) ||
+    if (!control_columns_match(&from->n_outside_addr, 1, outside_rows, "preflight_report", why) ||
+        !control_columns_match(lengths, ARRAY_LEN(lengths), rows, "preflight_report", why) ||
         !control_columns_match(way_lengths, ARRAY_LEN(way_lengths), from->n_way_server,
                                "preflight_report", why)) {
         return false;
@@ -261,6 +266,8 @@ static void take_terms(const Leaseherd__PreflightReport *from, size_t row,
     out->unmarked_addr = inet_from_host(from->unmarked_addr[row]);
     out->was_unmarked_asked = from->was_unmarked_asked[row];
     out->way_count = from->way_count[row];
+    out->outside_addr =
+        from->n_outside_addr > 0 ? inet_from_host(from->outside_addr[row]) : (struct ipv4){0};
 }
 
 static bool take_way(const Leaseherd__PreflightReport *from, size_t row,

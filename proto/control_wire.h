@@ -90,6 +90,7 @@ struct control_report_scratch {
     uint32_t mask[CONTROL_PREFLIGHT_RELAYS_MAX], router[CONTROL_PREFLIGHT_RELAYS_MAX];
     uint32_t unmarked_offers[CONTROL_PREFLIGHT_RELAYS_MAX];
     uint32_t unmarked_addr[CONTROL_PREFLIGHT_RELAYS_MAX];
+    uint32_t outside_addr[CONTROL_PREFLIGHT_RELAYS_MAX];
     protobuf_c_boolean was_unmarked_asked[CONTROL_PREFLIGHT_RELAYS_MAX];
     uint32_t way_count[CONTROL_PREFLIGHT_RELAYS_MAX];
     uint32_t way_server[CONTROL_PREFLIGHT_WAY_ROWS_MAX];

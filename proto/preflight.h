@@ -91,6 +91,8 @@ struct control_preflight_relay {
     uint32_t unmarked_offers;  /* bit i: server i offered an address of the block to a stranger */
     struct ipv4 unmarked_addr; /* such an address */
     bool was_unmarked_asked;   /* a DISCOVER without the run's marks was sent */
+    struct ipv4 outside_addr;  /* offered or leased, of the block and outside the relay's subnet;
+                                  0: none was */
     uint32_t way_count;
     struct control_preflight_way way[CONTROL_PREFLIGHT_WAYS_MAX];
 };

@@ -328,6 +328,16 @@ static void note_server(struct lane *lane, struct control_preflight_relay *repor
     }
 }
 
+/* Another subnet than the scenario's: the rules that bring its ACKs back do not know it. */
+static void note_address(struct lane *lane, const struct probe *probe,
+                         struct control_preflight_relay *report, struct ipv4 addr)
+{
+    const struct relay *relay = lane_relay_of(lane, probe->local);
+    if (!inet_net_contains(relay->plan->subnet, addr)) {
+        report->outside_addr = addr;
+    }
+}
+
 static void offered(struct lane *lane, struct probe *probe, const struct dhcp4_reply *r)
 {
     struct client *c = lane_client(lane, probe->local);
@@ -432,6 +442,7 @@ bool lane_preflight_receive(struct lane *lane, uint32_t local, const struct dhcp
         return true;
     }
     note_server(lane, report, r);
+    note_address(lane, probe, report, r->yiaddr);
     if (is_offer) {
         offered(lane, probe, r);
     } else if (probe->phase == PROBE_REQUEST) {

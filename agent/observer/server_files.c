@@ -12,6 +12,7 @@
 
 #include "agent/observer/parse/unix_sockets.h"
 #include "agent/observer/read_text.h"
+#include "common/attrs.h"
 
 enum {
     PROC_PATH_BYTES = 64,
@@ -92,14 +93,34 @@ static void take_socket(struct server_files *f, pid_t pid, const char *fd_path)
     free(sockets);
 }
 
+/*
+ * How likely it is its log, 0: not at all. By its name; then what it opened itself, which is no
+ * lock, before the standard streams, which may lead anywhere; of these, that of errors.
+ */
+static unsigned log_rank_of(const char *name, int fd)
+{
+    static const unsigned by_name = 4, opened = 2, errors = 1;
+    bool is_lock = strstr(name, "lock") != NULL || strstr(name, ".pid") != NULL;
+    bool is_named = strstr(name, "log") != NULL;
+    unsigned rank = 1U + (is_named ? by_name : 0U) + (fd == STDERR_FILENO ? errors : 0U);
+    return is_lock ? 0U : rank + (is_named && fd > STDERR_FILENO ? opened : 0U);
+}
+
 /* What it writes to is its lease file, by its name, or its log. */
-static void take_file(struct server_files *f, const char *path)
+static void take_file(struct server_files *f, const char *path, int fd)
 {
     const char *slash = strrchr(path, '/');
-    bool is_leases = strstr(slash == NULL ? path : slash, "lease") != NULL;
-    char *place = is_leases ? f->leases : f->log;
-    if (place[0] == '\0') {
-        set_path(place, path);
+    const char *name = slash == NULL ? path : slash + 1;
+    if (strstr(name, "lease") != NULL) {
+        if (f->leases[0] == '\0') {
+            set_path(f->leases, path);
+        }
+        return;
+    }
+    unsigned rank = log_rank_of(name, fd);
+    if (rank > f->log_rank && !f->is_log_named) {
+        f->log_rank = rank;
+        set_path(f->log, path);
     }
 }
 
@@ -117,7 +138,7 @@ static void take_descriptors(struct server_files *f, const struct observer_targe
         (void)snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)target->pid, entry->d_name);
         if (our_path_of(target->pid, path, found)) {
             if (is_written(target->pid, entry->d_name)) {
-                take_file(f, found);
+                take_file(f, found, (int)strtol(entry->d_name, NULL, 10));
             }
         } else if (target->program == TARGET_KEA) {
             take_socket(f, target->pid, path);
@@ -128,7 +149,17 @@ static void take_descriptors(struct server_files *f, const struct observer_targe
     }
 }
 
-/* dhcpd -lf FILE: anybody may read that. */
+/* As the server sees it, where we may look through its eyes. */
+static void set_their_path(char out[PATH_MAX], pid_t pid, const char *path)
+{
+    char in_root[PATH_MAX + PROC_PATH_BYTES];
+    (void)snprintf(in_root, sizeof(in_root), "/proc/%d/root%s", (int)pid, path);
+    struct stat theirs;
+    bool is_ours = stat(in_root, &theirs) < 0 || is_same_file(path, &theirs);
+    set_path(out, is_ours ? path : in_root);
+}
+
+/* dhcpd -lf FILE -cf FILE: anybody may read that. */
 static void take_command_line(struct server_files *f, const struct observer_target *target)
 {
     char path[PROC_PATH_BYTES], text[COMMAND_LINE_BYTES];
@@ -137,8 +168,13 @@ static void take_command_line(struct server_files *f, const struct observer_targ
     const char *end = text + (size > 0 ? size : 0);
     for (const char *word = text; word < end; word += strlen(word) + 1) {
         const char *value = word + strlen(word) + 1;
-        if (strcmp(word, "-lf") == 0 && value < end && value[0] == '/') {
+        if (value >= end || value[0] != '/') {
+            continue;
+        }
+        if (strcmp(word, "-lf") == 0 && f->leases[0] == '\0') {
             set_path(f->leases, value);
+        } else if (strcmp(word, "-cf") == 0 && f->config[0] == '\0') {
+            set_their_path(f->config, target->pid, value);
         }
     }
 }
@@ -148,16 +184,17 @@ static void take_usual(struct server_files *f, enum target_program program)
 {
     static const struct {
         enum target_program program;
-        const char *leases, *log, *kea_socket;
+        const char *leases, *log, *kea_socket, *config;
     } usual[] = {
-        {TARGET_DHCPD, "/var/lib/dhcp/dhcpd.leases", "", ""},
+        {TARGET_DHCPD, "/var/lib/dhcp/dhcpd.leases", "", "", "/etc/dhcp/dhcpd.conf"},
         {TARGET_KEA, "/var/lib/kea/kea-leases4.csv", "/var/log/kea/kea-dhcp4.log",
-         "/run/kea/kea4-ctrl-socket"},
+         "/run/kea/kea4-ctrl-socket", ""},
     };
     for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
-        const char *const from[] = {usual[i].leases, usual[i].log, usual[i].kea_socket};
-        char *const to[] = {f->leases, f->log, f->kea_socket};
-        for (size_t k = 0; usual[i].program == program && k < 3; k++) {
+        const char *const from[] = {usual[i].leases, usual[i].log, usual[i].kea_socket,
+                                    usual[i].config};
+        char *const to[] = {f->leases, f->log, f->kea_socket, f->config};
+        for (size_t k = 0; usual[i].program == program && k < ARRAY_LEN(to); k++) {
             if (to[k][0] == '\0' && access(from[k], F_OK) == 0) {
                 set_path(to[k], from[k]);
             }
@@ -168,12 +205,15 @@ static void take_usual(struct server_files *f, enum target_program program)
 static void find(struct server_files *f, const struct observer_target *target)
 {
     const struct observer_files *named = &target->files;
-    f->log[0] = f->leases[0] = f->kea_socket[0] = '\0';
+    f->log[0] = f->leases[0] = f->kea_socket[0] = f->config[0] = '\0';
+    f->log_rank = 0;
+    f->is_log_named = named->log != NULL;
+    set_path(f->config, named->config == NULL ? "" : named->config);
     set_path(f->log, named->log == NULL ? "" : named->log);
     set_path(f->leases, named->leases == NULL ? "" : named->leases);
     set_path(f->kea_socket, named->kea_socket == NULL ? "" : named->kea_socket);
     take_descriptors(f, target);
-    if (target->program == TARGET_DHCPD && f->leases[0] == '\0') {
+    if (target->program == TARGET_DHCPD) {
         take_command_line(f, target);
     }
     take_usual(f, target->program);

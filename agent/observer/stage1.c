@@ -13,6 +13,7 @@ void stage1_open(struct stage1 *s)
     syscalls_open(&s->syscalls);
     server_files_open(&s->files);
     server_log_open(&s->log, &s->failover);
+    server_conf_open(&s->conf);
     lease_file_open(&s->leases, &s->failover);
     kea_open(&s->kea, &s->failover);
 }
@@ -62,6 +63,7 @@ void stage1_observe(struct stage1 *s, const struct observer_target *target, uint
      * newer. */
     lease_file_observe(&s->leases, target, s->files.leases, out);
     server_log_observe(&s->log, target, s->files.log, out);
+    server_conf_observe(&s->conf, target, s->files.config, out);
     kea_observe(&s->kea, target, now_ns, out);
     tell_failover(s, target, out);
     firewall_observe(&s->firewall, target, out);

@@ -23,6 +23,7 @@
 #include "agent/observer/kea.h"
 #include "agent/observer/lease_file.h"
 #include "agent/observer/parse/failover.h"
+#include "agent/observer/server_conf.h"
 #include "agent/observer/server_files.h"
 #include "agent/observer/server_log.h"
 #include "agent/observer/syscalls.h"
@@ -33,6 +34,7 @@ struct stage1 {
     struct syscalls syscalls;
     struct server_files files; /* where they are; files.leases is for disk.h, too */
     struct server_log log;
+    struct server_conf conf;
     struct lease_file leases;
     struct kea kea;
     struct firewall firewall;

@@ -25,6 +25,7 @@ enum { MESSAGES_PER_TURN = 64, GREETING_MS = 1000 };
 #define SILENCE_NS         (10 * NS_PER_S) /* without a connection, or without an answer */
 #define SAY_AGAIN_NS       (30 * NS_PER_S)
 #define COMPLAIN_EVERY_NS  NS_PER_S
+#define GONE_NS            (30 * NS_PER_S) /* a coordinator that resumes its run is back by then */
 
 /* --- what is said --- */
 
@@ -37,6 +38,7 @@ enum saying {
     SAY_NOT_CURVE,
     SAY_SILENT,
     SAY_LOST,
+    SAY_GONE,
     SAY_BUSY,
     SAY_NOTHING
 };
@@ -60,6 +62,7 @@ static const struct {
     [SAY_SILENT] = {"coordinator_silent", "no coordinator answers there; look at --coordinator, "
                                           "the network and the coordinator's log"},
     [SAY_LOST] = {"coordinator_lost", "the connection broke"},
+    [SAY_GONE] = {"coordinator_gone", "the run that was watched has no coordinator any more"},
     [SAY_BUSY] = {"coordinator_busy", "the coordinator has no place for this observer in its run"},
 };
 
@@ -177,6 +180,7 @@ static void look_for_trouble(struct watch_link *w)
     if ((trouble & LINK_DISCONNECTED) != 0) {
         if (w->state == WATCH_ON) {
             say(w, SAY_LOST);
+            w->lost_ns = w->now_ns;
         }
         w->is_connected = false;
         call_again(w, 0);
@@ -239,6 +243,7 @@ static void welcomed(struct watch_link *w, const struct control_welcome *welcome
         log_info("what=watching coordinator=%s:%u", w->setup->host, w->setup->port);
     }
     w->state = WATCH_ON;
+    w->lost_ns = 0;
     w->session = welcome->session;
     w->backoff_ns = 0;
     w->said = -1;
@@ -352,6 +357,11 @@ void watch_link_turn(struct watch_link *w, uint64_t now_ns)
     if (w->ctrl != NULL) {
         look_for_trouble(w);
     }
+    if (w->lost_ns != 0 && now_ns - w->lost_ns >= GONE_NS) {
+        say(w, SAY_GONE);
+        w->lost_ns = 0;
+        w->is_over = true;
+    }
     bool is_silent =
         w->state == WATCH_CALLING && now_ns > w->heard_ns && now_ns - w->heard_ns > SILENCE_NS;
     if (is_silent) {
@@ -366,7 +376,7 @@ uint64_t watch_link_next_ns(const struct watch_link *w)
 {
     switch (w->state) {
     case WATCH_CLOSED:
-        return w->open_at_ns;
+        return w->open_at_ns; /* before it is gone, or soon after */
     case WATCH_CALLING:
         return w->hello_at_ns;
     case WATCH_ON:

@@ -32,8 +32,10 @@ struct watch_setup {
 struct watch_link {
     const struct watch_setup *setup;
     enum watch_state state;
-    bool is_refused;               /* for good: the process ends */
-    bool is_over;                  /* a run that was watched has ended; the caller clears it */
+    bool is_refused; /* for good: the process ends */
+    /* A run that was watched has ended, or its coordinator is gone for good; the caller clears it.
+     */
+    bool is_over;
     char program[PLAN_NAME_BYTES]; /* in OBSERVER_HELLO */
     struct link_socket *ctrl;      /* NULL in WATCH_CLOSED */
     struct control_arena *arena;
@@ -42,6 +44,7 @@ struct watch_link {
     uint64_t session;  /* of WELCOME */
     bool is_connected; /* the handshake succeeded */
     unsigned broken;   /* handshakes without an answer, in a row */
+    uint64_t lost_ns;  /* since when a watched run has had no coordinator; 0: it has */
     uint64_t open_at_ns, hello_at_ns, heard_ns, backoff_ns, attempts;
     int said; /* row of what was said last; -1: nothing */
     uint64_t said_ns, complained_ns;

@@ -39,7 +39,7 @@ static void check_client_path(const struct preflight_verdict *v, struct prefligh
     if (v->result == PREFLIGHT_PASSED) {
         preflight_say(out, CHECK_CLIENT_PATH, CHECK_PASSED, "", "",
                       "renewals are answered by client_path %s", plan_path_name(v->path));
-    } else if (strcmp(v->finding, "no-client-path") == 0) {
+    } else if (v->is_of_path) {
         preflight_say(out, CHECK_CLIENT_PATH, CHECK_FAILED, "",
                       "mend this and run again; no load was sent", "%s", v->reason);
         out->item[out->count - 1].finding = v->finding;
@@ -226,9 +226,31 @@ static void check_lease_time(const struct preflight_bed *bed, struct preflight_c
     }
 }
 
-static void check_subnet(const struct preflight_bed *bed, struct preflight_checks *out)
+/* Where no path works for that reason, it was said there. */
+static void check_addresses(const struct preflight_bed *bed,
+                            const struct preflight_verdict *verdict, struct preflight_checks *out)
+{
+    for (size_t i = 0; i < bed->report_count; i++) {
+        char what[PREFLIGHT_OUTSIDE_BYTES];
+        size_t before = out->count;
+        if (verdict->is_of_path ||
+            !preflight_is_outside(bed->plan, &bed->reports[i], what, sizeof(what))) {
+            continue;
+        }
+        preflight_say(out, CHECK_SUBNET, CHECK_FAILED, relay_name(bed, i),
+                      "correct subnet: of the relay, or the servers' subnet for its giaddr", "%s",
+                      what);
+        if (out->count > before) {
+            out->item[before].finding = "wrong-subnet";
+        }
+    }
+}
+
+static void check_subnet(const struct preflight_bed *bed, const struct preflight_verdict *verdict,
+                         struct preflight_checks *out)
 {
     size_t seen = 0;
+    check_addresses(bed, verdict, out);
     for (size_t i = 0; i < bed->report_count; i++) {
         const struct control_preflight_relay *r = &bed->reports[i];
         const struct plan_relay *relay = &bed->plan->relays[r->relay];
@@ -304,6 +326,6 @@ void preflight_check_bed(const struct preflight_bed *bed, const struct preflight
     check_server_path(bed, out);
     check_pool(bed, out);
     check_lease_time(bed, out);
-    check_subnet(bed, out);
+    check_subnet(bed, verdict, out);
     check_unmarked(bed, out);
 }

@@ -151,12 +151,99 @@ static bool path_works(const struct control_preflight_relay *reports, size_t cou
     return true;
 }
 
+static bool is_by_relay(const struct control_preflight_path *p)
+{
+    return p->path == PLAN_PATH_RELAYED;
+}
+
+/* From each server all came back on this path, or nothing: chance and ceilings take some of it. */
+static bool is_all_or_nothing(const struct control_preflight_relay *r,
+                              const struct control_preflight_path *p)
+{
+    uint64_t told = 0;
+    for (uint32_t i = 0; i < r->way_count; i++) {
+        const struct control_preflight_way *w = &r->way[i];
+        if (w->path == p->path && w->acked != 0 && w->acked != w->sent) {
+            return false;
+        }
+        told += w->path == p->path ? w->sent : 0;
+    }
+    return p->renew_acked == 0 || told == p->renew_sent;
+}
+
+/*
+ * Nothing came back where clients ask themselves, though the servers answer relays. Where the relay
+ * adds option 82, which such a renewal lacks, silence may also be the server's own.
+ */
+static bool is_way_back_missing(const struct plan *plan,
+                                const struct control_preflight_relay *reports, size_t count)
+{
+    bool is_seen = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct control_preflight_relay *r = &reports[i];
+        const struct plan_relay *relay = &plan->relays[r->relay];
+        bool has_option82 = relay->circuit_id_bytes > 0 || relay->remote_id_bytes > 0;
+        for (uint32_t k = 0; k < r->path_count; k++) {
+            const struct control_preflight_path *p = &r->path[k];
+            if (p->renew_acked >= r->bound || (!is_by_relay(p) && p->send_errno != 0)) {
+                continue;
+            }
+            if (is_by_relay(p) || r->naks > 0 || has_option82 || !is_all_or_nothing(r, p)) {
+                return false;
+            }
+            is_seen = is_seen || p->renew_sent > 0;
+        }
+    }
+    return is_seen;
+}
+
+bool preflight_is_outside(const struct plan *plan, const struct control_preflight_relay *r,
+                          char *out, size_t size)
+{
+    const struct plan_relay *relay = &plan->relays[r->relay];
+    char got[IPV4_TEXT_BYTES], giaddr[IPV4_TEXT_BYTES], wanted[IPV4_NET_TEXT_BYTES];
+    if (inet_is_zero(r->outside_addr)) {
+        return false;
+    }
+    (void)snprintf(out, size,
+                   "relay %s (giaddr %s): the servers lease %s, the scenario's subnet is %s",
+                   relay->name, inet_text(relay->giaddr, giaddr), inet_text(r->outside_addr, got),
+                   inet_net_text(relay->subnet, wanted));
+    return true;
+}
+
+static bool explain_wrong_subnet(const struct plan *plan,
+                                 const struct control_preflight_relay *reports, size_t count,
+                                 struct preflight_verdict *v)
+{
+    char what[PREFLIGHT_OUTSIDE_BYTES];
+    size_t i = 0;
+    while (i < count && !preflight_is_outside(plan, &reports[i], what, sizeof(what))) {
+        i++;
+    }
+    if (i < count) {
+        refuse(v, "wrong-subnet");
+        (void)snprintf(v->reason, sizeof(v->reason),
+                       "%s, so that replies to its clients do not come back; correct subnet: of "
+                       "the relay, or the servers' subnet for this giaddr",
+                       what);
+    }
+    return i < count;
+}
+
 static void explain_no_path(const struct plan *plan, const struct control_preflight_relay *reports,
                             size_t count, struct preflight_verdict *v)
 {
-    refuse(v, "no-client-path");
-    int at = snprintf(v->reason, sizeof(v->reason),
-                      "renewals are not answered on any path that was allowed:");
+    bool is_way_back = is_way_back_missing(plan, reports, count);
+    v->is_of_path = true;
+    if (explain_wrong_subnet(plan, reports, count, v)) {
+        return;
+    }
+    refuse(v, is_way_back ? "no-return-path" : "no-client-path");
+    int at = snprintf(v->reason, sizeof(v->reason), "%s",
+                      is_way_back ? "the servers answer the relays, but their replies to the "
+                                    "clients' own addresses do not come back:"
+                                  : "renewals are not answered on any path that was allowed:");
     for (size_t i = 0; i < count && at > 0 && (size_t)at < sizeof(v->reason); i++) {
         for (uint32_t k = 0; k < reports[i].path_count; k++) {
             const struct control_preflight_path *p = &reports[i].path[k];

@@ -23,6 +23,7 @@ enum preflight_result { PREFLIGHT_PASSED, PREFLIGHT_REFUSED, PREFLIGHT_FOREIGN_O
 struct preflight_verdict {
     enum preflight_result result;
     enum plan_path path; /* passed */
+    bool is_of_path;     /* refused: all got their leases, and no path works */
     const char *finding; /* refused: id of the finding */
     char reason[400];    /* refused: one sentence; what, where, what to do */
 };
@@ -32,6 +33,12 @@ NODISCARD bool preflight_relay_acquires(const struct plan *plan,
                                         const struct control_preflight_relay *reports, size_t count,
                                         size_t index, uint64_t received,
                                         struct preflight_verdict *out);
+
+/* Whether this relay's clients were given addresses outside its subnet; `out` says so. */
+enum { PREFLIGHT_OUTSIDE_BYTES = 200 };
+NODISCARD bool preflight_is_outside(const struct plan *plan,
+                                    const struct control_preflight_relay *report, char *out,
+                                    size_t size);
 
 /*
  * `reports` of all relays of the plan, in any order; `received`: packets of any kind that the

@@ -73,7 +73,8 @@ static void note_cached(struct evidence *v, const struct evidence_case *c)
     s->renewals_timed++;
     int64_t until_us = truth_lease_start_us(c->e, c->run_us) + (int64_t)c->e->lease_s * 1000000;
     int64_t apart_us = until_us - c->held->until_us;
-    bool is_short = c->e->lease_s + 2 <= full_s;
+    /* A cache serves young leases. One of a second ends about when the one before did, too. */
+    bool is_short = c->e->lease_s + 2 <= full_s && c->e->lease_s >= full_s / 2;
     if (is_short && apart_us <= SLACK_US && apart_us >= -SLACK_US) {
         double age = 1 - (double)c->e->lease_s / full_s;
         s->renewals_cached++;

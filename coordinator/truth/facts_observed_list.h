@@ -16,7 +16,7 @@
     X(ct_udp_timeout, UNIT_S, "nf_conntrack_udp_timeout")                                          \
     X(nat_ceiling, UNIT_PER_S, "511 / nf_conntrack_udp_timeout")                                   \
     X(ct_low_ports, UNIT_COUNT, "ports 1 to 511 taken for port 67")                                \
-    X(fw_nat_output, UNIT_COUNT, "rules that rewrite replies' destinations")                       \
+    X(fw_nat_output, UNIT_COUNT, "rules of NAT that can rewrite replies")                          \
     X(fw_notrack_output, UNIT_COUNT, "rules that exempt replies from tracking")                    \
     X(fw_drop_output, UNIT_COUNT, "rules that can drop replies")                                   \
     X(fsync_share, UNIT_PERCENT, "time in fsync")                                                  \
@@ -28,7 +28,7 @@
     X(cpu_wanted, UNIT_PERCENT, "both together")                                                   \
     X(flush_mean, UNIT_MS, "a cache flush of its disk, mean")                                      \
     X(flushes_per_ack, UNIT_RATIO, "cache flushes of its disk per ACK")                            \
-    X(commits_per_ack, UNIT_RATIO, "writes to its lease file per ACK")                             \
+    X(commits_per_ack, UNIT_RATIO, "leases written to its lease file per ACK")                     \
     X(fsyncs_per_ack, UNIT_RATIO, "fsync calls per ACK, each one counted")                         \
     X(fsync_mean, UNIT_MS, "an fsync, each one timed")                                             \
     X(queue_wait_mean, UNIT_MS, "time a message waited in its sockets, each one timed")            \

@@ -188,8 +188,8 @@ static const struct rule rules[] = {
          "five seconds",
      .evidence =
          "[{flushes_per_ack} cache flushes per ACK, {flush_mean} each; ][{fsyncs_per_ack} "
-         "fsyncs per ACK, {fsync_mean} each; ][{commits_per_ack} writes to the lease file "
-         "per ACK; ][messages waited {queue_wait_mean} in its sockets; ][from the wire: the "
+         "fsyncs per ACK, {fsync_mean} each; ][{commits_per_ack} leases written to the lease "
+         "file per ACK; ][messages waited {queue_wait_mean} in its sockets; ][from the wire: the "
          "ACK takes {alone_gap} longer than the OFFER; ]{fsync_share} of the time over the "
          "whole run[; {lease_file}]",
      FSYNC_REMEDY},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/observer/parse/conntrack_entry.h"
+#include "agent/observer/parse/dhcpd_conf.h"
 #include "agent/observer/parse/kea_answer.h"
 #include "agent/observer/parse/lease_line.h"
 #include "agent/observer/parse/log_line.h"
@@ -56,6 +57,19 @@ static void read_kea(const char *text, size_t size)
     (void)kea_answer_status(text, size, &failover);
 }
 
+static void read_configuration(const char *text, size_t size)
+{
+    static struct dhcpd_conf conf;
+    char told[257];
+    memset(&conf, 0, sizeof(conf));
+    dhcpd_conf_take(&conf, text, size);
+    dhcpd_conf_tell(&conf, told, sizeof(told));
+    if (conf.include_count > DHCPD_CONF_INCLUDES_MAX || strlen(told) >= sizeof(told) ||
+        conf.addresses < conf.ranges) {
+        abort();
+    }
+}
+
 static void read_kernel(const char *text, size_t size)
 {
     struct conntrack_tally tally;
@@ -80,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 0:
         read_log(LOG_DHCPD, text, size - 1);
         break;
@@ -92,6 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 3:
         read_kea(text, size - 1);
+        break;
+    case 5:
+        read_configuration(text, size - 1);
         break;
     default:
         read_kernel(text, size - 1);

@@ -98,8 +98,10 @@ fi
 install -m 0755 "$bin/leaseherd-agent" "$work/"
 chmod 0711 "$work"
 play dhcpd dhcpd --servers isc
-fsyncs=$(metric eye bpf_fsyncs difference)
-expect "dhcpd: an fsync for each lease it wrote" "$fsyncs" == "$(metric eye lease_commits difference)"
+# The last frame may be taken between a lease's line and its fsync.
+pending=$(($(metric eye lease_commits difference) - $(metric eye bpf_fsyncs difference)))
+expect "dhcpd: an fsync for each lease it wrote" "$pending" '>=' 0
+expect "dhcpd: but of the one that was being written" "$pending" '<=' 1
 expect "dhcpd: they took time" "$(metric eye bpf_fsync_longest max)" '>' 0
 play kea kea-dhcp4 --servers kea --kea-socket udp
 expect "kea: no fsync" "$(metric eye bpf_fsyncs difference)" == 0

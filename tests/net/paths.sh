@@ -37,6 +37,7 @@ do_run refused "$work/refused.yaml" 2
 stop_agents
 expect "egress asked for, and not there: preflight refused" "$code" == 5
 ask "it says which path failed" '.verdict.reasons | join(" ") | test("egress")' == true
+ask "and that the way back is what is missing" '[.findings[] | select(.severity == "error") | .id + ":" + .side] | join(" ")' == no-return-path:bed
 
 fresh --servers isc --failover --agents 2 --subnets own
 subnets=own scenario "$work/routed-own.yaml" 2 100 50 9s 12s

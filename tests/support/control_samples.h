@@ -197,6 +197,7 @@ static inline void sample_terms(struct control_preflight_relay *r, uint32_t i)
     r->unmarked_offers = 2 - i;
     r->unmarked_addr = sample_ipv4(0x0a0a0010 + i);
     r->was_unmarked_asked = i == 0;
+    r->outside_addr = sample_ipv4(0x0a0a2001 + i);
     r->way_count = 2 - i;
     for (uint32_t k = 0; k < r->way_count; k++) {
         r->way[k] = (struct control_preflight_way){.server = 3 + k,

@@ -125,6 +125,18 @@ static void a_renewal_refused_ends_the_probe(void **state)
     check_untouched();
 }
 
+static void an_address_outside_the_relays_subnet_is_told(void **state)
+{
+    (void)state;
+    struct ipv4_net subnet = world.relays[1].subnet;
+    assert_true(inet_parse_net("10.10.224.0/19", &world.relays[1].subnet));
+    assert_true(preflight(20 * NS_PER_S));
+    assert_true(inet_is_zero(report(0)->outside_addr));
+    assert_int_equal(report(1)->bound, 3);
+    assert_true(inet_net_contains(subnet, report(1)->outside_addr));
+    check_untouched();
+}
+
 static void a_foreign_offer_is_reported_and_not_requested(void **state)
 {
     (void)state;
@@ -469,6 +481,7 @@ int main(void)
         TEST(with_silent_servers_it_is_over_within_ten_seconds),
         TEST(servers_that_refuse_are_told_apart_from_silent_ones),
         TEST(a_renewal_refused_ends_the_probe),
+        TEST(an_address_outside_the_relays_subnet_is_told),
         TEST(a_foreign_offer_is_reported_and_not_requested),
         TEST(what_cannot_be_sent_is_in_the_report),
         TEST(a_discover_that_cannot_be_sent_is_in_the_report),

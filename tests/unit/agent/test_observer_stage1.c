@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #include "common/clock.h"
 
 static char dir[] = "/tmp/test_observer_stage1_XXXXXX";
-static char leases[64], log_file[64];
+static char leases[64], log_file[64], conf[64], pools[64];
 static struct observer_target target;
 static struct stage1 s;
 
@@ -37,6 +38,8 @@ static int begin(void **state)
     }
     (void)snprintf(leases, sizeof(leases), "%s/dhcpd.leases", dir);
     (void)snprintf(log_file, sizeof(log_file), "%s/log", dir);
+    (void)snprintf(conf, sizeof(conf), "%s/dhcpd.conf", dir);
+    (void)snprintf(pools, sizeof(pools), "%s/pools.conf", dir);
     return 0;
 }
 
@@ -45,6 +48,8 @@ static int end(void **state)
     (void)state;
     (void)unlink(leases);
     (void)unlink(log_file);
+    (void)unlink(conf);
+    (void)unlink(pools);
     return rmdir(dir);
 }
 
@@ -93,6 +98,85 @@ static void what_a_server_writes_to_is_found_and_followed(void **state)
     stage1_close(&s);
     assert_int_equal(close(to_leases), 0);
     assert_int_equal(close(to_log), 0);
+}
+
+/* Standard streams may lead to any file, even to one that is called a log; locks are no logs. */
+static void what_a_server_opened_itself_comes_before_its_standard_streams(void **state)
+{
+    (void)state;
+    struct server_files f;
+    char other[80], lock[80];
+    (void)snprintf(other, sizeof(other), "%s/other.log", dir);
+    (void)snprintf(lock, sizeof(lock), "%s/logger_lockfile", dir);
+    int to_other = open_to_append(other), to_lock = open_to_append(lock);
+    int to_log = open_to_append(log_file), ready[2];
+    assert_int_equal(pipe(ready), 0);
+    (void)fflush(NULL);
+    pid_t server = fork();
+    assert_true(server >= 0);
+    if (server == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        bool is_led = dup2(to_other, STDOUT_FILENO) >= 0 && close(to_other) == 0;
+        if (is_led && write(ready[1], "x", 1) == 1) {
+            (void)pause();
+        }
+        _exit(1);
+    }
+    char byte;
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    target.pid = server;
+    server_files_open(&f);
+    server_files_look(&f, &target);
+    assert_int_equal(kill(server, SIGKILL), 0);
+    assert_int_equal(waitpid(server, NULL, 0), server);
+    for (size_t i = 0; i < 2; i++) {
+        (void)close(ready[i]);
+    }
+    (void)close(to_other);
+    (void)close(to_log);
+    (void)close(to_lock);
+    (void)unlink(other);
+    (void)unlink(lock);
+    assert_string_equal(f.log, log_file);
+}
+
+static struct observation observe_once(uint64_t now_ns)
+{
+    struct observation o;
+    memset(&o, 0, sizeof(o));
+    stage1_observe(&s, &target, now_ns, &o);
+    return o;
+}
+
+static void pools_outside_failover_are_those_of_the_configuration(void **state)
+{
+    (void)state;
+    char text[160];
+    int to_conf = open_to_append(conf), to_pools = open_to_append(pools);
+    (void)snprintf(text, sizeof(text), "ping-check false; include \"%s\";\n", pools);
+    say(to_conf, text);
+    say(to_pools, "subnet 10.10.0.0 netmask 255.255.0.0 { range 10.10.0.1 10.10.255.254; }\n");
+    target.files.config = conf;
+    target.files.log = log_file; /* there is none */
+    stage1_open(&s);
+    struct observation o = observe_once(NS_PER_S);
+    assert_int_equal(o.availability[OBSERVER_pool_total], AVAILABLE_OK);
+    assert_int_equal(o.value[OBSERVER_pool_total], 65534);
+    assert_int_equal(o.availability[OBSERVER_pool_free], AVAILABLE_NOT_APPLICABLE);
+    assert_int_equal(strncmp(o.note[NOTE_CONFIGURATION], "ping-check false, delayed-ack not", 33),
+                     0);
+    say(to_pools, "range 10.11.0.1;"); /* the server runs with what it read */
+    assert_int_equal(observe_once(2 * NS_PER_S).value[OBSERVER_pool_total], 65534);
+    target.instance++;
+    assert_int_equal(observe_once(3 * NS_PER_S).value[OBSERVER_pool_total], 65535);
+    target.instance++;
+    assert_int_equal(unlink(pools), 0);
+    o = observe_once(4 * NS_PER_S);
+    assert_int_equal(o.availability[OBSERVER_pool_total], AVAILABLE_NOT_APPLICABLE);
+    assert_non_null(strstr(o.note[NOTE_OBSERVER], "could not be read as a whole"));
+    stage1_close(&s);
+    (void)close(to_conf);
+    (void)close(to_pools);
 }
 
 static bool has_ended(pid_t pid)
@@ -174,6 +258,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_a_server_writes_to_is_found_and_followed, begin, end),
+        cmocka_unit_test_setup_teardown(
+            what_a_server_opened_itself_comes_before_its_standard_streams, begin, end),
+        cmocka_unit_test_setup_teardown(pools_outside_failover_are_those_of_the_configuration,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(the_helper_answers_once_an_order_and_ends_with_us, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_helper_that_has_died_is_missed, begin, end),

@@ -278,6 +278,19 @@ static void early_renewals_from_a_cache_are_told_from_extensions(void **state)
     assert_true(s->cached_age > 0.19 && s->cached_age < 0.21);
 }
 
+/* It ends about when the one before did, since both end at once. */
+static void leases_of_a_second_are_no_cache(void **state)
+{
+    (void)state;
+    truth_fixture_event(&f, ack(EVENT_ACQUIRE, 0), 0.002);
+    struct event e = ack(EVENT_RENEW, 0);
+    e.flags = EVENT_EARLY;
+    e.lease_s = 1;
+    truth_fixture_event(&f, e, 12.002);
+    truth_fixture_event(&f, e, 12.502);
+    assert_int_equal(figures(0)->renewals_cached, 0);
+}
+
 /* --- how long --- */
 
 /* Requests that all wait at a server that takes 20 ms for each ACK; or one every 20 ms. */
@@ -572,6 +585,7 @@ int main(void)
         CASE(so_do_those_of_renewals_answered_at_a_retransmission),
         CASE(a_lease_query_tells_what_the_server_had_extended),
         CASE(early_renewals_from_a_cache_are_told_from_extensions),
+        CASE(leases_of_a_second_are_no_cache),
         CASE(serial_commits_have_a_modal_gap),
         CASE(a_paced_tester_at_a_fast_server_has_none),
         CASE(a_ping_before_every_offer_takes_a_second),

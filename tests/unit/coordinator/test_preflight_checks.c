@@ -332,6 +332,25 @@ static void every_relay_that_is_not_served_is_named(void **state)
     assert_string_equal(first(CHECK_CLIENT_PATH)->finding, "no-client-path");
 }
 
+static void addresses_outside_the_subnet_refuse_the_run_once(void **state)
+{
+    (void)state;
+    reports[1].outside_addr = address("10.11.0.9");
+    expect(CHECK_SUBNET, CHECK_FAILED, "relay r2 (giaddr 172.16.9.3): the servers lease 10.11.0.9");
+    assert_string_equal(first(CHECK_SUBNET)->finding, "wrong-subnet");
+    assert_int_equal(first(CHECK_CLIENT_PATH)->result, CHECK_PASSED);
+    reports[0].path_count = reports[1].path_count = 1;
+    reports[1].path[0].renew_acked = 0;
+    run();
+    assert_string_equal(first(CHECK_CLIENT_PATH)->finding, "wrong-subnet");
+    assert_int_equal(first(CHECK_CLIENT_PATH)->result, CHECK_FAILED);
+    assert_int_equal(first(CHECK_SUBNET)->result, CHECK_PASSED); /* masks and routers do fit */
+    reports[1].outside_addr = (struct ipv4){0};
+    reports[1].way_count = 0;
+    run();
+    assert_string_equal(first(CHECK_CLIENT_PATH)->finding, "no-return-path");
+}
+
 static void a_servers_way_is_told_by_ports_and_destinations(void **state)
 {
     (void)state;
@@ -504,6 +523,7 @@ int main(void)
         cmocka_unit_test_setup(pools_are_compared_where_their_size_is_known, set_up),
         cmocka_unit_test_setup(lease_times_are_compared, set_up),
         cmocka_unit_test_setup(masks_and_routers_are_compared, set_up),
+        cmocka_unit_test_setup(addresses_outside_the_subnet_refuse_the_run_once, set_up),
         cmocka_unit_test_setup(a_stranger_that_gets_a_test_address_is_told, set_up),
         cmocka_unit_test_setup(checks_are_skipped_by_name_and_say_so, set_up),
         cmocka_unit_test_setup(many_complaints_of_a_kind_are_cut, set_up),

@@ -111,6 +111,80 @@ static void a_path_must_work_on_every_relay(void **state)
     assert_non_null(strstr(v.reason, "bldg-2 by egress 2 of 3"));
 }
 
+/* Egress alone is allowed and fails, as `acked` of three of each relay's clients say. */
+static void only_egress(uint32_t acked_1, uint32_t acked_2)
+{
+    const uint32_t acked[2] = {acked_1, acked_2};
+    setup(NULL);
+    for (uint32_t i = 0; i < 2; i++) {
+        report[i].path_count = 1;
+        report[i].path[0] = (struct control_preflight_path){
+            .path = PLAN_PATH_EGRESS, .renew_sent = 3, .renew_acked = acked[i]};
+    }
+}
+
+static void expect_refusal(const char *finding, const char *words)
+{
+    preflight_judge(&plan, report, 2, 40, &v);
+    assert_int_equal(v.result, PREFLIGHT_REFUSED);
+    assert_string_equal(v.finding, finding);
+    assert_non_null(strstr(v.reason, words));
+}
+
+static void replies_that_never_come_back_are_told_apart(void **state)
+{
+    (void)state;
+    only_egress(0, 0);
+    expect_refusal("no-return-path", "do not come back: bldg-1 by egress 0 of 3; bldg-2");
+    assert_true(v.is_of_path);
+    only_egress(3, 0); /* the rules know one subnet only */
+    expect_refusal("no-return-path", "do not come back: bldg-2 by egress 0 of 3; apply");
+    only_egress(1, 0); /* some do come back: a ceiling, or chance */
+    expect_refusal("no-client-path", "bldg-1 by egress 1 of 3");
+    only_egress(1, 3); /* all of one server's do, none of the other's */
+    report[0].way_count = 2;
+    report[0].way[0] = (struct control_preflight_way){.path = PLAN_PATH_EGRESS, .sent = 2};
+    report[0].way[1] = (struct control_preflight_way){
+        .server = 1, .path = PLAN_PATH_EGRESS, .sent = 1, .acked = 1};
+    expect_refusal("no-return-path", "bldg-1 by egress 1 of 3");
+    report[0].way[0].acked = 1;
+    expect_refusal("no-client-path", "bldg-1 by egress 1 of 3");
+}
+
+static void silence_that_may_be_the_servers_is_not_blamed_on_the_way(void **state)
+{
+    (void)state;
+    only_egress(0, 0);
+    report[1].naks = 3; /* something came back */
+    expect_refusal("no-client-path", "bldg-2 by egress 0 of 3");
+    only_egress(0, 0);
+    report[0].path[0].send_errno = report[1].path[0].send_errno = EPERM; /* none was sent */
+    expect_refusal("no-client-path", "bldg-1 by egress 0 of 3");
+    only_egress(0, 3);
+    relays[0].circuit_id_bytes = 4; /* a server may want it of renewals, too */
+    expect_refusal("no-client-path", "bldg-1 by egress 0 of 3");
+    relays[0].circuit_id_bytes = 0;
+    only_egress(0, 0);
+    report[0].path_count = report[1].path_count = 2;
+    report[0].path[1] = report[1].path[1] =
+        (struct control_preflight_path){.path = PLAN_PATH_RELAYED, .renew_sent = 3};
+    expect_refusal("no-client-path", "bldg-1 by relayed 0 of 3"); /* nor by the relay */
+}
+
+static void addresses_of_another_subnet_outweigh_paths(void **state)
+{
+    (void)state;
+    only_egress(0, 3);
+    assert_true(inet_parse_net("10.10.32.0/19", &relays[0].subnet));
+    assert_true(inet_parse("10.10.0.7", &report[0].outside_addr));
+    expect_refusal("wrong-subnet", "lease 10.10.0.7, the scenario's subnet is 10.10.32.0/19");
+    assert_true(v.is_of_path);
+    only_egress(3, 3);
+    report[0].outside_addr = (struct ipv4){0};
+    preflight_judge(&plan, report, 2, 40, &v);
+    assert_int_equal(v.result, PREFLIGHT_PASSED);
+}
+
 static void routed_comes_first_but_only_where_subnets_are_whole(void **state)
 {
     (void)state;
@@ -132,6 +206,9 @@ int main(void)
         cmocka_unit_test_setup(silence_refusal_and_send_errors_are_told_apart, setup),
         cmocka_unit_test_setup(garbage_is_not_silence, setup),
         cmocka_unit_test_setup(a_path_must_work_on_every_relay, setup),
+        cmocka_unit_test_setup(replies_that_never_come_back_are_told_apart, setup),
+        cmocka_unit_test_setup(silence_that_may_be_the_servers_is_not_blamed_on_the_way, setup),
+        cmocka_unit_test_setup(addresses_of_another_subnet_outweigh_paths, setup),
         cmocka_unit_test_setup(routed_comes_first_but_only_where_subnets_are_whole, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
