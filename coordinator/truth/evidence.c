@@ -30,6 +30,7 @@ void evidence_fini(struct evidence *v)
             free(sets[k]->bits);
         }
     }
+    free(v->repeated.bits);
     free(v->servers);
     free(v->relays);
     evidence_silence_fini(&v->silence);
@@ -269,6 +270,9 @@ void evidence_event(struct evidence *v, size_t agent, const struct event *e, int
     }
     if (e->kind == EVENT_RENEW) {
         evidence_renewal(v, &c);
+    }
+    if (c.has_lease) {
+        evidence_repeated(v, &c);
     }
     if (is_preflight) {
         return;

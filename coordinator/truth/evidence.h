@@ -55,6 +55,7 @@ struct evidence {
     struct evidence_relay *relays;
     struct evidence_silence silence;
     struct table renewed; /* key: client + 1; value: server; word: when it had its latest ACK */
+    struct evidence_set repeated; /* the latest ACK may have been to any of several requests */
     bool is_out_of_memory;
 };
 
@@ -73,6 +74,7 @@ void evidence_figures(const struct evidence *v, struct truth_wire *out);
 
 /* False: it was there, or there is no memory. */
 bool evidence_set_add(struct evidence *v, struct evidence_set *set, uint32_t client);
+void evidence_set_remove(struct evidence_set *set, uint32_t client);
 bool evidence_set_has(const struct evidence_set *set, uint32_t client);
 
 /* One event of a lease kind, or a query, with the servers it has to do with; SIZE_MAX: unknown. */
@@ -85,6 +87,7 @@ struct evidence_case {
 };
 size_t evidence_server_of(const struct evidence *v, struct ipv4 address);
 void evidence_renewal(struct evidence *v, const struct evidence_case *c);
+void evidence_repeated(struct evidence *v, const struct evidence_case *c);
 void evidence_rebind(struct evidence *v, const struct evidence_case *c);
 void evidence_query(struct evidence *v, const struct evidence_case *c);
 void evidence_relay_event(struct evidence *v, const struct event *e);

@@ -34,6 +34,14 @@ bool evidence_set_add(struct evidence *v, struct evidence_set *set, uint32_t cli
     return true;
 }
 
+void evidence_set_remove(struct evidence_set *set, uint32_t client)
+{
+    if (evidence_set_has(set, client)) {
+        set->bits[client / 64] &= ~(UINT64_C(1) << (client % 64));
+        set->count--;
+    }
+}
+
 /* What the server gives when nothing shortens it. */
 static uint32_t full_lease_s(const struct evidence *v, const struct evidence_case *c, size_t server)
 {
@@ -62,6 +70,17 @@ static void note_tries(struct evidence *v, const struct evidence_case *c)
     (void)evidence_set_add(v, is_lost ? &s->lost : &s->won, e->client);
 }
 
+/* Both were granted, perhaps, and the lease began with the later one. */
+void evidence_repeated(struct evidence *v, const struct evidence_case *c)
+{
+    unsigned once = c->e->kind == EVENT_ACQUIRE ? 2 : 1; /* DISCOVER and REQUEST */
+    if (c->e->tries > once) {
+        (void)evidence_set_add(v, &v->repeated, c->e->client);
+    } else {
+        evidence_set_remove(&v->repeated, c->e->client);
+    }
+}
+
 /* A lease given again, not extended: it ends when the old one did. */
 static void note_cached(struct evidence *v, const struct evidence_case *c)
 {
@@ -75,7 +94,8 @@ static void note_cached(struct evidence *v, const struct evidence_case *c)
     int64_t apart_us = until_us - c->held->until_us;
     /* A cache serves young leases. One of a second ends about when the one before did, too. */
     bool is_short = c->e->lease_s + 2 <= full_s && c->e->lease_s >= full_s / 2;
-    if (is_short && apart_us <= SLACK_US && apart_us >= -SLACK_US) {
+    bool is_same = apart_us <= SLACK_US || evidence_set_has(&v->repeated, c->e->client);
+    if (is_short && is_same && apart_us >= -SLACK_US) {
         double age = 1 - (double)c->e->lease_s / full_s;
         s->renewals_cached++;
         s->cached_ages += age;

@@ -239,58 +239,6 @@ static void so_do_those_of_renewals_answered_at_a_retransmission(void **state)
     }
 }
 
-static void a_lease_query_tells_what_the_server_had_extended(void **state)
-{
-    (void)state;
-    truth_fixture_event(&f, ack(EVENT_ACQUIRE, 0), 0.002);
-    struct event e = ack(EVENT_QUERY, 0);
-    e.result = EVENT_LEASED;
-    const uint32_t left_s[] = {20, 19, 48,
-                               8}; /* at 40 s: as known, the same, extended, shortened */
-    for (size_t i = 0; i < ARRAY_LEN(left_s); i++) {
-        e.lease_s = left_s[i];
-        truth_fixture_event(&f, e, 40);
-    }
-    const struct wire_server *s = figures(0);
-    assert_int_equal(s->query_same, 2);
-    assert_int_equal(s->query_ahead, 1);
-    assert_int_equal(s->query_behind, 1);
-}
-
-static void early_renewals_from_a_cache_are_told_from_extensions(void **state)
-{
-    (void)state;
-    truth_fixture_event(&f, ack(EVENT_ACQUIRE, 0), 0.002);
-    struct event e = ack(EVENT_RENEW, 0);
-    e.flags = EVENT_EARLY;
-    e.lease_s = 48;
-    truth_fixture_event(&f, e, 12.002); /* ends when the old one does */
-    e.lease_s = 60;
-    truth_fixture_event(&f, e, 20.002); /* extended */
-    e.lease_s = 48;
-    truth_fixture_event(&f, e, 24.002); /* short, but not the same end */
-    e.tries = 2;
-    e.lease_s = 40;
-    truth_fixture_event(&f, e, 32.002); /* nobody knows which try was answered */
-    const struct wire_server *s = figures(0);
-    assert_int_equal(s->renewals_timed, 3);
-    assert_int_equal(s->renewals_cached, 1);
-    assert_true(s->cached_age > 0.19 && s->cached_age < 0.21);
-}
-
-/* It ends about when the one before did, since both end at once. */
-static void leases_of_a_second_are_no_cache(void **state)
-{
-    (void)state;
-    truth_fixture_event(&f, ack(EVENT_ACQUIRE, 0), 0.002);
-    struct event e = ack(EVENT_RENEW, 0);
-    e.flags = EVENT_EARLY;
-    e.lease_s = 1;
-    truth_fixture_event(&f, e, 12.002);
-    truth_fixture_event(&f, e, 12.502);
-    assert_int_equal(figures(0)->renewals_cached, 0);
-}
-
 /* --- how long --- */
 
 /* Requests that all wait at a server that takes 20 ms for each ACK; or one every 20 ms. */
@@ -583,9 +531,6 @@ int main(void)
         CASE(random_losses_stick_to_nobody),
         CASE(lease_times_of_rebinds_tell_what_was_lost),
         CASE(so_do_those_of_renewals_answered_at_a_retransmission),
-        CASE(a_lease_query_tells_what_the_server_had_extended),
-        CASE(early_renewals_from_a_cache_are_told_from_extensions),
-        CASE(leases_of_a_second_are_no_cache),
         CASE(serial_commits_have_a_modal_gap),
         CASE(a_paced_tester_at_a_fast_server_has_none),
         CASE(a_ping_before_every_offer_takes_a_second),
