@@ -291,6 +291,27 @@ static void warn_of_compression(const struct scenario *s, struct forecast *f)
     }
 }
 
+/* While the leases are given back, nobody renews. */
+static void warn_of_release(const struct scenario *s, struct forecast *f)
+{
+    double releases_per_s = (double)s->release_milli_per_s / 1000;
+    double take_s = releases_per_s > 0 ? (double)f->clients / releases_per_s : 0;
+    double left_s = (double)s->lease_ns / 2e9;
+    if (releases_per_s >= RELEASES_PER_S_LOST * (double)s->servers.count) {
+        warn(
+            f,
+            "cleanup releases %g leases/s: RELEASE has no answer, and a server was seen to lose "
+            "some of %d/s without a word; lower the rate, or let `leaseherd cleanup` find the rest",
+            releases_per_s, RELEASES_PER_S_LOST);
+    } else if (left_s > 0 && take_s > left_s) {
+        warn(f,
+             "cleanup takes %.0f s to release all leases at %g/s, nobody renews meanwhile, and a "
+             "lease may have only %.0f s left: some run out and count as expired; raise "
+             "cleanup.release",
+             take_s, releases_per_s, left_s);
+    }
+}
+
 void forecast_make(const struct scenario *s, struct forecast *out)
 {
     *out = (struct forecast){.clients = scenario_client_count(s), .stage_count = s->stages.count};
@@ -317,12 +338,5 @@ void forecast_make(const struct scenario *s, struct forecast *out)
     out->addresses = count_addresses(s);
     out->memory_bytes = forecast_memory_bytes(out->clients);
     warn_of_compression(s, out);
-    double releases_per_s = (double)s->release_milli_per_s / 1000;
-    if (releases_per_s >= RELEASES_PER_S_LOST * (double)s->servers.count) {
-        warn(
-            out,
-            "cleanup releases %g leases/s: RELEASE has no answer, and a server was seen to lose "
-            "some of %d/s without a word; lower the rate, or let `leaseherd cleanup` find the rest",
-            releases_per_s, RELEASES_PER_S_LOST);
-    }
+    warn_of_release(s, out);
 }

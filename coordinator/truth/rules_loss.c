@@ -30,6 +30,9 @@ static const char *const bursts[] = {
     "capture udp ports 67 and 68 at a server and at an agent for the same time, and compare; "     \
     "problems.log has the xid of every client that missed a step"
 
+/* What is lost when much comes at once did reach the server, perhaps, and its queue was full. */
+#define NOT_ONLY_IN_CROWDS WHEN_OF(calm_lost_share, AT_LEAST, 0.7, lost_share)
+
 static const struct rule rules[] = {
     {RULE("address-correlated-loss", WARNING, BED, SERVER, WIRE),
      .when = {WHEN(losers, AT_LEAST, 10), WHEN(renewals_ignored, AT_LEAST, 10),
@@ -93,7 +96,7 @@ static const struct rule rules[] = {
      .when = {WHEN(proofs_request, AT_LEAST, 10),
               WHEN_OF(proofs_request, AT_LEAST, 4, proofs_reply), WHEN(lease_off, AT_LEAST, 1),
               WHEN_OF(lease_off, AT_MOST, 1, proofs_request), WHEN(lost, AT_LEAST, 10),
-              WHEN(lost_share, AT_LEAST, 1)},
+              WHEN(lost_share, AT_LEAST, 1), NOT_ONLY_IN_CROWDS},
      .explained_by = causes_and_stickiness,
      .summary = "requests to {servers} are lost before they reach it",
      .evidence =
@@ -105,7 +108,8 @@ static const struct rule rules[] = {
          "look at the way from the agents to the servers (routes, interfaces' drops); " CAPTURE},
     {RULE("requests-lost", WARNING, BED, SERVER, WIRE),
      .when = {WHEN(query_same, AT_LEAST, 3), WHEN_OF(query_same, AT_LEAST, 4, query_ahead),
-              WHEN(renew_lost, AT_LEAST, 3), WHEN(renewals_ignored, AT_LEAST, 3)},
+              WHEN(renew_lost, AT_LEAST, 3), WHEN(renewals_ignored, AT_LEAST, 3),
+              NOT_ONLY_IN_CROWDS},
      .explained_by = causes_and_stickiness,
      .summary = "requests to {servers} are lost before they reach it",
      .evidence = "DHCPLEASEQUERY shows {query_same} leases that end as their clients know, "

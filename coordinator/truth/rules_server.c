@@ -290,7 +290,7 @@ static const struct rule rules[] = {
                "the server waits for in these moments"},
     {RULE("server-receive-overflow", WARNING, SERVER, SERVER, WIRE),
      .when = {WHEN(slots_lost, AT_LEAST, 50), WHEN_OF(slots_lost, ABOVE, 2, burst_repeated),
-              WHEN(slots_mended, AT_LEAST, 90), WHEN_OF(calm_lost, AT_MOST, 0.2, slots_lost)},
+              WHEN(slots_mended, AT_LEAST, 60), WHEN_OF(calm_lost, AT_MOST, 0.2, slots_lost)},
      .explained_by = nor_by_us, .stays_as_info = true,
      .summary =
          "packets to {servers} are lost in bursts only, as by an input queue that overflows: "

@@ -65,7 +65,7 @@ cpu-starved           cpu_starved        isc       egress   steady  yes
 '
 
 # Of each kind one, which the short tier plays.
-readonly SHORT='healthy-dhcpd-pair healthy-kea nat-beyond no-way-back replies-lost slow-disk half-silent-kea pool-exhausted'
+readonly SHORT='healthy-dhcpd-pair healthy-kea nat-beyond no-way-back replies-lost slow-disk half-silent-kea pool-exhausted disk-observed'
 
 # shellcheck source-path=SCRIPTDIR source=../support/set_up.bash
 source "$here/../support/set_up.bash"

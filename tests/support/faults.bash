@@ -382,8 +382,21 @@ fault_slow_disk() {
 		slow_disk_make $((1000 / amount))
 		lab_options+=(--disk "$slow_disk/mount" --wrap "$slow_disk/start")
 		;;
-	proof) proved 'the process is under the throttle' "$(grep -c "/leaseherd-$name\$" "/proc/$(server_pid s1)/cgroup")" == 1 ;;
+	proof)
+		proved 'the process is under the throttle' "$(grep -c "/leaseherd-$name\$" "/proc/$(server_pid s1)/cgroup")" == 1
+		[[ $observer == no ]] || sampled_and_measured
+		;;
 	esac
+}
+
+# The observer's looks at the system call, against the time that its kernel program has measured, in parts of 100.
+sampled_and_measured() {
+	local sampled measured
+	sampled=$(report '.observers[0].metrics | map({(.name): .difference}) | add | 100 * .wait_fsync / .wait_samples')
+	measured=$(report '.observers[0] | (.metrics[] | select(.name == "bpf_fsync_time") | .difference) / (.last_s - .first_s) / 1e4')
+	proved "in fsync, sampled $sampled, measured $measured: tenths of a point apart" \
+		"$(jq -n "$sampled - $measured | fabs * 10 | round")" '<=' 50
+	proved 'much of the time' "$(jq -n "$measured | round")" '>=' 20
 }
 
 slow_disk=''

@@ -49,7 +49,7 @@ set_up_scenario() { # FILE
 		printf 'expect: {lease: %ds%s}\nlimits: {packets: 20000/s, time: 5m}\n' "$lease" "$expect_extra"
 		printf 'run:\n  - {name: peak, acquire: {%s, deadline: 20s}}\n%s' "$start" "$stages"
 		printf '  - {name: keep, hold: %ds}\n' "$hold"
-		printf 'judge:\n  - addresses.duplicate == 0\ncleanup: {release: 500/s, on: [end, stop, fail]}\n'
+		printf 'judge:\n  - addresses.duplicate == 0\ncleanup: {release: %d/s, on: [end, stop, fail]}\n' $((clients > 2000 ? 2000 : 500))
 	} >"$1"
 }
 

@@ -71,6 +71,9 @@ static void what_will_go_wrong_is_warned_of(void **unused)
          "from T2 to expiry there are 7.5 s and a dead partner is noticed after 60.0 s"},
         {"run:\n  - {name: x, acquire: {batch: 1}}\ncleanup: {release: 4000/s}\n",
          "cleanup releases 4000 leases/s: RELEASE has no answer"},
+        {"expect: {lease: 60s}\nrun:\n  - {name: x, acquire: {batch: 1}}\ncleanup: {release: "
+         "500/s}\n",
+         "cleanup takes 40 s to release all leases at 500/s"},
         {"expect: {lease: 1h}\nrun:\n  - {name: x, search: {rates: [100/s]}}\njudge:\n  - "
          "p99(acquire) < 500ms\n",
          "stage x is a search and its latency is judged"},
