@@ -157,6 +157,15 @@ static bool metric_is_valid(const struct observation *o, enum observer_metric m)
            (value < FAILOVER_STATE_COUNT && value == floor(value));
 }
 
+void observation_leave_out_impossible(struct observation *o)
+{
+    for (int m = 0; m < OBSERVER_METRIC_COUNT; m++) {
+        if (!metric_is_valid(o, (enum observer_metric)m)) {
+            observation_lacks(o, (enum observer_metric)m, AVAILABLE_NOT_APPLICABLE);
+        }
+    }
+}
+
 static bool note_is_valid(const char note[NOTE_BYTES + 1])
 {
     size_t length = strnlen(note, NOTE_BYTES + 1);

@@ -117,5 +117,7 @@ enum failover_state failover_state_of(const char *name);
 const char *observer_note_name(enum observer_note_kind k); /* "nat_rule" */
 /* Cuts, and puts '?' where a character is not printable ASCII. */
 void observation_set_note(struct observation *o, enum observer_note_kind kind, const char *text);
+/* For observers: what cannot be, as sources told it, is not available. */
+void observation_leave_out_impossible(struct observation *o);
 /* Values finite and in range, states known, notes printable and ended. */
 bool observation_is_valid(const struct observation *o);

@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "proto/wire.h"
+
 static bool is_listed(const struct ipv4 *list, size_t count, struct ipv4 address)
 {
     for (size_t i = 0; i < count; i++) {
@@ -46,8 +48,8 @@ int addresses_list(const struct policy *policy, struct ipv4 *out, size_t room, s
     for (const struct ifaddrs *entry = all; entry != NULL && count < room;
          entry = entry->ifa_next) {
         struct ipv4 address;
-        if (address_of(entry, &address) && is_offered(policy, address) &&
-            !is_listed(out, count, address)) {
+        if (address_of(entry, &address) && wire_is_unicast(address) &&
+            is_offered(policy, address) && !is_listed(out, count, address)) {
             out[count++] = address;
         }
     }

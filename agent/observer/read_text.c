@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/observer/parse/text.h"
@@ -27,13 +28,16 @@ int read_text_at(int fd, char *out, size_t size)
     return (int)held;
 }
 
+/* O_NONBLOCK: a pipe would hold us until somebody writes to it. */
 int read_text(const char *path, char *out, size_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return -errno;
     }
-    int rc = read_text_at(fd, out, size);
+    struct stat s;
+    int rc = fstat(fd, &s) < 0 ? -errno : S_ISREG(s.st_mode) ? 0 : -EINVAL;
+    rc = rc < 0 ? rc : read_text_at(fd, out, size);
     (void)close(fd); /* it was read only */
     return rc;
 }

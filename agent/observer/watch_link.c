@@ -388,6 +388,7 @@ uint64_t watch_link_next_ns(const struct watch_link *w)
 void watch_link_tell(struct watch_link *w, struct observation *o)
 {
     struct control_message m = {.kind = CONTROL_OBSERVATION};
+    observation_leave_out_impossible(o);
     bool is_new[NOTE_KIND_COUNT];
     for (size_t i = 0; i < NOTE_KIND_COUNT; i++) {
         if (o->note[i][0] == '\0' && w->told[i][0] != '\0') {

@@ -53,6 +53,7 @@ struct observer_guest {
     bool is_noted;  /* truth and journal know it, by its place in the gate */
     bool is_silent; /* marked on the time axis */
     uint32_t marks; /* so many, for one that comes and goes */
+    uint32_t joins; /* in the log, likewise */
 };
 
 struct observer_gate {

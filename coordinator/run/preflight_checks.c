@@ -100,15 +100,38 @@ bool preflight_skip_parse(const char *text, uint32_t *skip, char why[PREFLIGHT_S
     }
 }
 
+static unsigned rank_of(enum preflight_check_result result)
+{
+    return result == CHECK_FAILED ? 2 : result == CHECK_WARNED ? 1 : 0;
+}
+
+/* A row of its own; or, when the check has had all of its rows, that of something less bad. */
+static struct preflight_check *row_for(struct preflight_checks *out, enum preflight_check_id id,
+                                       enum preflight_check_result result)
+{
+    struct preflight_check *mildest = NULL;
+    if (out->of_id[id]++ < PREFLIGHT_EACH_MAX && out->count < PREFLIGHT_CHECKS_MAX) {
+        return &out->item[out->count++];
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        struct preflight_check *c = &out->item[i];
+        bool is_milder = c->id == id && c->result != CHECK_SKIPPED &&
+                         rank_of(c->result) < rank_of(result) &&
+                         (mildest == NULL || rank_of(c->result) < rank_of(mildest->result));
+        mildest = is_milder ? c : mildest;
+    }
+    return mildest;
+}
+
 void preflight_say(struct preflight_checks *out, enum preflight_check_id id,
                    enum preflight_check_result result, const char *where, const char *remedy,
                    const char *format, ...)
 {
     assert(id < CHECK_ID_COUNT);
-    if (out->of_id[id]++ >= PREFLIGHT_EACH_MAX || out->count == PREFLIGHT_CHECKS_MAX) {
+    struct preflight_check *check = row_for(out, id, result);
+    if (check == NULL) {
         return;
     }
-    struct preflight_check *check = &out->item[out->count++];
     bool is_skipped = (out->skip & UINT32_C(1) << id) != 0;
     *check = (struct preflight_check){
         .id = id, .finding = names[id], .result = is_skipped ? CHECK_SKIPPED : result};

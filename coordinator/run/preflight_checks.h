@@ -102,7 +102,10 @@ void preflight_check_hosts(const struct preflight_bed *bed, struct preflight_che
 void preflight_check_bed(const struct preflight_bed *bed, const struct preflight_verdict *verdict,
                          struct preflight_checks *out);
 
-/* Adds one; `where` may be "". Complaints of a check beyond PREFLIGHT_EACH_MAX are left out. */
+/*
+ * Adds one; `where` may be "". Of a check's complaints beyond PREFLIGHT_EACH_MAX only those are
+ * kept that are worse than one before, whose place they take.
+ */
 PRINTF_LIKE(6, 7)
 void preflight_say(struct preflight_checks *out, enum preflight_check_id id,
                    enum preflight_check_result result, const char *where, const char *remedy,

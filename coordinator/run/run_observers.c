@@ -123,7 +123,8 @@ static void take_hello(struct run *run, const struct link_peer *from,
                                 run->now_ns, &g)) {
     case OBSERVER_WELCOME:
         welcome(run, from, g);
-        if (g->session == session) {
+        if (g->session == session && g->joins < OBSERVER_MARKS_MAX) {
+            g->joins++;
             log_info("what=observer_joined observer=%s host=%s program=%s addresses=%zu", g->name,
                      hello->host, hello->program, hello->address_count);
         }

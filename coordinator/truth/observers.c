@@ -10,7 +10,11 @@
 
 #include "coordinator/truth/observers_state.h"
 
-enum { FIRST_ROOM = 64, NEWS_MAX = 64 };
+enum {
+    FIRST_ROOM = 64,
+    NEWS_MAX = 64,
+    RIVAL_FRAMES = 5 /* two see a restart within seconds of each other */
+};
 #define SILENT_S 5.5 /* longer without a frame: what was between is not known */
 
 struct observers *observers_new(const struct plan *plan)
@@ -178,7 +182,8 @@ static bool take_figure(struct observers_one *one, enum observer_metric m, size_
     if (is_first) {
         metric->first = metric->smallest = metric->largest = value;
     } else if (is_counter && value > metric->last) {
-        metric->total += value - metric->last; /* one that fell began anew */
+        /* One that fell began anew. */
+        metric->total = fmin(metric->total + value - metric->last, OBSERVATION_VALUE_MAX);
     }
     metric->last = value;
     metric->smallest = fmin(metric->smallest, value);
@@ -273,15 +278,34 @@ static void say_states(const struct observers_one *one, const char *server,
     }
 }
 
+/* One of the two is wrong about where it is, or worse. Said by the later one, once. */
+static void say_rival(const struct observers *o, size_t index, char out[OBSERVERS_NEWS_BYTES])
+{
+    struct observers_one *one = o->one[index];
+    const struct observers_one *rival = observers_rival(o, one);
+    one->rival_frames = rival == NULL ? 0 : one->rival_frames + 1;
+    for (size_t i = 0; i < index && !one->is_rival_told && out[0] == '\0'; i++) {
+        if (o->one[i] == rival && one->rival_frames >= RIVAL_FRAMES) {
+            one->is_rival_told = true;
+            (void)snprintf(out, OBSERVERS_NEWS_BYTES,
+                           "observers %s and %s both say they are on server %s, and tell of "
+                           "different processes: neither decides findings",
+                           rival->name, one->name, o->plan->servers[one->server].name);
+        }
+    }
+}
+
 static void say_news(const struct observers *o, const struct observers_one *one,
                      const struct observation *frame, char out[OBSERVERS_NEWS_BYTES])
 {
-    const char *server =
-        one->server < o->plan->server_count ? o->plan->servers[one->server].name : one->host;
+    bool is_sole = one->server < o->plan->server_count && observers_rival(o, one) == NULL;
+    char server[PLAN_NAME_BYTES + sizeof("observer ")];
     out[0] = '\0';
     if (one->frames == 0) {
         return;
     }
+    (void)snprintf(server, sizeof(server), "%s%s", is_sole ? "" : "observer ",
+                   is_sole ? o->plan->servers[one->server].name : one->name);
     if (frame->instance == 0 && one->instance != 0) {
         (void)snprintf(out, OBSERVERS_NEWS_BYTES, "%s: %s ended", server, one->program);
     } else if (frame->instance != 0 && frame->instance != one->instance) {
@@ -321,6 +345,7 @@ bool observers_add(struct observers *o, size_t index, int64_t run_us, uint64_t u
     }
     draw_band(&one->band, at_s, frame);
     take_instance(one, frame);
+    say_rival(o, index, out_news);
     for (int k = 0; k < NOTE_KIND_COUNT; k++) {
         if (frame->note[k][0] != '\0') {
             memcpy(one->note[k], frame->note[k], sizeof(one->note[k]));

@@ -5,7 +5,8 @@
  * the failover band, the latest notes, restarts of the server's process.
  *
  * An observer belongs to the server of the plan that has one of its host's addresses. All questions
- * are about a server; where two observers claim one, the first that came answers.
+ * are about a server. Where two observers on one host watch one process, the first that came
+ * answers; where they tell of two processes, neither does: whose word is true cannot be known.
  *
  * Pure. Owns its memory: observers_free(). Times are run time.
  */
@@ -42,11 +43,12 @@ const char *observers_name(const struct observers *o, size_t index);
 /* Of the plan; OBSERVERS_NO_SERVER: none has an address of its host. */
 size_t observers_server_of(const struct observers *o, size_t index);
 
-enum { OBSERVERS_NEWS_BYTES = 160 };
+enum { OBSERVERS_NEWS_BYTES = 320 };
 /*
  * One frame; `index` is below observers_count(). One that is not later than the one before is
  * passed over. `out_news` for the time axis: the server's process has ended, another one is there,
- * its failover state is another; "": nothing new. False when out of memory.
+ * its failover state is another, two observers claim one server; "": nothing new. False when out of
+ * memory.
  */
 NODISCARD bool observers_add(struct observers *o, size_t index, int64_t run_us,
                              uint64_t uncertainty_us, const struct observation *frame,

@@ -4,11 +4,24 @@
 
 #include "coordinator/truth/observers_state.h"
 
+const struct observers_one *observers_rival(const struct observers *o,
+                                            const struct observers_one *of)
+{
+    for (size_t i = 0; i < o->count && of->server != OBSERVERS_NO_SERVER; i++) {
+        const struct observers_one *one = o->one[i];
+        if (one != of && one->server == of->server && one->rows > 0 &&
+            one->last_instance != of->last_instance) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
 const struct observers_one *observers_of(const struct observers *o, size_t server)
 {
     for (size_t i = 0; i < o->count; i++) {
         if (o->one[i]->server == server && o->one[i]->rows > 0) {
-            return o->one[i];
+            return observers_rival(o, o->one[i]) == NULL ? o->one[i] : NULL;
         }
     }
     return NULL;

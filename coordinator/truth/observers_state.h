@@ -36,6 +36,8 @@ struct observers_one {
     char note[NOTE_KIND_COUNT][NOTE_BYTES + 1];
     uint64_t instance, last_instance; /* 0: not running; the latest that ran */
     uint64_t restarts;
+    uint32_t rival_frames; /* in a row, with a rival */
+    bool is_rival_told;
     uint32_t news; /* told so far; one that flaps does not fill the time axis */
 };
 
@@ -45,7 +47,13 @@ struct observers {
     size_t count;
 };
 
-/* Whoever answers for a server; NULL: nobody. */
+/*
+ * Another that has sent frames and claims the same server, but tells of another process; NULL:
+ * nobody. Who is not on a host cannot know which process has that server's address there.
+ */
+const struct observers_one *observers_rival(const struct observers *o,
+                                            const struct observers_one *of);
+/* Whoever answers for a server; NULL: nobody, or two claim it. */
 const struct observers_one *observers_of(const struct observers *o, size_t server);
 /* The latest row at that instant that has a figure; SIZE_MAX: none. */
 size_t observers_row_at(const struct observers_one *one, enum observer_metric m, double at_s);

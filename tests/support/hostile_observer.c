@@ -104,6 +104,12 @@ static void observe(struct observer *p)
                             is_state ? 0 : pow(10, (double)prng_below(&p->prng, 18)));
         }
     }
+    if (has_mode(p, "liar")) { /* of a server it is not on: findings, if it were believed */
+        frame.instance = 666;
+        observation_set(&frame, OBSERVER_wait_samples, 100 * (double)p->seq);
+        observation_set(&frame, OBSERVER_wait_fsync, 100 * (double)p->seq);
+        observation_set(&frame, OBSERVER_log_peer_holds, 100 * (double)p->seq);
+    }
     observation_set(&frame, OBSERVER_failover_own, own);
     m.u.observation = &frame;
     say(p, &m, has_mode(p, "damaged"));

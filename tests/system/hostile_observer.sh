@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Observers that wish a run ill, all of them at once beside an honest one: wild and damaged values, times that cannot be,
-# floods, a band that flaps, addresses that change, a second process of a name, the wrong role both ways, and one that
-# says what only agents may. The run passes as it would without them, and what is kept of each is bounded.
+# floods, a band that flaps, addresses that change or are those of a server elsewhere, a second process of a name, the
+# wrong role both ways, and one that says what only agents may. The run passes as it would without them, and what is
+# kept of each is bounded.
 # shellcheck source-path=SCRIPTDIR source=../support/fleet.bash
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Sanitizers see what a test does not: their build where there is one.
@@ -12,7 +13,7 @@ fi
 source "$(dirname "$0")/../support/fleet.bash"
 
 readonly SERVER=192.168.1.12 HOLD_S=12 OBSERVED_S=45 LOG_LINES_MAX=200
-modes=(honest flood damaged wild future past flap addresses impostor)
+modes=(honest liar flood damaged wild future past flap addresses impostor)
 unleaked=(env ASAN_OPTIONS=detect_leaks=0) # what libzmq leaves when it is killed in mid-sentence is its own affair
 hostile=$bin/leaseherd-hostile-peer
 [[ -x $hostile ]] || {
@@ -56,7 +57,7 @@ for mode in "${modes[@]}" agent; do key_of "$mode" observer; done
 key_of agent-key agent
 egress "$work/calm.yaml"
 observers=()
-for mode in "${modes[@]}"; do observer "$mode" "$mode" "$([[ $mode == honest ]] && echo "$SERVER" || echo 10.9.9.9)"; done
+for mode in "${modes[@]}"; do observer "$mode" "$mode" "$([[ $mode == honest || $mode == liar ]] && echo "$SERVER" || echo 10.9.9.9)"; done
 observer agent agent "$SERVER"
 observer key-of-agent agent-key "$SERVER"
 sleep 2
@@ -75,7 +76,12 @@ for mode in "${modes[@]}" agent key-of-agent twin; do
 done
 ask 'every one that was let in is reported, once' '[.observers[].name] | sort | join(" ")' == \
 	"$(printf '%s\n' "${modes[@]}" | sort | paste -sd' ')"
-ask 'only the honest one watches the server' '[.observers[] | select(.server != null).name] | join(" ")' == honest
+ask 'only the honest one and the liar say they watch the server' \
+	'[.observers[] | select(.server != null).name] | sort | join(" ")' == 'honest liar'
+ask 'which is told, once' '[.timeline.marks[].text | select(test("both say they are on server a"))] | length' == 1
+ask 'so what the liar tells is no finding' \
+	'[.findings[].id | select(. == "fsync-bound" or . == "peer-holds-all-free-leases")] | length' == 0
+ask 'and no fact' '.facts.servers.a | "\(.log_peer_holds) \(.fsync_busiest)"' == 'null null'
 ask 'and has a frame a second' '.observers[] | select(.name == "honest") | .frames >= (.last_s - .first_s) * 0.9' == true
 ask 'its ten ACKs a second are seen' \
 	'.observers[] | select(.name == "honest") | .metrics[] | select(.name == "log_acks") | .difference > 50' == true

@@ -82,13 +82,45 @@ static struct span up_to(struct span s, char end)
     return (struct span){s.at, found == NULL ? s.size : (size_t)(found - s.at)};
 }
 
+/* "22:00:01", and not the middle of a hardware address. */
+static bool is_time_at(struct span s, size_t at)
+{
+    static const char form[] = "00:00:00";
+    enum { FORM_BYTES = sizeof(form) - 1 };
+    if (at + FORM_BYTES > s.size) {
+        return false;
+    }
+    for (size_t i = 0; i < FORM_BYTES; i++) {
+        bool is_digit = s.at[at + i] >= '0' && s.at[at + i] <= '9';
+        if (form[i] == '0' ? !is_digit : s.at[at + i] != form[i]) {
+            return false;
+        }
+    }
+    return at + FORM_BYTES == s.size || s.at[at + FORM_BYTES] != ':';
+}
+
+/*
+ * What may stand before "dhcpd[123]: ": nothing, a number or mark first, or words of which an early
+ * one tells a time. Where a log has no headings, the words are a client's name, which dhcpd puts
+ * into parentheses or far behind what it says itself, and that begins with a letter.
+ */
+static bool is_heading(struct span s)
+{
+    enum { TIME_LATEST = 20 };
+    bool has_time = s.size == 0 || memchr("0123456789<[", s.at[0], 12) != NULL;
+    for (size_t at = 0; at <= TIME_LATEST; at++) {
+        has_time = has_time || is_time_at(s, at);
+    }
+    return has_time && (s.size == 0 || memchr(s.at, '(', s.size) == NULL);
+}
+
 /* Behind "Nov 23 22:00:01 host dhcpd[123]: ", if that is there. */
 static struct span without_heading(struct span line)
 {
     enum { HEADING_BYTES = 160 };
     struct span head = {line.at, line.size < HEADING_BYTES ? line.size : HEADING_BYTES};
     size_t at = 0;
-    if (!find(head, "dhcpd[", &at)) {
+    if (!find(head, "dhcpd[", &at) || !is_heading((struct span){line.at, at})) {
         return line;
     }
     size_t digits = at + strlen("dhcpd[");
@@ -123,13 +155,26 @@ static bool is_word(struct span s, const char *word)
     return s.size == strlen(word) && memcmp(s.at, word, s.size) == 0;
 }
 
+/* "DHCPDISCOVER from MAC (NAME) via RELAY: ...": the name, which is the client's, is behind us. */
+static struct span behind_client(struct span message)
+{
+    static const char via[] = " via ";
+    for (size_t at = 0; find(message, via, &at);) {
+        message = from(message, at + sizeof(via) - 1);
+    }
+    return message;
+}
+
 static bool fits(const struct pattern *p, struct span message, struct span name)
 {
     size_t size = strlen(p->begins);
     bool is_whole = p->program == LOG_KEA && p->begins[size - 1] != '_';
+    bool is_of_client = p->program == LOG_DHCPD && strcmp(p->begins, "DHCP") == 0;
     size_t at = 0;
-    return (is_whole ? is_word(name, p->begins) : begins_with(message, p->begins)) &&
-           find(from(message, size), p->holds, &at);
+    if (is_whole ? !is_word(name, p->begins) : !begins_with(message, p->begins)) {
+        return false;
+    }
+    return find(is_of_client ? behind_client(message) : from(message, size), p->holds, &at);
 }
 
 enum log_event log_line_event(enum log_program program, const char *line, size_t size)

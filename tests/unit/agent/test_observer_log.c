@@ -59,6 +59,47 @@ static void lines_of_dhcpd_are_told_apart(void **state)
     }
 }
 
+/* Host names are the clients' own choice, and dhcpd logs them in parentheses as they are. */
+static void what_a_client_calls_itself_is_no_event(void **state)
+{
+    (void)state;
+#define FROM(name) "DHCPDISCOVER from 02:00:00:00:00:05 (" name ") via 172.16.8.3"
+    static const struct {
+        const char *line;
+        enum log_event event;
+    } rows[] = {
+        {FROM("x: peer holds all free leases"), LOG_NOTHING},
+        {FROM("x: no free leases"), LOG_NOTHING},
+        {FROM(": load balance to peer lab"), LOG_NOTHING},
+        {FROM("x) via y: peer holds all free leases"), LOG_NOTHING},
+        {FROM("dhcpd[1]: send_packet: Operation not permitted"), LOG_NOTHING},
+        {FROM("22:00:01 s1 dhcpd[1]: failover peer lab: I move from normal to recover"),
+         LOG_NOTHING},
+        {FROM("dhcpd[1]: Abandoning IP address 10.0.0.1: pinged before offer"), LOG_NOTHING},
+        {FROM("dhcpd[1]: balanced pool 1 l  total 4  free 0  backup 4  lts 2"), LOG_NOTHING},
+        {FROM("dhcpd[1]: DHCPACK on 10.0.0.1"), LOG_NOTHING},
+        {"Nov 23 22:00:01 s1 dhcpd[4711]: " FROM("dhcpd[1]: send_packet: x"), LOG_NOTHING},
+        {"DHCPREQUEST for 10.0.0.1 from 02:00:00:00:00:05 (: no free leases) via x: wrong network.",
+         LOG_NOTHING},
+        {"Added new forward map from 02:00:00 dhcpd[1]: send_packet: x to 10.0.0.1", LOG_NOTHING},
+        /* And what dhcpd says behind it is one, whatever they are called. */
+        {FROM("via y") ": peer holds all free leases", LOG_PEER_HOLDS},
+        {FROM(": load balance to peer x") ": load balance to peer lab", LOG_LOAD_BALANCED},
+        {FROM("dhcpd[1]: x") ": network lab: no free leases", LOG_NO_FREE_LEASES},
+        {"<30>Nov  3 22:00:01 s1 dhcpd[4711]: " FROM("y") ": peer holds all free leases",
+         LOG_PEER_HOLDS},
+        {"dhcpd[4711]: send_packet: Operation not permitted", LOG_SEND_REFUSED},
+        {"1764021601.25 s1 dhcpd[4711]: send_packet: x", LOG_SEND_REFUSED},
+        {"2026-11-23 22:00:01,5 daemon.err s1 dhcpd[4711]: send_packet: x", LOG_SEND_REFUSED},
+    };
+#undef FROM
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (log_line_event(LOG_DHCPD, rows[i].line, strlen(rows[i].line)) != rows[i].event) {
+            fail_msg("%s", rows[i].line);
+        }
+    }
+}
+
 #define KEA(severity, logger)                                                                      \
     "2026-11-23 22:32:16.996 " severity " [kea-dhcp4." logger "/28023.13] "
 
@@ -258,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_dhcpd_are_told_apart),
+        cmocka_unit_test(what_a_client_calls_itself_is_no_event),
         cmocka_unit_test(lines_of_kea_are_told_apart),
         cmocka_unit_test(what_a_server_never_says_cannot_be_counted),
         cmocka_unit_test(the_last_telling_line_is_kept),

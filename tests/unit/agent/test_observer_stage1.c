@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,6 +180,31 @@ static void pools_outside_failover_are_those_of_the_configuration(void **state)
     (void)close(to_pools);
 }
 
+/* A pipe would hold the observer until somebody writes, a device may be changed by being opened. */
+static void what_is_no_file_is_no_configuration(void **state)
+{
+    (void)state;
+    char text[160];
+    int to_conf = open_to_append(conf);
+    (void)snprintf(text, sizeof(text), "range 10.10.0.1 10.10.0.9; include \"%s\";\n", pools);
+    say(to_conf, text);
+    assert_int_equal(mkfifo(pools, 0600), 0);
+    target.files.config = conf;
+    target.files.log = log_file;
+    stage1_open(&s);
+    (void)alarm(10); /* ends a test that is held */
+    struct observation o = observe_once(NS_PER_S);
+    (void)alarm(0);
+    assert_int_equal(o.availability[OBSERVER_pool_total], AVAILABLE_NOT_APPLICABLE);
+    assert_non_null(strstr(o.note[NOTE_OBSERVER], "could not be read as a whole"));
+    target.instance++;
+    target.files.config = "/dev/zero";
+    o = observe_once(2 * NS_PER_S);
+    assert_non_null(strstr(o.note[NOTE_OBSERVER], "could not be read as a whole"));
+    stage1_close(&s);
+    (void)close(to_conf);
+}
+
 static bool has_ended(pid_t pid)
 {
     enum { TRIES = 500, TRY_MS = 20 };
@@ -262,6 +288,7 @@ int main(void)
             what_a_server_opened_itself_comes_before_its_standard_streams, begin, end),
         cmocka_unit_test_setup_teardown(pools_outside_failover_are_those_of_the_configuration,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(what_is_no_file_is_no_configuration, begin, end),
         cmocka_unit_test_setup_teardown(the_helper_answers_once_an_order_and_ends_with_us, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_helper_that_has_died_is_missed, begin, end),

@@ -95,6 +95,80 @@ static void nobody_answers_for_a_server_that_is_not_watched(void **state)
     assert_true(value == 5);
 }
 
+/* Whose word counts when two tell of different processes? Nobody can tell, so nobody's does. */
+static void a_server_that_two_claim_has_no_observer(void **state)
+{
+    double value = 0, until_s;
+    struct observation frame = frame_of(7), lie = frame_of(8);
+    unsigned told = 0;
+    (void)state;
+    join("liar", 0xc0a8010c);
+    join("o1", 0xc0a8010c);
+    join("o2", 0xc0a8020c);
+    observation_set(&lie, OBSERVER_threads, 3);
+    observation_set_note(&lie, NOTE_NAT_RULE, "dnat to me");
+    add(0, 0, &lie);
+    assert_true(observers_has(o, 0)); /* the other has said nothing yet */
+    for (int i = 1; i < 20; i++) {
+        add(0, i, &lie);
+        assert_string_equal(news, "");
+        add(2, i, &frame);
+        assert_string_equal(news, "");
+        add(1, i, &frame);
+        told += strcmp(news, "observers liar and o1 both say they are on server a, and tell of "
+                             "different processes: neither decides findings") == 0;
+        assert_true(told > 0 || news[0] == '\0');
+        assert_false(observers_has(o, 0));
+    }
+    assert_int_equal(told, 1);
+    assert_false(observers_span(o, 0, &value, &until_s));
+    assert_int_equal(observers_last(o, 0, OBSERVER_threads, 0, 99, &value),
+                     AVAILABLE_NOT_APPLICABLE);
+    assert_string_equal(observers_note(o, 0, NOTE_NAT_RULE), "");
+    lie.instance = frame.instance = 0;
+    add(0, 30, &lie); /* and what they say is said as theirs */
+    assert_string_equal(news, "observer liar: dhcpd ended");
+    add(2, 30, &frame);
+    assert_string_equal(news, "b: dhcpd ended");
+    assert_true(observers_has(o, 1));
+}
+
+/* As of one that may see all and one that may not: they differ for a moment, at restarts. */
+static void of_two_that_watch_one_process_the_first_answers(void **state)
+{
+    double value = 0;
+    struct observation frame = frame_of(7);
+    (void)state;
+    join("o1", 0xc0a8010c);
+    join("o2", 0xc0a8010c);
+    for (int i = 1; i < 20; i++) {
+        frame.instance = i < 10 ? 7 : 8;
+        observation_set(&frame, OBSERVER_threads, 1);
+        add(0, i, &frame);
+        assert_string_equal(news, i == 10 ? "a: dhcpd was restarted" : "");
+        frame.instance = i < 12 ? 7 : 8;
+        observation_set(&frame, OBSERVER_threads, 2);
+        add(1, i, &frame);
+        assert_string_equal(news, i == 12 ? "observer o2: dhcpd was restarted" : "");
+    }
+    assert_int_equal(observers_last(o, 0, OBSERVER_threads, 0, 99, &value), AVAILABLE_OK);
+    assert_true(value == 1);
+}
+
+/* It names its host and program itself: neither passes for a server of the plan. */
+static void news_of_a_stranger_are_said_as_its_own(void **state)
+{
+    const struct control_observer_hello hello = {
+        .build = "b", .host = "a", .program = "dhcpd", .epoch = 1};
+    struct observation frame = frame_of(7);
+    (void)state;
+    assert_true(observers_join(o, "stranger", &hello));
+    add(0, 1, &frame);
+    frame.instance = 0;
+    add(0, 2, &frame);
+    assert_string_equal(news, "observer stranger: dhcpd ended");
+}
+
 static void no_more_join_than_there_can_be_servers(void **state)
 {
     const struct control_observer_hello hello = {.address_count = 0};
@@ -139,6 +213,31 @@ static void a_counter_that_falls_begins_anew_and_never_counts_below_0(void **sta
     add(0, 4, &frame);
     assert_true(delta(0, 9) == 15);
     assert_true(delta(2.5, 3.5) == 0);
+}
+
+static struct result *filled(double run_end_s, double seconds)
+{
+    struct result *r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    r->timeline.interval_s = 1;
+    r->timeline.count = (size_t)seconds;
+    assert_true(observers_fill(o, run_end_s, r));
+    return r;
+}
+
+/* One that lies up and down again and again reaches no number that others cannot write. */
+static void growth_has_an_end(void **state)
+{
+    (void)state;
+    join("o1", 0xc0a8010c);
+    for (int i = 0; i < 100; i++) {
+        tell(i, i % 2 == 0 ? 0 : OBSERVATION_VALUE_MAX, 1);
+    }
+    assert_true(delta(0, 100) == OBSERVATION_VALUE_MAX);
+    struct result *r = filled(100, 100);
+    assert_true(r->observers[0].metric[OBSERVER_log_acks].difference == OBSERVATION_VALUE_MAX);
+    result_free(r);
+    free(r);
 }
 
 static void what_could_not_be_had_is_no_0_and_says_why(void **state)
@@ -228,16 +327,6 @@ static void stand(double at_s, uint64_t instance, enum failover_state own)
     observation_set(&frame, OBSERVER_failover_own, own);
     observation_set(&frame, OBSERVER_failover_partner, FAILOVER_NORMAL);
     add(0, at_s, &frame);
-}
-
-static struct result *filled(double run_end_s, double seconds)
-{
-    struct result *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    r->timeline.interval_s = 1;
-    r->timeline.count = (size_t)seconds;
-    assert_true(observers_fill(o, run_end_s, r));
-    return r;
 }
 
 static void the_band_has_a_span_per_state_and_a_gap_where_nobody_looked(void **state)
@@ -366,8 +455,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nobody_answers_for_a_server_that_is_not_watched),
         TEST(no_more_join_than_there_can_be_servers),
+        TEST(a_server_that_two_claim_has_no_observer),
+        TEST(of_two_that_watch_one_process_the_first_answers),
+        TEST(news_of_a_stranger_are_said_as_its_own),
         TEST(growth_is_between_the_latest_frames_of_both_ends),
         TEST(a_counter_that_falls_begins_anew_and_never_counts_below_0),
+        TEST(growth_has_an_end),
         TEST(what_could_not_be_had_is_no_0_and_says_why),
         TEST(gauges_have_a_largest_and_a_last_of_the_window),
         TEST(a_frame_that_is_not_later_is_passed_over),

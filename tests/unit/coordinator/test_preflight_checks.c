@@ -506,6 +506,25 @@ static void many_complaints_of_a_kind_are_cut(void **state)
     assert_int_equal(checks.of_id[CHECK_ROUTES], 100);
 }
 
+/* Whatever else is said of a check, and however often: one that failed refuses the run. */
+static void a_failure_outweighs_warnings_that_came_before(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PREFLIGHT_EACH_MAX; i++) {
+        preflight_say(&checks, CHECK_LEASE_TIME, i == 3 ? CHECK_PASSED : CHECK_WARNED, "a1",
+                      "mend it", "row %d", i);
+    }
+    preflight_say(&checks, CHECK_LEASE_TIME, CHECK_FAILED, "a9", "mend that", "the ninth");
+    preflight_say(&checks, CHECK_LEASE_TIME, CHECK_FAILED, "a9", "mend that", "the tenth");
+    preflight_say(&checks, CHECK_LEASE_TIME, CHECK_WARNED, "a9", "mend that", "one more");
+    assert_int_equal(checks.count, PREFLIGHT_EACH_MAX);
+    assert_int_equal(checks.item[3].result, CHECK_FAILED);
+    assert_string_equal(checks.item[3].text, "the ninth");
+    assert_string_equal(checks.item[3].finding, "lease-time");
+    assert_int_equal(checks.item[0].result, CHECK_FAILED);
+    assert_int_equal(checks.item[1].result, CHECK_WARNED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -527,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup(a_stranger_that_gets_a_test_address_is_told, set_up),
         cmocka_unit_test_setup(checks_are_skipped_by_name_and_say_so, set_up),
         cmocka_unit_test_setup(many_complaints_of_a_kind_are_cut, set_up),
+        cmocka_unit_test_setup(a_failure_outweighs_warnings_that_came_before, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

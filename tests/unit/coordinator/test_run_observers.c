@@ -3,8 +3,12 @@
 #include "tests/support/testing.h"
 
 #include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "coordinator/report/result.h"
 #include "coordinator/run/observer_gate.h"
 #include "coordinator/run/run_internal.h"
@@ -16,6 +20,7 @@
 
 static struct cut_off_run cut;
 static struct run *run;
+static const char *route = "route";
 
 /* A run as it is before its start instant is known; nobody listens at its hub. */
 static int set_up(void **state)
@@ -68,7 +73,8 @@ static int tear_down(void **state)
 
 static struct link_peer peer_of(const char *name, enum key_role role)
 {
-    struct link_peer peer = {.role = role, .route = "route", .route_bytes = 5};
+    struct link_peer peer = {.role = role, .route_bytes = strlen(route)};
+    memcpy(peer.route, route, peer.route_bytes);
     (void)snprintf(peer.name, sizeof(peer.name), "%.*s", (int)sizeof(peer.name) - 1, name);
     return peer;
 }
@@ -210,6 +216,39 @@ static void one_that_comes_and_goes_does_not_fill_the_time_axis(void **state)
     assert_int_equal(run->truth->mark_count, OBSERVER_MARKS_MAX);
 }
 
+static unsigned lines_with(int log_fd, const char *words)
+{
+    static char log[65536];
+    unsigned count = 0;
+    ssize_t size = pread(log_fd, log, sizeof(log) - 1, 0);
+    log[size < 0 ? 0 : size] = '\0';
+    for (const char *at = log; (at = strstr(at, words)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* Two connections of one key in turn: each is a new session, which is not said for ever. */
+static void one_that_calls_by_two_routes_does_not_fill_the_log(void **state)
+{
+    (void)state;
+    int log_fd = memfd_create("log", MFD_CLOEXEC);
+    log_set_fd(log_fd);
+    for (unsigned i = 0; i < 200; i++) {
+        route = i % 2 == 0 ? "route" : "other";
+        greet("o1", KEY_ROLE_OBSERVER, 1, 0xc0a8010c);
+    }
+    route = "route";
+    greet("o2", KEY_ROLE_OBSERVER, 1, 0xc0a8010c);
+    unsigned of_one = lines_with(log_fd, "what=observer_joined observer=o1");
+    unsigned of_other = lines_with(log_fd, "what=observer_joined observer=o2");
+    log_set_fd(-1);
+    (void)close(log_fd);
+    assert_in_range(of_one, 1, OBSERVER_MARKS_MAX);
+    assert_int_equal(of_other, 1);
+    assert_int_equal(run->observers->gate.count, 2);
+}
+
 static void a_revoked_key_ends_its_session(void **state)
 {
     (void)state;
@@ -326,6 +365,7 @@ int main(void)
         TEST(what_comes_before_the_start_gets_its_time_when_that_is_known),
         TEST(a_silent_observer_is_marked_once_and_harms_nothing),
         TEST(one_that_comes_and_goes_does_not_fill_the_time_axis),
+        TEST(one_that_calls_by_two_routes_does_not_fill_the_log),
         TEST(a_revoked_key_ends_its_session),
         TEST(who_takes_the_run_over_has_the_same_truth_of_them),
         TEST(a_journal_that_cannot_be_is_refused),
