@@ -253,8 +253,11 @@ static bool fill_pools(struct setup *setup, const struct setup_wish *wish,
         return refuse(why, "--pool is not within the relays' subnet; write FIRST-LAST of addresses "
                            "in it");
     }
+    uint64_t room = inet_host(wish->pool_last) - (uint64_t)inet_host(wish->pool_first) + 1;
     n->pool_first = wish->pool_first;
     n->pool_last = wish->pool_last;
+    n->is_scarce = room < (setup->partner != setup->server ? 2 * n->clients : n->clients);
+    setup->is_pool_given = true;
     return true;
 }
 

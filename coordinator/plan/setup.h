@@ -38,7 +38,7 @@ struct setup_network {
     size_t first_relay; /* of the scenario: names it */
     uint64_t clients;
     struct ipv4 pool_first, pool_last, router;
-    bool is_scarce; /* the subnet has not twice the clients' addresses, and the pair wants them */
+    bool is_scarce; /* fewer addresses than wanted; of a given pool: than one server needs */
 };
 
 struct setup {
@@ -53,6 +53,7 @@ struct setup {
     size_t guard_bytes;
     uint64_t lease_s, mclt_s;
     bool is_lease_guessed; /* the scenario does not say expect.lease */
+    bool is_pool_given;
     struct setup_network *networks;
     size_t network_count;
 };

@@ -24,13 +24,15 @@ static bool is_pair(const struct setup *setup)
 static void say_head(const struct setup *setup, struct plan_text *t)
 {
     plan_text_say(t,
-                  "# dhcpd.conf of server %s for scenario %s. Where it serves others too, take it "
-                  "over piece\n"
-                  "# by piece; what the guard below needs of the other pools stands beside it.\n"
+                  "# dhcpd.conf of server %s for scenario %s.%s\n"
                   "# dhcpd pings an address before it offers it (ping-check), which delays each "
                   "OFFER of a fresh\n"
                   "# address by a second; keep that as it is in production.\n",
-                  server_at(setup, setup->server)->name, setup->scenario->name);
+                  server_at(setup, setup->server)->name, setup->scenario->name,
+                  setup->is_open ? ""
+                                 : " Where it serves others too, take it over piece\n"
+                                   "# by piece; what the guard below needs of the other pools "
+                                   "stands beside it.");
     if (setup->is_lease_guessed) {
         plan_text_say(t, "# The scenario does not say expect.lease: %" PRIu64 " s is a guess.\n",
                       setup->lease_s);
@@ -101,20 +103,31 @@ static void say_giaddrs(const struct setup *setup, const struct setup_network *n
     }
 }
 
+static const char *pool_remark(const struct setup *setup, const struct setup_network *n)
+{
+    if (setup->is_pool_given) {
+        const char *scarce = is_pair(setup) ? "the pool asked for is too small for one server alone"
+                                            : "the pool asked for is too small for them";
+        return n->is_scarce ? scarce : "the pool is the one asked for";
+    }
+    if (!is_pair(setup)) {
+        return n->is_scarce ? "as many addresses in a row as there are" : "a tenth more addresses";
+    }
+    return n->is_scarce ? "each server has half of the free addresses: too few for one server alone"
+                        : "each server has half of the free addresses, so twice as many";
+}
+
 static void say_network(const struct setup *setup, const struct setup_network *n,
                         struct plan_text *t)
 {
     const struct scenario_relay *relays = setup->scenario->relays.items;
     char base[IPV4_TEXT_BYTES], mask[IPV4_TEXT_BYTES], router[IPV4_TEXT_BYTES];
-    plan_text_say(
-        t,
-        "\n# %" PRIu64 " clients; %s%s\nshared-network \"leaseherd-%s\" {\n"
-        "  authoritative;\n  min-lease-time %" PRIu64 ";\n  max-lease-time %" PRIu64 ";\n",
-        n->clients,
-        is_pair(setup) ? "each server has half of the free addresses, so twice as many"
-                       : "a tenth more addresses",
-        n->is_scarce ? ", as far as the subnet has them: too few for one server alone" : "",
-        relays[n->first_relay].name, setup->lease_s, setup->lease_s);
+    plan_text_say(t,
+                  "\n# %" PRIu64 " clients; %s\nshared-network \"leaseherd-%s\" {\n"
+                  "  authoritative;\n  min-lease-time %" PRIu64 ";\n  max-lease-time %" PRIu64
+                  ";\n",
+                  n->clients, pool_remark(setup, n), relays[n->first_relay].name, setup->lease_s,
+                  setup->lease_s);
     say_giaddrs(setup, n, t);
     plan_text_say(t, "  subnet %s netmask %s {\n    option routers %s;\n",
                   inet_text(n->subnet.base, base), inet_text(inet_net_mask(n->subnet), mask),

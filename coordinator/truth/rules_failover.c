@@ -22,9 +22,11 @@ static const char *const one_half[] = {"failover-half-silent", "lease-shorter-th
             "see in the partner's log when it noticed the loss and what state it took (Kea: "      \
             "PARTNER-DOWN; dhcpd: communications-interrupted, partner-down), and whether "         \
             "rebinds reach it through the relays"
-/* It acknowledged nobody meanwhile; a server that did is alive, and something else loses packets.
+/*
+ * There is another that answers, and this one acknowledged nobody meanwhile: a server that did is
+ * alive, and something else loses packets.
  */
-#define DEAD WHEN_OF(renewals_ignored, AT_MOST, 0.5, renewals_lost)
+#define DEAD WHEN(acks_share, BELOW, 100), WHEN_OF(renewals_ignored, AT_MOST, 0.5, renewals_lost)
 #define SILENT                                                                                     \
     RULE("failover-half-silent", WARNING, SERVER, SERVER, WIRE),                                   \
         .explained_by = silence,                                                                   \

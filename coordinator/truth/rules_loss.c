@@ -9,7 +9,7 @@
         "agent-answers-pings", "rate-limited-replies", "firewall-drops-replies", "no-return-path", \
         "renew-lost-option82", "peer-holds-all-free-leases", "pool-exhausted", "fsync-bound",      \
         "pool-too-large", "cpu-bound", "server-receive-overflow", "lease-shorter-than-detection",  \
-        "failover-half-silent", "half-handed-back"
+        "failover-half-silent", "half-handed-back", "cpu-starved"
 
 static const char *const causes[] = {CAUSES, NULL};
 static const char *const causes_and_stickiness[] = {CAUSES, "address-correlated-loss", NULL};

@@ -36,6 +36,10 @@ require_tools() {
 	done
 }
 
+require_leaseherd() {
+	[[ -x $leaseherd ]] || die "$leaseherd is missing: build it first, or name its directory by LEASEHERD_BIN"
+}
+
 # ---- names ----
 
 state_dir() { printf '%s/%s' "$LAB_RUN" "$1"; }
@@ -197,14 +201,4 @@ wait_until() {
 		((${EPOCHREALTIME/./} < end)) || return 1
 		sleep 0.05
 	done
-}
-
-ip_number() { # A.B.C.D
-	local IFS=. part
-	read -ra part <<<"$1"
-	echo $((part[0] << 24 | part[1] << 16 | part[2] << 8 | part[3]))
-}
-
-ip_text() { # NUMBER
-	echo "$(($1 >> 24 & 255)).$(($1 >> 16 & 255)).$(($1 >> 8 & 255)).$(($1 & 255))"
 }

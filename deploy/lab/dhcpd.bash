@@ -2,41 +2,66 @@
 # ISC dhcpd for the lab: its configuration and when it is ready.
 # shellcheck shell=bash
 
-# dhcpd_conf HOST POOL DENIED: the configuration of one server. DENIED: ranges ("FIRST LAST", one a line) that the server
-# knows and gives to nobody. dhcpd keeps silent about an address in none of its ranges, and refuses (DHCPNAK) one it
-# knows but may not give: that is how a server comes to refuse every renewal.
+# dhcpd_conf DIR HOST POOL DENIED: what `leaseherd setup` says, and what is for tests only. DENIED: ranges (FIRST-LAST, one
+# a line) that the server knows and gives to nobody. dhcpd keeps silent about an address in none of its ranges, and refuses
+# (DHCPNAK) one it knows but may not give: that is how a server comes to refuse every renewal.
 dhcpd_conf() {
-	local host=$1 pool=$2 denied=$3 subnet
-	subnet=$(host_address "$host")
-	printf 'authoritative;\nping-check false;\nlog-facility local7;\n'
-	[[ ${opt[leasequery]} == yes ]] && printf 'allow leasequery;\n'
-	[[ ${opt[dont_use_fsync]} == yes ]] && printf 'dont-use-fsync true;\n'
-	printf 'default-lease-time %d;\nmin-lease-time %d;\nmax-lease-time %d;\n' \
+	local denied=$4
+	# Which of two pools with free addresses dhcpd takes is its own affair: `only` leaves it no choice.
+	[[ ${opt[foreign_pool]} != only ]] || denied=$3
+	printf 'ping-check false;\nlog-facility local7;\n'
+	[[ ${opt[dont_use_fsync]} == no ]] || printf 'dont-use-fsync true;\n'
+	# For networks that --extra brings along: the generator says these in each of its own.
+	printf 'authoritative;\ndefault-lease-time %d;\nmin-lease-time %d;\nmax-lease-time %d;\n' \
 		"${opt[lease]}" "${opt[lease]}" "${opt[lease]}"
 	[[ -z ${opt[extra]} ]] || printf '%s\n' "${opt[extra]}" # the last word: of two equal statements the later counts
-	[[ ${opt[failover]} == yes ]] && dhcpd_failover "$host"
-	printf 'subnet %s.0 netmask 255.255.255.0 {}\n' "${subnet%.*}"
-	if [[ ${opt[subnets]} == own ]]; then
-		dhcpd_own_networks
-	else
-		dhcpd_shared_network "$pool" "$denied"
-	fi
+	lab_setup "$1" isc-dhcpd "$2" "$3" | dhcpd_networks "$denied" | dhcpd_pools
 }
 
-dhcpd_failover() {
-	local role mine peer
-	case $1 in
-	s1) role=primary peer=s2 ;;
-	s2) role=secondary peer=s1 ;;
-	esac
-	mine=$(host_address "$1")
-	peer=$(host_address "$peer")
-	printf 'failover peer "lab" {\n  %s;\n  address %s; port 647;\n  peer address %s; peer port 647;\n' \
-		"$role" "$mine" "$peer"
-	printf '  max-response-delay 30;\n  max-unacked-updates 10;\n  load balance max seconds 3;\n'
-	# The secondary is told these two by the primary and refuses to be configured with them.
-	[[ $role == primary ]] && printf '  mclt %d;\n  split 128;\n' "${opt[mclt]}"
-	printf '}\n'
+# dhcpd_networks DENIED: the generator's text, on stdin, with denied ranges and the foreign network, and for each relay its
+# whole network in place of its address: where tests want, the router relays.
+dhcpd_networks() {
+	local line range
+	while IFS= read -r line; do
+		if [[ $line =~ ^('  subnet '.*)'.3 netmask 255.255.255.255 {} # relay' ]]; then
+			line="${BASH_REMATCH[1]}.0 netmask 255.255.255.0 {}"
+		fi
+		if [[ $line == '    pool '* && ${opt[foreign_pool]} == only ]]; then continue; fi
+		if [[ $line == '  }' ]]; then # the end of a subnet
+			for range in $1; do printf '    pool { deny all clients; range %s; }\n' "${range/-/ }"; done
+			if [[ ${opt[foreign_pool]} != no ]]; then
+				printf '  }\n  subnet %s netmask 255.255.0.0 {\n    option routers 10.20.255.254;\n' "$FOREIGN_SUBNET"
+				printf '    pool { default-lease-time %d; range %s; }\n' "${opt[lease]}" "${FOREIGN_POOL/-/ }"
+			fi
+		fi
+		printf '%s\n' "$line"
+	done
+}
+
+# The pools on stdin as --pool-extra and --pool-chunk want them.
+dhcpd_pools() {
+	local line head='' first last pool='^ +(pool \{.* default-lease-time [0-9]+;) range ([0-9.]+) ([0-9.]+);'
+	while IFS= read -r line; do
+		if [[ $line =~ $pool ]]; then
+			[[ -n $head ]] || first=${BASH_REMATCH[2]}
+			head=${BASH_REMATCH[1]} last=${BASH_REMATCH[3]}
+			[[ -z ${opt[pool_chunk]} ]] || continue # it is joined with the next
+		fi
+		[[ -z $head ]] || dhcpd_chunks "$head${opt[pool_extra]:+ ${opt[pool_extra]}}" "$first" "$last"
+		head=''
+		[[ $line =~ $pool ]] || printf '%s\n' "$line"
+	done
+}
+
+dhcpd_chunks() { # STATEMENTS FIRST LAST
+	local first last next
+	first=$(ip_to_int "$2")
+	last=$(ip_to_int "$3")
+	while ((first <= last)); do
+		next=$((first + ${opt[pool_chunk]:-65536}))
+		printf '    %s range %s %s; }\n' "$1" "$(int_to_ip "$first")" "$(int_to_ip $((next <= last ? next - 1 : last)))"
+		first=$next
+	done
 }
 
 # A new pair spends three seconds of its first six on finding out that neither has ever met the other. Told that they had
@@ -45,63 +70,11 @@ dhcpd_first_leases() {
 	[[ ${opt[failover]} == yes ]] || return 0
 	cat <<'LEASES'
 authoring-byte-order little-endian;
-failover peer "lab" state {
+failover peer "leaseherd" state {
   my state normal at 0 2024/01/07 00:00:00;
   partner state normal at 0 2024/01/07 00:00:00;
 }
 LEASES
-}
-
-# A relay's address selects the network it is in: the subnet of each giaddr belongs to it, with nothing to give.
-dhcpd_shared_network() {
-	local pool=$1 denied=$2 i first last
-	printf 'shared-network lab {\n'
-	for ((i = 1; i <= opt[relays]; i++)); do dhcpd_giaddr_subnet "$i"; done
-	printf '  subnet 10.10.0.0 netmask 255.255.0.0 {\n    option routers 10.10.255.254;\n'
-	# Which of two pools with free addresses dhcpd takes is its own affair: `only` leaves it no choice.
-	if [[ ${opt[foreign_pool]} == only ]]; then denied=${pool/-/ }; else dhcpd_pool "${pool/-/ }"; fi
-	while read -r first last; do
-		[[ -n $first ]] && printf '    pool { deny all clients; range %s %s; }\n' "$first" "$last"
-	done <<<"$denied"
-	printf '  }\n'
-	[[ ${opt[foreign_pool]} == no ]] || dhcpd_foreign_subnet
-	printf '}\n'
-}
-
-dhcpd_own_networks() {
-	local i third
-	for ((i = 1; i <= opt[relays]; i++)); do
-		third=$((32 * (i - 1)))
-		printf 'shared-network relay-%d {\n' "$i"
-		dhcpd_giaddr_subnet "$i"
-		printf '  subnet 10.10.%d.0 netmask 255.255.224.0 {\n    option routers 10.10.%d.254;\n' \
-			"$third" $((third + 31))
-		dhcpd_pool "10.10.$third.1 10.10.$((third + 31)).253"
-		printf '  }\n}\n'
-	done
-}
-
-dhcpd_giaddr_subnet() { printf '  subnet %s.0 netmask 255.255.255.0 {}\n' "$(tester_subnet "$1")"; }
-
-dhcpd_foreign_subnet() {
-	printf '  subnet %s netmask 255.255.0.0 {\n    option routers 10.20.255.254;\n' "$FOREIGN_SUBNET"
-	dhcpd_pool "${FOREIGN_POOL/-/ }"
-	printf '  }\n'
-}
-
-# dhcpd walks a pool's leases one by one for each it gives: 20,000 in one pool take twice the time that 20 pools of a
-# thousand do. Pools of equal statements are merged into one, hence the lease time in each.
-dhcpd_pool() { # "FIRST LAST"
-	local first last next peer=''
-	first=$(ip_number "${1% *}")
-	last=$(ip_number "${1#* }")
-	[[ ${opt[failover]} == yes ]] && peer=' failover peer "lab";'
-	while ((first <= last)); do
-		next=$((first + opt[pool_chunk] - 1 < last ? first + opt[pool_chunk] - 1 : last))
-		printf '    pool {%s default-lease-time %d; %s range %s %s; }\n' "$peer" "${opt[lease]}" "${opt[pool_extra]}" \
-			"$(ip_text "$first")" "$(ip_text "$next")"
-		first=$((next + 1))
-	done
 }
 
 # --no-pid: one that was killed would be found alive by its number, and the next one refuse to start.

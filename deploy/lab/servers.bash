@@ -36,15 +36,40 @@ server_directory() {
 	fi
 }
 
+# lab_scenario HOST...: the lab with these servers as a scenario. Where relays share a subnet, the pool is given besides;
+# where each has a /19, its clients are so many that all its addresses are their pool.
+lab_scenario() {
+	local i host query='' subnet=$BLOCK clients=1
+	[[ ${opt[leasequery]} == no ]] || query=', leases: {query: true}'
+	printf 'leaseherd: 1\nscenario: lab\nservers:\n'
+	for host in "$@"; do printf '  %s: {address: %s%s}\n' "$host" "$(host_address "$host")" "$query"; done
+	printf 'network:\n  block: %s\n  relays:\n' "$BLOCK"
+	for ((i = 1; i <= opt[relays]; i++)); do
+		[[ ${opt[subnets]} == shared ]] || subnet=10.10.$((32 * (i - 1))).0/19 clients=8000
+		printf '    - {name: r%d, giaddr: %s, subnet: %s, clients: %d}\n' "$i" "$(giaddr "$i")" "$subnet" "$clients"
+	done
+	printf 'expect: {lease: %ds, mclt: %ds}\nrun:\n  - {name: none, acquire: {batch: 1}}\n' "${opt[lease]}" "${opt[mclt]}"
+}
+
+# lab_setup DIR KIND HOST POOL [FLAGS...]: the configuration of a server that serves nobody else.
+lab_setup() {
+	local dir=$1 kind=$2 host=$3 pool=$4
+	shift 4
+	[[ ${opt[subnets]} == own ]] || set -- "$@" --pool "$pool"
+	if [[ ${opt[failover]} == yes ]]; then lab_scenario s1 s2; else lab_scenario "$host"; fi >"$dir/scenario"
+	"$leaseherd" setup "$dir/scenario" --for "$kind" --server "$host" --open "$@"
+}
+
 # server_configure LAB HOST POOL DENIED: writes the configuration and an empty lease file.
 server_configure() {
 	local lab=$1 host=$2 pool=$3 denied=$4 dir
 	dir=$(state_dir "$lab")/$host
+	require_leaseherd
 	rm -f "$dir"/leases*
 	if [[ ${opt[servers]} == kea ]]; then
-		kea_conf "$host" "$pool" "$denied" "$dir" >"$dir/conf"
+		kea_conf "$dir" "$host" "$pool" "$denied" >"$dir/conf"
 	else
-		dhcpd_conf "$host" "$pool" "$denied" >"$dir/conf"
+		dhcpd_conf "$dir" "$host" "$pool" "$denied" >"$dir/conf"
 		dhcpd_first_leases >"$dir/leases"
 	fi
 }
@@ -172,7 +197,7 @@ server_restart() {
 	server_start "$lab" "$host"
 }
 
-# What of range $1 is not in range $2, as "FIRST LAST" lines.
+# What of range $1 is not in range $2, as FIRST-LAST lines.
 range_minus() {
 	local first last cut_first cut_last
 	first=$(ip_to_int "${1%-*}")
@@ -185,5 +210,5 @@ range_minus() {
 
 print_range() {
 	(($1 <= $2)) || return 0
-	printf '%s %s\n' "$(int_to_ip "$1")" "$(int_to_ip "$2")"
+	printf '%s-%s\n' "$(int_to_ip "$1")" "$(int_to_ip "$2")"
 }

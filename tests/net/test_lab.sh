@@ -6,6 +6,7 @@ set -euo pipefail
 
 top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 lab=$top/deploy/lab/lab
+leaseherd=${LEASEHERD_BIN:-$top/build/release/bin}/leaseherd
 one=t$$
 two=t$$-s1 # its namespaces begin like that of host s1 of the first
 tmp=$(mktemp -d)
@@ -16,7 +17,7 @@ failed=0
 	echo "test_lab: needs root, for network namespaces" >&2
 	exit 1
 }
-for tool in dhcpd kea-dhcp4 tcpdump nft iptables python3; do
+for tool in dhcpd kea-dhcp4 jq tcpdump nft iptables python3; do
 	command -v "$tool" >/dev/null || {
 		echo "test_lab: $tool is missing: run deploy/install-deps test" >&2
 		exit 1
@@ -183,6 +184,7 @@ refuses_what_it_does_not_know() {
 	exits 2 "$lab" up "x$one" --no-such
 	exits 2 "$lab" up "x/$one"
 	exits 2 "$lab" up "x$one" --pool 10.20.0.1-10.20.0.9
+	exits 2 "$lab" up "x$one" --relays 256
 	exits 2 "$lab" exec "$one/a3" true
 	exits 2 "$lab" exec "x$one/a1" true
 	exits 2 "$lab" server "$one" s1 stop
@@ -459,6 +461,33 @@ small_pool() {
 	"$lab" down "$one"
 }
 
+# What the lab adds is around and between it; a relay's address becomes its network.
+generated_is_in_it() { # KIND SERVER CONF FLAGS...
+	"$leaseherd" setup "$(dirname "$3")/scenario" --for "$1" --server "$2" --open "${@:4}" >"$tmp/generated"
+	if [[ $1 == kea ]]; then
+		jq -e --slurpfile lab "$3" '$lab[0] | contains(input)' -n "$tmp/generated" >/dev/null
+	else
+		equal "$(sed 's/\.3 netmask 255.255.255.255 {} # relay .*/.0 netmask 255.255.255.0 {}/' "$tmp/generated" |
+			grep -vxFf "$3" || true)" ''
+	fi
+}
+
+configuration_is_the_generators() {
+	local kind host pool=10.10.0.1-10.10.95.254
+	for kind in isc kea; do
+		"$lab" down "$one"
+		"$lab" up "$one" --servers "$kind" --failover --lease 20 --mclt 30
+		for host in s1 s2; do
+			generated_is_in_it "${kind/isc/isc-dhcpd}" "$host" "$("$lab" path "$one" $host conf)" --pool "$pool"
+		done
+		"$lab" down "$one"
+		"$lab" up "$one" --servers "$kind" --relays 3 --subnets own
+		generated_is_in_it "${kind/isc/isc-dhcpd}" s1 "$("$lab" path "$one" s1 conf)"
+	done
+	"$lab" down "$one"
+}
+
+check 'the configuration is that of leaseherd setup' configuration_is_the_generators
 check 'a dhcpd pair' "$lab" up "$one" --failover --lease 20 --mclt 30
 check 'both sides of it lease' both_sides_lease
 check 'relays with subnets of their own, more of them than agents; Kea with raw sockets' relays_with_own_subnets
@@ -501,6 +530,7 @@ wrong_faults_are_refused() {
 	exits 2 "$lab" up "$one" --servers none --unpaired
 	exits 2 "$lab" up "$one" --servers kea --pool-extra 'x;'
 	exits 2 "$lab" up "$one" --extra $'one;\ntwo;'
+	exits 2 "$lab" up "$one" --servers kea --extra 'one;'
 	exits 2 "$lab" up "$one" --wrap "$tmp/nothing"
 	exits 2 "$lab" up "$one" --disk "$tmp/nothing"
 	[[ -z $("$lab" list) ]] || ! "$lab" list | grep -qx "$one"
@@ -518,6 +548,12 @@ failing_server_is_shown() {
 	chmod +x "$tmp/bin/dhcpd"
 	PATH=$tmp/bin:$PATH exits 6 "$lab" up "$one" 2>"$tmp/error"
 	has 'no mood today' "$tmp/error"
+	nothing_left_of "$one"
+}
+
+missing_generator_is_said() {
+	LEASEHERD_BIN=$tmp/none exits 6 "$lab" up "$one" 2>"$tmp/error"
+	equal "$(cat "$tmp/error")" "lab: $tmp/none/leaseherd is missing: build it first, or name its directory by LEASEHERD_BIN"
 	nothing_left_of "$one"
 }
 
@@ -550,6 +586,7 @@ rules_are_exactly_rules() {
 }
 
 check 'a server that does not start is shown, and nothing stays' failing_server_is_shown
+check 'without leaseherd it is said what to do' missing_generator_is_said
 check 'an up that is interrupted leaves nothing' interrupted_up_leaves_nothing
 check 'rules that are not exactly rules are refused' rules_are_exactly_rules
 

@@ -143,6 +143,39 @@ static void a_guard_cannot_be_broken(void **unused)
     free(text);
 }
 
+/* What is said of a pool is true of the pool that is printed, whoever has chosen it. */
+static void a_pool_that_is_given_is_not_said_to_suffice(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *servers, *last, *said;
+    } rows[] = {
+        {one, "10.10.1.244", "# 500 clients; the pool is the one asked for\n"},
+        {one, "10.10.1.243", "# 500 clients; the pool asked for is too small for them\n"},
+        {two, "10.10.3.232", "# 500 clients; the pool is the one asked for\n"},
+        {two, "10.10.3.231",
+         "# 500 clients; the pool asked for is too small for one server alone\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scenario s;
+        struct setup setup;
+        char why[SETUP_WHY_BYTES];
+        struct setup_wish wish = {.server = "a", .has_pool = true, .is_open = true};
+        assert_true(inet_parse("10.10.0.1", &wish.pool_first));
+        assert_true(inet_parse(rows[i].last, &wish.pool_last));
+        parse(&s, rows[i].servers, shared, "");
+        assert_true(setup_make(&s, &wish, &setup, why));
+        char *text = setup_print(&setup, SETUP_ISC_DHCPD);
+        assert_non_null(text);
+        if (strstr(text, rows[i].said) == NULL || strstr(text, "guard below") != NULL) {
+            fail_msg("row %zu: %s", i, text);
+        }
+        free(text);
+        setup_fini(&setup);
+        scenario_free(&s);
+    }
+}
+
 static void an_open_server_has_no_guard(void **unused)
 {
     (void)unused;
@@ -191,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_pair_has_twice_the_addresses),
         cmocka_unit_test(a_pool_that_cannot_be_doubled_is_said_to_be_scarce),
         cmocka_unit_test(a_guard_cannot_be_broken),
+        cmocka_unit_test(a_pool_that_is_given_is_not_said_to_suffice),
         cmocka_unit_test(an_open_server_has_no_guard),
         cmocka_unit_test(the_rules_are_those_of_the_test_bed),
         cmocka_unit_test(servers_without_failover_have_halves),
