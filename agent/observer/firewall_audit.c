@@ -186,7 +186,7 @@ static void read_all(struct ruleset *rules, struct firewall_report *out)
         bool may = has_capability(CAP_NET_ADMIN);
         say(out, may ? AVAILABLE_NO_KERNEL : AVAILABLE_NO_PERMISSION,
             may ? "packet rules are not audited: nft cannot list them here"
-                : "packet rules are not audited: they need CAP_NET_ADMIN");
+                : "packet rules need CAP_NET_ADMIN");
         return;
     }
     bool has_text = run(as_text[0], as_text, &text);

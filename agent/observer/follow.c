@@ -186,3 +186,14 @@ void follow_turn(struct follow *f, follow_line *line, void *context)
         f->error = begin_file(f);
     }
 }
+
+enum availability follow_availability(const struct follow *f, enum availability lack)
+{
+    if (f->path[0] == '\0') {
+        return lack;
+    }
+    if (f->error == -EACCES || f->error == -EPERM) {
+        return AVAILABLE_NO_PERMISSION;
+    }
+    return f->fd < 0 ? AVAILABLE_NOT_APPLICABLE : AVAILABLE_OK;
+}

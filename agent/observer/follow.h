@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "proto/observation.h"
+
 enum {
     FOLLOW_LINE_BYTES = 2048,    /* of a longer line, only its beginning is handed over */
     FOLLOW_TURN_BYTES = 8 << 20, /* read in one turn at most */
@@ -59,3 +61,5 @@ void follow_close(struct follow *f);
  * reading. */
 void follow_look(struct follow *f);
 void follow_turn(struct follow *f, follow_line *line, void *context);
+/* Whether there is a file to tell from, or why not; `lack`: why there is no path. */
+enum availability follow_availability(const struct follow *f, enum availability lack);

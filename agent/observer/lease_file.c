@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/observer/lease_file.h"
 
-#include <errno.h>
 #include <string.h>
 
 void lease_file_open(struct lease_file *l, struct failover *failover)
@@ -44,7 +43,7 @@ static void begin(struct lease_file *l, const struct observer_target *target, co
 }
 
 void lease_file_observe(struct lease_file *l, const struct observer_target *target,
-                        const char *path, struct observation *out)
+                        const char *path, enum availability lack, struct observation *out)
 {
     struct follow *f = &l->follow;
     if (strcmp(f->path, path) != 0) {
@@ -53,10 +52,7 @@ void lease_file_observe(struct lease_file *l, const struct observer_target *targ
     follow_turn(f, take_line, l);
     l->is_caught_up =
         l->is_caught_up || f->files > 1 || (f->files == 1 && f->offset >= f->first_bytes);
-    enum availability available = f->error == -EACCES || f->error == -EPERM
-                                      ? AVAILABLE_NO_PERMISSION
-                                  : f->fd < 0 ? AVAILABLE_NOT_APPLICABLE
-                                              : AVAILABLE_OK;
+    enum availability available = follow_availability(f, lack);
     if (available == AVAILABLE_OK) {
         observation_set(out, OBSERVER_lease_file_bytes, (double)f->file_size);
     } else {

@@ -33,6 +33,6 @@ struct lease_file {
 void lease_file_open(struct lease_file *l, struct failover *failover);
 void lease_file_close(struct lease_file *l);
 void lease_file_look(struct lease_file *l); /* often: is there a new file? */
-/* The metrics lease_*; `path`: "": not known. NOTE_LEASE_FILE is disk.h's. */
+/* The metrics lease_*; `path`: "": not known, and `lack` says why. NOTE_LEASE_FILE is disk.h's. */
 void lease_file_observe(struct lease_file *l, const struct observer_target *target,
-                        const char *path, struct observation *out);
+                        const char *path, enum availability lack, struct observation *out);

@@ -60,8 +60,8 @@ static void tell(const struct server_conf *c, struct observation *out)
         dhcpd_conf_tell(&c->conf, text, sizeof(text));
         observation_set_note(out, NOTE_CONFIGURATION, text);
     } else {
-        remark(out, is_denied ? "dhcpd's configuration needs CAP_DAC_READ_SEARCH or a group that "
-                                "may read it"
+        remark(out, is_denied ? "its configuration needs CAP_DAC_READ_SEARCH or a group that may "
+                                "read it"
                               : "dhcpd's configuration, or what it includes, could not be read as "
                                 "a whole; name it with --config");
     }

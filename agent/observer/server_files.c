@@ -27,6 +27,11 @@ void server_files_open(struct server_files *f)
     memset(f, 0, sizeof(*f));
 }
 
+enum availability server_files_lack(const struct server_files *f)
+{
+    return f->is_hidden ? AVAILABLE_NO_PERMISSION : AVAILABLE_NOT_APPLICABLE;
+}
+
 static void set_path(char out[PATH_MAX], const char *path)
 {
     size_t size = strlen(path);

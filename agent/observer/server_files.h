@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/observer/target.h"
+#include "proto/observation.h"
 
 struct server_files {
     uint64_t instance; /* whose files these are; 0: of none yet */
@@ -25,6 +26,8 @@ struct server_files {
 };
 
 void server_files_open(struct server_files *f);
+/* Why a path is not known. */
+enum availability server_files_lack(const struct server_files *f);
 /* Once a second; looks again only while the server is young or somebody else.
  */
 void server_files_look(struct server_files *f, const struct observer_target *target);

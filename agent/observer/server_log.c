@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/observer/server_log.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "common/attrs.h"
@@ -34,13 +33,6 @@ static void take_line(void *context, const char *line, size_t size, uint64_t fil
     } else if (event == LOG_POOL) {
         log_pools_take(&l->pools, line, size);
     }
-}
-
-static enum availability availability_of_log(const struct follow *f)
-{
-    return f->error == -EACCES || f->error == -EPERM ? AVAILABLE_NO_PERMISSION
-           : f->fd < 0                               ? AVAILABLE_NOT_APPLICABLE
-                                                     : AVAILABLE_OK;
 }
 
 static void tell_counts(const struct server_log *l, enum availability available,
@@ -96,7 +88,7 @@ static void tell_pools(const struct server_log *l, enum availability available,
 }
 
 void server_log_observe(struct server_log *l, const struct observer_target *target,
-                        const char *path, struct observation *out)
+                        const char *path, enum availability lack, struct observation *out)
 {
     if (strcmp(l->follow.path, path) != 0) {
         follow_close(&l->follow);
@@ -108,7 +100,7 @@ void server_log_observe(struct server_log *l, const struct observer_target *targ
                                                      : LOG_UNKNOWN;
     }
     follow_turn(&l->follow, take_line, l);
-    enum availability available = availability_of_log(&l->follow);
+    enum availability available = follow_availability(&l->follow, lack);
     tell_counts(l, available, out);
     if (target->program != TARGET_KEA) {
         tell_pools(l, available, out);

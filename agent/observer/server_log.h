@@ -22,6 +22,6 @@ void server_log_close(struct server_log *l);
 /* Another process has other pools. */
 void server_log_forget_pools(struct server_log *l);
 /* The metrics log_*, pool_* of dhcpd, and the notes NOTE_LAST_*. `path`: "":
- * not known. */
+ * not known, and `lack` says why. */
 void server_log_observe(struct server_log *l, const struct observer_target *target,
-                        const char *path, struct observation *out);
+                        const char *path, enum availability lack, struct observation *out);

@@ -75,8 +75,7 @@ void sources_observe(struct sources *s, uint64_t now_ns, struct observation *out
     network_observe(target, out);
     sockets_observe(&s->sockets, target, out);
     if (s->sockets.is_guessed) {
-        remark(out, "whose sockets are the server's is guessed; CAP_SYS_PTRACE and "
-                    "CAP_DAC_READ_SEARCH would tell");
+        remark(out, "sockets are guessed without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
     }
     stage1_observe(&s->stage1, target, now_ns, out);
     eye_observe(&s->eye, target, out);

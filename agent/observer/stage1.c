@@ -37,6 +37,18 @@ void stage1_look(struct stage1 *s, const struct observer_target *target, uint64_
     conntrack_dump_look(&s->conntrack, now_ns);
 }
 
+/* Who may not read what tells of states does not know that there are none. */
+static enum availability why_no_state(const struct observer_target *target,
+                                      const struct observation *out)
+{
+    bool is_kea = target->program == TARGET_KEA;
+    bool is_hidden =
+        is_kea ? out->availability[OBSERVER_kea_received] == AVAILABLE_NO_PERMISSION
+               : out->availability[OBSERVER_log_acks] == AVAILABLE_NO_PERMISSION ||
+                     out->availability[OBSERVER_lease_file_bytes] == AVAILABLE_NO_PERMISSION;
+    return target->pid != 0 && is_hidden ? AVAILABLE_NO_PERMISSION : AVAILABLE_NOT_APPLICABLE;
+}
+
 static void tell_failover(const struct stage1 *s, const struct observer_target *target,
                           struct observation *out)
 {
@@ -45,8 +57,9 @@ static void tell_failover(const struct stage1 *s, const struct observer_target *
         observation_set(out, OBSERVER_failover_own, own);
         observation_set(out, OBSERVER_failover_partner, partner);
     } else {
-        observation_lacks(out, OBSERVER_failover_own, AVAILABLE_NOT_APPLICABLE);
-        observation_lacks(out, OBSERVER_failover_partner, AVAILABLE_NOT_APPLICABLE);
+        enum availability why = why_no_state(target, out);
+        observation_lacks(out, OBSERVER_failover_own, why);
+        observation_lacks(out, OBSERVER_failover_partner, why);
     }
 }
 
@@ -54,6 +67,7 @@ void stage1_observe(struct stage1 *s, const struct observer_target *target, uint
                     struct observation *out)
 {
     server_files_look(&s->files, target);
+    enum availability lack = server_files_lack(&s->files);
     if (target->pid != 0 && s->instance != target->instance) {
         s->instance = target->instance;
         server_log_forget_pools(&s->log);
@@ -61,16 +75,14 @@ void stage1_observe(struct stage1 *s, const struct observer_target *target, uint
     syscalls_observe(&s->syscalls, target, out);
     /* The file before the log: of a state that both tell of, the log's is the
      * newer. */
-    lease_file_observe(&s->leases, target, s->files.leases, out);
-    server_log_observe(&s->log, target, s->files.log, out);
+    lease_file_observe(&s->leases, target, s->files.leases, lack, out);
+    server_log_observe(&s->log, target, s->files.log, lack, out);
     server_conf_observe(&s->conf, target, s->files.config, out);
     kea_observe(&s->kea, target, now_ns, out);
     tell_failover(s, target, out);
     firewall_observe(&s->firewall, target, out);
     conntrack_dump_observe(&s->conntrack, target, out);
     if (s->files.is_hidden && target->pid != 0) {
-        remark(out, "files of the server are guessed: its descriptors need "
-                    "CAP_SYS_PTRACE and "
-                    "CAP_DAC_READ_SEARCH");
+        remark(out, "files are guessed without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
     }
 }

@@ -12,16 +12,20 @@
 #include "coordinator/plan/forecast.h"
 #include "coordinator/plan/forecast_losses.h"
 #include "coordinator/plan/forecast_wave.h"
+#include "coordinator/truth/facts.h"
 #include "coordinator/truth/judge.h"
+#include "proto/observation.h"
 #include "proto/plan.h"
 
-enum { ROW_REFERENCE, ROW_EFFECTIVE, ROW_METRICS, ROW_CHANGE, ROW_COUNT };
+enum { ROW_REFERENCE, ROW_EFFECTIVE, ROW_METRICS, ROW_FACTS, ROW_CHANGE, ROW_COUNT };
 enum { SENTENCES_BYTES = 8192, COLUMNS = 98 };
 
 static const struct option_row flags[ROW_COUNT] = {
     [ROW_REFERENCE] = {.name = "--reference", .help = "describe every key of the scenario file"},
     [ROW_EFFECTIVE] = {.name = "--effective", .help = "print the scenario with all defaults"},
     [ROW_METRICS] = {.name = "--metrics", .help = "list what judgements can be about"},
+    [ROW_FACTS] = {.name = "--facts",
+                   .help = "list the facts of findings and the metrics of observers"},
     [ROW_CHANGE] = {.name = "--change-request",
                     .help = "print one page for those who must agree to the test"},
 };
@@ -30,12 +34,14 @@ static void print_help(void)
 {
     (void)puts(
         "usage: leaseherd check SCENARIO [--effective | --change-request]\n"
-        "       leaseherd check --reference | --metrics\n"
+        "       leaseherd check --reference | --metrics | --facts\n"
         "\n"
         "Reads the scenario and shows the plan: which address carries which relay, clients,\n"
         "packet rates, memory, the waves of renewals to come, the commands of events, and what\n"
         "the load equals at the production lease time. Sends nothing and runs nothing. With\n"
-        "errors: all of them, each with its line, and exit code 2.\n");
+        "errors: all of them, each with its line, and exit code 2.\n"
+        "\n"
+        "Exit code: 0 done, 2 usage or scenario, 6 internal.\n");
     options_print(stdout, flags, ROW_COUNT);
 }
 
@@ -334,6 +340,27 @@ static int print_metrics(void)
     return CMD_PASS;
 }
 
+/* As report.json names them. */
+static int print_facts(void)
+{
+    (void)printf("FACTS of the run, facts.run\n");
+    for (size_t i = FACT_ABSENT + 1; i < FACT_COUNT; i++) {
+        enum fact_id id = (enum fact_id)i;
+        if (id == FACT_SERVER_BEGIN) {
+            (void)printf("\nFACTS of each server, facts.servers\n");
+        }
+        (void)printf("%-27s %-5s %s\n", fact_name(id), fact_unit_name(fact_unit(id)),
+                     fact_help(id));
+    }
+    (void)printf("\nMETRICS of observers, observers[].metrics[]\n");
+    for (int i = 0; i < OBSERVER_METRIC_COUNT; i++) {
+        enum observer_metric m = (enum observer_metric)i;
+        (void)printf("%-27s %-5s %s\n", observer_metric_name(m), observer_metric_unit(m),
+                     observer_metric_help(m));
+    }
+    return CMD_PASS;
+}
+
 static int print_change_request(const char *path, const struct scenario *s)
 {
     struct forecast *f = malloc(sizeof(*f));
@@ -349,16 +376,28 @@ static int print_change_request(const char *path, const struct scenario *s)
 /* What needs no scenario. */
 static int print_without_scenario(const struct option_row *rows, size_t arg_count, const char *arg)
 {
-    bool is_reference = rows[ROW_REFERENCE].is_given;
+    static const int lists[] = {ROW_REFERENCE, ROW_METRICS, ROW_FACTS};
+    int wanted = 0, count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        wanted = rows[lists[i]].is_given ? lists[i] : wanted;
+        count += rows[lists[i]].is_given;
+    }
     if (arg_count > 0) {
-        return cmd_usage_error("check", "%s takes no scenario; leave out %s",
-                               is_reference ? "--reference" : "--metrics", arg);
+        return cmd_usage_error("check", "%s takes no scenario; leave out %s", rows[wanted].name,
+                               arg);
     }
-    if (is_reference && rows[ROW_METRICS].is_given) {
-        return cmd_usage_error("check",
-                               "--reference and --metrics are two lists; give one of them");
+    if (count > 1) {
+        return cmd_usage_error(
+            "check", "--reference, --metrics and --facts are lists of their own; give one of them");
     }
-    return is_reference ? print_made(scenario_reference()) : print_metrics();
+    switch (wanted) {
+    case ROW_REFERENCE:
+        return print_made(scenario_reference());
+    case ROW_METRICS:
+        return print_metrics();
+    default:
+        return print_facts();
+    }
 }
 
 int cmd_check(int argc, char **argv)
@@ -376,7 +415,7 @@ int cmd_check(int argc, char **argv)
     if (!options_parse(argc, argv, rows, ROW_COUNT, args, ARRAY_LEN(args), &count, why)) {
         return cmd_usage_error("check", "%s", why);
     }
-    if (rows[ROW_REFERENCE].is_given || rows[ROW_METRICS].is_given) {
+    if (rows[ROW_REFERENCE].is_given || rows[ROW_METRICS].is_given || rows[ROW_FACTS].is_given) {
         return print_without_scenario(rows, count, args[0]);
     }
     if (rows[ROW_EFFECTIVE].is_given && rows[ROW_CHANGE].is_given) {

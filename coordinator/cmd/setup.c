@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/cmd/cmd.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,15 @@ static int take_wish(const struct option_row *rows, enum setup_dialect *out_kind
     if (!is_standby && strcmp(mode, "load-balancing") != 0) {
         return cmd_usage_error("setup", "--mode is load-balancing or hot-standby");
     }
+    if (rows[ROW_MODE].is_given && *out_kind != SETUP_KEA) {
+        return cmd_usage_error("setup",
+                               "--mode is of a Kea pair; leave it out, or write --for kea");
+    }
+    if (rows[ROW_INTERFACE].is_given && *out_kind != SETUP_KEA && *out_kind != SETUP_NFT) {
+        return cmd_usage_error("setup",
+                               "--interface is of Kea and nft; this configuration names none: "
+                               "leave it out");
+    }
     if (rows[ROW_INTERFACE].is_given && !is_interface(rows[ROW_INTERFACE].text)) {
         return cmd_usage_error("setup", "'%.40s' is no interface; write a name as ip link shows it",
                                rows[ROW_INTERFACE].text);
@@ -111,6 +121,21 @@ static int take_wish(const struct option_row *rows, enum setup_dialect *out_kind
     return CMD_PASS;
 }
 
+/* Beside the configuration, which goes into a file. */
+static void warn_of_pool(const struct setup *setup, enum setup_dialect kind)
+{
+    const struct setup_network *n = &setup->networks[0]; /* a pool is given for one only */
+    if (kind != SETUP_NFT && setup->is_pool_given && n->is_scarce) {
+        (void)fprintf(stderr,
+                      "leaseherd setup: warning: --pool has %" PRIu64 " addresses for %" PRIu64
+                      " clients%s; give it more, or play fewer clients\n",
+                      (uint64_t)inet_host(n->pool_last) - inet_host(n->pool_first) + 1, n->clients,
+                      setup->partner != setup->server
+                          ? ", and each server of the pair has only half of the free ones"
+                          : "");
+    }
+}
+
 static int print_setup(const char *path, enum setup_dialect kind, const struct setup_wish *wish)
 {
     struct scenario s;
@@ -123,6 +148,7 @@ static int print_setup(const char *path, enum setup_dialect kind, const struct s
     if (!setup_make(&s, wish, &setup, why)) {
         code = cmd_usage_error("setup", "%s", why);
     } else {
+        warn_of_pool(&setup, kind);
         char *text = setup_print(&setup, kind);
         bool is_written = text != NULL && fputs(text, stdout) >= 0 && fflush(stdout) == 0;
         if (!is_written) {

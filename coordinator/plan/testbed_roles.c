@@ -84,10 +84,9 @@ static void say_look(const char *family, bool is_wanted, const struct testbed_ta
     }
 }
 
-static void say_check_server(const struct scenario *s, const struct testbed_options *o,
-                             const struct made *made, struct plan_text *t)
+static void say_check_server(const struct testbed_options *o, const struct made *made,
+                             struct plan_text *t)
 {
-    bool has_renewals = o->path == TESTBED_EGRESS || o->path == TESTBED_DNAT;
     plan_text_say(t, "check_server() {\n\tlook_ways\n");
     say_look("netdev", made->has_netdev, &made->netdev, t);
     if (made->has_netdev) {
@@ -111,11 +110,10 @@ static void say_check_server(const struct scenario *s, const struct testbed_opti
                   "\t[ \"$faults\" = 0 ] || return\n"
                   "\tgood \"server: %s, and replies have a way\"\n%s"
                   "\tsay \"note  from a server it cannot be seen whether replies reach the agents: "
-                  "check on an agent's host sends %s\"\n}\n\n",
+                  "check on an agent's host sends packets\"\n}\n\n",
                   made->has_netdev || made->has_ip ? "the rules of path $path are in place"
                                                    : "path $path needs nothing here",
-                  o->path == TESTBED_DNAT ? "\tceiling\n" : "",
-                  has_renewals || testbed_has_carried(s) ? "packets" : "them");
+                  o->path == TESTBED_DNAT ? "\tceiling\n" : "");
 }
 
 static const char server_helpers[] =
@@ -148,7 +146,7 @@ void testbed_say_server(const struct scenario *s, const struct testbed_options *
     }
     say_apply_server(o, &made, t);
     plan_text_say(t, "%s", server_helpers);
-    say_check_server(s, o, &made, t);
+    say_check_server(o, &made, t);
 }
 
 /* ---- agents' hosts ---- */

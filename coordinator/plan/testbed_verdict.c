@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/plan/testbed_verdict.h"
 
+#include <string.h>
+
 /* What all relays that were tried have in common. */
 struct ways {
     bool is_routed, is_carrier, is_relayed;
@@ -70,11 +72,33 @@ static void say_silent(const struct scenario *s, const struct testbed_probe *p,
     }
 }
 
+/* All come back, but as on another path. */
+static bool say_other_way(const struct ways *w, enum scenario_path wanted, struct plan_text *out)
+{
+    if (wanted == SCENARIO_PATH_ROUTED && w->is_carrier) {
+        plan_text_say(out, "FAIL  replies to clients come to the carrying addresses, not to the "
+                           "clients' own: the servers' rules are those of another path than "
+                           "routed; leaseherd testbed SCENARIO undo on the servers, or use "
+                           "--path egress\n");
+        return true;
+    }
+    if (wanted != SCENARIO_PATH_ROUTED && w->is_routed) {
+        plan_text_say(out, "FAIL  replies to clients come to the clients' own addresses: this "
+                           "network routes them, and no server's rules turn them; leaseherd "
+                           "testbed SCENARIO apply on the servers, or use --path routed\n");
+        return true;
+    }
+    return false;
+}
+
 static void say_no_ack(const struct scenario *s, const struct testbed_probe *p,
-                       const struct ways *w, struct plan_text *out)
+                       const struct ways *w, enum scenario_path wanted, struct plan_text *out)
 {
     const struct scenario_server *server = one_way_server(s, p);
     char text[IPV4_NET_TEXT_BYTES];
+    if (w->no_ack == p->relay_count && server == NULL && say_other_way(w, wanted, out)) {
+        return;
+    }
     if (w->no_ack < p->relay_count) {
         const struct scenario_relay *relay = relay_at(s, p, w->no_ack);
         plan_text_say(out,
@@ -86,9 +110,13 @@ static void say_no_ack(const struct scenario *s, const struct testbed_probe *p,
     } else {
         plan_text_say(out, "FAIL  replies to clients come back in different ways");
     }
-    plan_text_say(out, ", though relays are answered: leaseherd testbed SCENARIO apply on the "
-                       "servers (path egress), or client_path: relayed. A server that ignores "
-                       "DHCPINFORM looks the same (dhcpd without `authoritative`)\n");
+    plan_text_say(out,
+                  ", though relays are answered: %s, or client_path: relayed. A server that "
+                  "ignores DHCPINFORM looks the same (dhcpd without `authoritative`)\n",
+                  wanted == SCENARIO_PATH_ROUTED
+                      ? "leaseherd testbed SCENARIO show lists the routes that the network needs, "
+                        "and apply is for the agents' hosts"
+                      : "leaseherd testbed SCENARIO apply on the servers (path egress)");
 }
 
 static void say_nothing(const struct scenario *s, const struct testbed_probe *p,
@@ -164,14 +192,14 @@ bool testbed_judge(const struct scenario *s, enum scenario_path wanted,
 {
     struct ways w = ways_of(p);
     const char *path = path_seen(&w, wanted);
-    bool is_relayed = path != NULL && path[0] == 'r' && path[1] == 'e';
+    bool is_relayed = path != NULL && strcmp(path, "relayed") == 0;
     bool is_good = false;
     if (w.sum.offers + w.sum.to_carrier + w.sum.to_client == 0) {
         say_nothing(s, p, out);
     } else if (!w.is_relayed) {
         say_no_offer(s, p, &w, out);
     } else if (path == NULL || (!is_relayed && one_way_server(s, p) != NULL)) {
-        say_no_ack(s, p, &w, out);
+        say_no_ack(s, p, &w, wanted, out);
     } else if (w.is_rewritten && wanted == SCENARIO_PATH_EGRESS) {
         plan_text_say(out,
                       "FAIL  a NAT on the way rewrites source ports (%u replies not from port "

@@ -116,6 +116,16 @@ static bool is_any_missed(const struct result *r)
     return false;
 }
 
+static bool is_any_check_warned(const struct result *r)
+{
+    for (size_t i = 0; i < r->preflight.check_count; i++) {
+        if (strcmp(r->preflight.checks[i].result, "warning") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Where the reader looks next. Findings are sorted, worst first. */
 static void write_next(const struct result *r, FILE *out)
 {
@@ -140,7 +150,10 @@ static void write_next(const struct result *r, FILE *out)
         text_wrapped(out,
                      "  next: ", "run it again; what is below covers only the time until then");
     } else if (r->verdict.result == VERDICT_PASS) {
-        text_wrapped(out, "  next: ", "nothing needs attention");
+        text_wrapped(out, "  next: ",
+                     is_any_check_warned(r)
+                         ? "nothing needs attention but the warnings under Preflight below"
+                         : "nothing needs attention");
     }
 }
 
@@ -424,28 +437,43 @@ static void write_path(const struct result *r, FILE *out)
     }
 }
 
-/* What is fine takes one line for all; the rest is said in full. */
+static bool is_said_in_full(const struct result_preflight_check *c)
+{
+    bool is_fine = strcmp(c->result, "pass") == 0 && strcmp(c->id, "server-path") != 0;
+    return !is_fine && strcmp(c->result, "skipped") != 0;
+}
+
+/* One line for all checks of this result that are not said in full. */
+static void write_checks_of(const struct result *r, const char *result, FILE *out)
+{
+    char text[RESULT_LONG_BYTES];
+    size_t at = (size_t)snprintf(text, sizeof(text), "%s", result), names = 0;
+    for (size_t i = 0; i < r->preflight.check_count; i++) {
+        const struct result_preflight_check *c = &r->preflight.checks[i];
+        if (strcmp(c->result, result) == 0 && !is_said_in_full(c) && at < sizeof(text)) {
+            at += (size_t)snprintf(text + at, sizeof(text) - at, "%s %s", names > 0 ? "," : "",
+                                   c->id);
+            names++;
+        }
+    }
+    if (names > 0) {
+        text_wrapped(out, "  ", text);
+    }
+}
+
 static void write_preflight_checks(const struct result *r, FILE *out)
 {
-    char fine[RESULT_LONG_BYTES] = "";
-    size_t at = 0;
     for (size_t i = 0; i < r->preflight.check_count; i++) {
         const struct result_preflight_check *c = &r->preflight.checks[i];
         char text[3 * RESULT_TEXT_BYTES];
-        if (strcmp(c->result, "pass") == 0 && strcmp(c->id, "server-path") != 0) {
-            int added = snprintf(fine + at, sizeof(fine) - at, "%s %s", at > 0 ? "," : "", c->id);
-            at = at + (size_t)added < sizeof(fine) ? at + (size_t)added : at;
-            continue;
+        if (is_said_in_full(c)) {
+            (void)snprintf(text, sizeof(text), "%s %s: %s%s%s", c->result, c->id, c->text,
+                           c->remedy[0] != '\0' ? ". Remedy: " : "", c->remedy);
+            text_wrapped(out, "  ", text);
         }
-        (void)snprintf(text, sizeof(text), "%s %s: %s%s%s", c->result, c->id, c->text,
-                       c->remedy[0] != '\0' ? ". Remedy: " : "", c->remedy);
-        text_wrapped(out, "  ", text);
     }
-    if (at > 0) {
-        char text[RESULT_LONG_BYTES + 8];
-        (void)snprintf(text, sizeof(text), "pass%s", fine);
-        text_wrapped(out, "  ", text);
-    }
+    write_checks_of(r, "pass", out);
+    write_checks_of(r, "skipped", out);
 }
 
 static void write_preflight(const struct result *r, FILE *out)

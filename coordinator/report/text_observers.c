@@ -91,13 +91,23 @@ static void write_row(const struct result_observer *o, const struct row *row, FI
 /* Names of the metrics that something stands in the way of. */
 static void write_lacks(const struct result_observer *o, enum availability why, FILE *out)
 {
+    static const char kernel_program[] = "bpf_"; /* dozens, and all or none of them */
     char names[OBSERVER_METRIC_COUNT * 32], first[48];
-    size_t at = 0;
+    size_t at = 0, of_program = 0;
     for (int m = 0; m < OBSERVER_METRIC_COUNT; m++) {
-        if (o->metric[m].availability == why) {
-            at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", at == 0 ? "" : " ",
-                                   observer_metric_name((enum observer_metric)m));
+        const char *name = observer_metric_name((enum observer_metric)m);
+        if (o->metric[m].availability != why) {
+            continue;
         }
+        if (strncmp(name, kernel_program, strlen(kernel_program)) == 0) {
+            of_program++;
+            continue;
+        }
+        at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", at == 0 ? "" : " ", name);
+    }
+    if (of_program > 0) {
+        at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s* (%zu)", at == 0 ? "" : " ",
+                               kernel_program, of_program);
     }
     if (at > 0) {
         (void)snprintf(first, sizeof(first), "    not to be had (%s): ", availability_name(why));

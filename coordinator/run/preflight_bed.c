@@ -13,19 +13,24 @@ static const char *relay_name(const struct preflight_bed *bed, size_t report)
 
 /* --- answers, client path --- */
 
+/* What refuses has a finding of its own, finer than the check. */
+static void say_refused(const struct preflight_verdict *v, enum preflight_check_id id,
+                        const char *where, struct preflight_checks *out)
+{
+    struct preflight_check *check =
+        preflight_say(out, id, CHECK_FAILED, where, v->remedy, "%s", v->reason);
+    if (check != NULL) {
+        check->finding = v->finding;
+    }
+}
+
 static void check_answers(const struct preflight_bed *bed, struct preflight_checks *out)
 {
     for (size_t i = 0; i < bed->report_count; i++) {
         struct preflight_verdict v = {0};
-        size_t before = out->count;
-        if (preflight_relay_acquires(bed->plan, bed->reports, bed->report_count, i, bed->received,
-                                     &v)) {
-            continue;
-        }
-        preflight_say(out, CHECK_ANSWERS, CHECK_FAILED, relay_name(bed, i),
-                      "mend this and run again; no load was sent", "%s", v.reason);
-        if (out->count > before) {
-            out->item[before].finding = v.finding;
+        if (!preflight_relay_acquires(bed->plan, bed->reports, bed->report_count, i, bed->received,
+                                      &v)) {
+            say_refused(&v, CHECK_ANSWERS, relay_name(bed, i), out);
         }
     }
     if (preflight_is_silent(out, CHECK_ANSWERS)) {
@@ -40,9 +45,10 @@ static void check_client_path(const struct preflight_verdict *v, struct prefligh
         preflight_say(out, CHECK_CLIENT_PATH, CHECK_PASSED, "", "",
                       "renewals are answered by client_path %s", plan_path_name(v->path));
     } else if (v->is_of_path) {
-        preflight_say(out, CHECK_CLIENT_PATH, CHECK_FAILED, "",
-                      "mend this and run again; no load was sent", "%s", v->reason);
-        out->item[out->count - 1].finding = v->finding;
+        say_refused(v, CHECK_CLIENT_PATH, "", out);
+    } else {
+        preflight_say(out, CHECK_CLIENT_PATH, CHECK_NOT_KNOWN, "", "",
+                      "not tried: not all of the first clients got their leases");
     }
 }
 
@@ -232,16 +238,15 @@ static void check_addresses(const struct preflight_bed *bed,
 {
     for (size_t i = 0; i < bed->report_count; i++) {
         char what[PREFLIGHT_OUTSIDE_BYTES];
-        size_t before = out->count;
         if (verdict->is_of_path ||
             !preflight_is_outside(bed->plan, &bed->reports[i], what, sizeof(what))) {
             continue;
         }
-        preflight_say(out, CHECK_SUBNET, CHECK_FAILED, relay_name(bed, i),
-                      "correct subnet: of the relay, or the servers' subnet for its giaddr", "%s",
-                      what);
-        if (out->count > before) {
-            out->item[before].finding = "wrong-subnet";
+        struct preflight_check *check = preflight_say(
+            out, CHECK_SUBNET, CHECK_FAILED, relay_name(bed, i),
+            "correct subnet: of the relay, or the servers' subnet for its giaddr", "%s", what);
+        if (check != NULL) {
+            check->finding = "wrong-subnet";
         }
     }
 }
@@ -288,8 +293,11 @@ static uint32_t first_server(uint32_t bits)
     return i;
 }
 
+#define APART "keep them apart with the classes of `leaseherd setup SCENARIO --for isc-dhcpd|kea`"
+
 static void check_unmarked(const struct preflight_bed *bed, struct preflight_checks *out)
 {
+    bool is_guarded = bed->scenario->is_pool_guarded;
     size_t asked = 0, known = 0;
     for (size_t i = 0; i < bed->report_count; i++) {
         const struct control_preflight_relay *r = &bed->reports[i];
@@ -300,15 +308,13 @@ static void check_unmarked(const struct preflight_bed *bed, struct preflight_che
             continue;
         }
         char address[IPV4_TEXT_BYTES];
-        preflight_say(out, CHECK_UNMARKED,
-                      bed->scenario->is_pool_guarded ? CHECK_FAILED : CHECK_WARNED,
-                      relay_name(bed, i),
-                      "keep them apart with the classes of `leaseherd setup SCENARIO --for "
-                      "isc-dhcpd|kea`; `expect: {guarded: true}` makes this refuse the run",
-                      "relay %s: server %s offered %s, a test address, to a client without the "
-                      "run's marks: clients of the real network can get it, too",
-                      relay_name(bed, i), bed->plan->servers[first_server(servers)].name,
-                      inet_text(r->unmarked_addr, address));
+        preflight_say(
+            out, CHECK_UNMARKED, is_guarded ? CHECK_FAILED : CHECK_WARNED, relay_name(bed, i),
+            is_guarded ? APART : APART "; `expect: {guarded: true}` makes this refuse the run",
+            "relay %s: server %s offered %s, a test address, to a client without the "
+            "run's marks: clients of the real network can get it, too",
+            relay_name(bed, i), bed->plan->servers[first_server(servers)].name,
+            inet_text(r->unmarked_addr, address));
     }
     if (preflight_is_silent(out, CHECK_UNMARKED)) {
         bool is_known = asked > 0 && known == bed->report_count;

@@ -64,10 +64,11 @@ static bool skip_word(const char *word, uint32_t *skip, char why[PREFLIGHT_SKIP_
     }
     if (id == CHECK_ID_COUNT) {
         const char *near = schema_nearest(word, names);
-        (void)snprintf(why, PREFLIGHT_SKIP_WHY_BYTES,
-                       "--no-preflight: there is no check '%.40s'%s%s; name one of report.txt's "
-                       "Preflight section, or all",
-                       word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+        (void)snprintf(
+            why, PREFLIGHT_SKIP_WHY_BYTES,
+            "--no-preflight: there is no check '%.40s'%s%s; leaseherd(1) lists them, and "
+            "all is all of them",
+            word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
         return false;
     }
     if (is_needed(id)) {
@@ -123,14 +124,14 @@ static struct preflight_check *row_for(struct preflight_checks *out, enum prefli
     return mildest;
 }
 
-void preflight_say(struct preflight_checks *out, enum preflight_check_id id,
-                   enum preflight_check_result result, const char *where, const char *remedy,
-                   const char *format, ...)
+struct preflight_check *preflight_say(struct preflight_checks *out, enum preflight_check_id id,
+                                      enum preflight_check_result result, const char *where,
+                                      const char *remedy, const char *format, ...)
 {
     assert(id < CHECK_ID_COUNT);
     struct preflight_check *check = row_for(out, id, result);
     if (check == NULL) {
-        return;
+        return NULL;
     }
     bool is_skipped = (out->skip & UINT32_C(1) << id) != 0;
     *check = (struct preflight_check){
@@ -139,13 +140,14 @@ void preflight_say(struct preflight_checks *out, enum preflight_check_id id,
     if (is_skipped) {
         out->of_id[id] = PREFLIGHT_EACH_MAX; /* once is enough */
         (void)snprintf(check->text, sizeof(check->text), "skipped by --no-preflight");
-        return;
+        return check;
     }
     (void)snprintf(check->remedy, sizeof(check->remedy), "%s", remedy);
     va_list args;
     va_start(args, format);
     (void)vsnprintf(check->text, sizeof(check->text), format, args);
     va_end(args);
+    return check;
 }
 
 bool preflight_is_silent(const struct preflight_checks *out, enum preflight_check_id id)

@@ -104,10 +104,10 @@ void preflight_check_bed(const struct preflight_bed *bed, const struct preflight
 
 /*
  * Adds one; `where` may be "". Of a check's complaints beyond PREFLIGHT_EACH_MAX only those are
- * kept that are worse than one before, whose place they take.
+ * kept that are worse than one before, whose place they take. Returns its item; NULL: left out.
  */
 PRINTF_LIKE(6, 7)
-void preflight_say(struct preflight_checks *out, enum preflight_check_id id,
-                   enum preflight_check_result result, const char *where, const char *remedy,
-                   const char *format, ...);
+struct preflight_check *preflight_say(struct preflight_checks *out, enum preflight_check_id id,
+                                      enum preflight_check_result result, const char *where,
+                                      const char *remedy, const char *format, ...);
 bool preflight_is_silent(const struct preflight_checks *out, enum preflight_check_id id);

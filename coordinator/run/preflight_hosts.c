@@ -302,6 +302,9 @@ void preflight_check_hosts(const struct preflight_bed *bed, struct preflight_che
         check_cpus(bed, i, out);
         check_ping(bed, i, out);
     }
+    if (preflight_is_silent(out, CHECK_SOCKETS)) {
+        preflight_say(out, CHECK_SOCKETS, CHECK_PASSED, "", "", "every agent has its DHCP sockets");
+    }
     conclude(bed, CHECK_LISTENERS, FACT_LISTENER, "nobody else listens where answers come", out);
     conclude(bed, CHECK_ADDRESSES, FACT_NO_ADDRESS, "the carrying addresses are there", out);
     conclude(bed, CHECK_ROUTES, FACT_NO_ROUTE,

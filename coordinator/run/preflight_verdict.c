@@ -32,10 +32,11 @@ uint32_t preflight_candidates(const struct scenario *s, bool subnets_are_whole,
     return count;
 }
 
-static void refuse(struct preflight_verdict *v, const char *finding)
+static void refuse(struct preflight_verdict *v, const char *finding, const char *remedy)
 {
     v->result = PREFLIGHT_REFUSED;
     v->finding = finding;
+    v->remedy = remedy;
 }
 
 /* No server sent this relay an OFFER; `unusable`: packets that came all the same. */
@@ -46,18 +47,18 @@ static void explain_no_offer(const struct plan_relay *relay,
     char giaddr[IPV4_TEXT_BYTES];
     inet_text(relay->giaddr, giaddr);
     if (unusable > 0) {
-        refuse(v, "no-usable-answer");
+        refuse(v, "no-usable-answer", "capture udp port 67 there and see who sends them");
         snprintf(v->reason, sizeof(v->reason),
                  "relay %s (giaddr %s): %llu packets came back, none of them an answer that a DHCP "
-                 "client may accept; capture udp port 67 there and see who sends them",
+                 "client may accept",
                  relay->name, giaddr, (unsigned long long)unusable);
         return;
     }
-    refuse(v, "server-silent");
+    refuse(v, "server-silent",
+           "check that a server is up, knows a subnet for this giaddr and has free addresses, and "
+           "that port 67 can be reached both ways");
     snprintf(v->reason, sizeof(v->reason),
-             "relay %s (giaddr %s): no server answered %u DISCOVERs and their repetitions; check "
-             "that a server is up, knows a subnet for this giaddr and has free addresses, and that "
-             "port 67 can be reached both ways",
+             "relay %s (giaddr %s): no server answered %u DISCOVERs and their repetitions",
              relay->name, giaddr, (unsigned)r->clients);
 }
 
@@ -72,12 +73,13 @@ static bool relay_acquires(const struct plan *plan, const struct control_preflig
     char giaddr[IPV4_TEXT_BYTES];
     inet_text(relay->giaddr, giaddr);
     if (r->foreign_offers > 0 && r->bound < r->clients) {
+        refuse(v, "foreign-offer",
+               "correct network.block and servers, or keep production pools away from the test "
+               "relays");
         v->result = PREFLIGHT_FOREIGN_OFFER;
-        v->finding = "foreign-offer";
         snprintf(v->reason, sizeof(v->reason),
                  "relay %s was offered addresses outside the block or by a server that is not in "
-                 "`servers`; nothing was requested; correct `network.block`, or keep the test away "
-                 "from that pool",
+                 "`servers`; nothing was requested",
                  relay->name);
         return false;
     }
@@ -85,28 +87,22 @@ static bool relay_acquires(const struct plan *plan, const struct control_preflig
         return true;
     }
     if (r->send_errno != 0) {
-        refuse(v, "send-errors");
-        snprintf(
-            v->reason, sizeof(v->reason),
-            "relay %s (giaddr %s) could not send: %s; check routes, firewall and policy on its "
-            "agent",
-            relay->name, giaddr, strerror((int)r->send_errno));
+        refuse(v, "send-errors", "check routes, firewall and policy on its agent's host");
+        snprintf(v->reason, sizeof(v->reason), "relay %s (giaddr %s) could not send: %s",
+                 relay->name, giaddr, strerror((int)r->send_errno));
     } else if (r->offered == 0 && r->naks == 0) {
         explain_no_offer(relay, r, unusable, v);
     } else if (r->naks > 0) {
-        refuse(v, "server-naks");
-        snprintf(
-            v->reason, sizeof(v->reason),
-            "relay %s (giaddr %s): the server refused (NAK) %u of %u clients; look at its log for "
-            "the reason",
-            relay->name, giaddr, (unsigned)r->naks, (unsigned)r->clients);
+        refuse(v, "server-naks", "look at the server's log for the reason");
+        snprintf(v->reason, sizeof(v->reason),
+                 "relay %s (giaddr %s): the server refused (NAK) %u of %u clients", relay->name,
+                 giaddr, (unsigned)r->naks, (unsigned)r->clients);
     } else {
-        refuse(v, "server-silent");
-        snprintf(
-            v->reason, sizeof(v->reason),
-            "relay %s (giaddr %s): %u of %u clients got an OFFER but only %u an ACK; look at the "
-            "server's log for their REQUESTs",
-            relay->name, giaddr, (unsigned)r->offered, (unsigned)r->clients, (unsigned)r->bound);
+        refuse(v, "server-silent", "look at the server's log for their REQUESTs");
+        snprintf(v->reason, sizeof(v->reason),
+                 "relay %s (giaddr %s): %u of %u clients got an OFFER but only %u an ACK",
+                 relay->name, giaddr, (unsigned)r->offered, (unsigned)r->clients,
+                 (unsigned)r->bound);
     }
     return false;
 }
@@ -222,11 +218,10 @@ static bool explain_wrong_subnet(const struct plan *plan,
         i++;
     }
     if (i < count) {
-        refuse(v, "wrong-subnet");
+        refuse(v, "wrong-subnet",
+               "correct subnet: of the relay, or the servers' subnet for this giaddr");
         (void)snprintf(v->reason, sizeof(v->reason),
-                       "%s, so that replies to its clients do not come back; correct subnet: of "
-                       "the relay, or the servers' subnet for this giaddr",
-                       what);
+                       "%s, so that replies to its clients do not come back", what);
     }
     return i < count;
 }
@@ -235,11 +230,14 @@ static void explain_no_path(const struct plan *plan, const struct control_prefli
                             size_t count, struct preflight_verdict *v)
 {
     bool is_way_back = is_way_back_missing(plan, reports, count);
+    const char *separator = "";
     v->is_of_path = true;
     if (explain_wrong_subnet(plan, reports, count, v)) {
         return;
     }
-    refuse(v, is_way_back ? "no-return-path" : "no-client-path");
+    refuse(v, is_way_back ? "no-return-path" : "no-client-path",
+           "apply the rules of `leaseherd testbed`, and see by its `check` that they work, or set "
+           "client_path: relayed");
     int at = snprintf(v->reason, sizeof(v->reason), "%s",
                       is_way_back ? "the servers answer the relays, but their replies to the "
                                     "clients' own addresses do not come back:"
@@ -250,14 +248,11 @@ static void explain_no_path(const struct plan *plan, const struct control_prefli
             if (p->renew_acked >= reports[i].bound || (size_t)at >= sizeof(v->reason)) {
                 continue;
             }
-            at += snprintf(v->reason + at, sizeof(v->reason) - (size_t)at, " %s by %s %u of %u;",
-                           plan->relays[reports[i].relay].name, plan_path_name(p->path),
+            at += snprintf(v->reason + at, sizeof(v->reason) - (size_t)at, "%s %s by %s %u of %u",
+                           separator, plan->relays[reports[i].relay].name, plan_path_name(p->path),
                            (unsigned)p->renew_acked, (unsigned)reports[i].bound);
+            separator = ";";
         }
-    }
-    if (at > 0 && (size_t)at < sizeof(v->reason)) {
-        snprintf(v->reason + at, sizeof(v->reason) - (size_t)at,
-                 " apply the rules of `leaseherd testbed`, or set client_path: relayed");
     }
 }
 

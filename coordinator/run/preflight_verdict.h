@@ -25,7 +25,8 @@ struct preflight_verdict {
     enum plan_path path; /* passed */
     bool is_of_path;     /* refused: all got their leases, and no path works */
     const char *finding; /* refused: id of the finding */
-    char reason[400];    /* refused: one sentence; what, where, what to do */
+    char reason[400];    /* refused: what, where */
+    const char *remedy;  /* refused: what to do */
 };
 
 /* Whether the clients of reports[index] got their leases; false: `out` says why not. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "coordinator/run/run_journal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "coordinator/run/lease_source.h"
 #include "coordinator/run/run_observers.h"
 #include "coordinator/run/steps.h"
+#include "coordinator/truth/findings.h"
 #include "coordinator/truth/search_steps.h"
 #include "proto/control_arena.h"
 
@@ -206,6 +208,7 @@ void run_note_stop(struct run *run, enum run_outcome outcome, const char *reason
 void run_finding(struct run *run, const char *id, const char *severity, const char *summary,
                  const char *evidence, const char *remedy)
 {
+    assert(findings_side(id) != NULL);
     run_note(run, &(struct journal_entry){.kind = JOURNAL_FINDING,
                                           .text = {id, severity, summary, evidence, remedy}});
 }

@@ -217,8 +217,7 @@ void run_preflight_prepare_tick(struct run *run)
 static void abort_for_foreign_offer(struct run *run, const struct preflight_verdict *v)
 {
     run_finding(run, v->finding, "error", v->reason, "seen in preflight, before any load",
-                "correct network.block and servers, or keep production pools away from the test "
-                "relays");
+                v->remedy);
     run_stop(run, OUTCOME_ABORTED, CLEANUP_ON_FAIL, "%s: %s", v->finding, v->reason);
 }
 

@@ -10,7 +10,7 @@
  *
  * A lost agent's last words may be missing on either side: all of its clients
  * are lost with it, and its counters are compared with nothing. Pure. Owns its
- * memory: accounting_free().
+ * memory: accounting_fini().
  */
 #pragma once
 

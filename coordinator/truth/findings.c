@@ -33,10 +33,31 @@ struct result_finding *findings_add(struct result *out, const char *id, const ch
     return f;
 }
 
-/* Findings the run itself brings that no rule has, and whose side they are on. */
-static const struct {
-    const char *id, *side;
-} known[] = {{"no-client-path", "bed"}, {"action-failed", "bed"}};
+const struct finding_own findings_own[] = {
+    {"server-silent", "unknown"},
+    {"canary-failed", "unknown"},
+    {"no-client-path", "bed"},
+    {"action-failed", "bed"},
+    {"policy-total", "tester"},
+    {"sends-refused", "tester"},
+    {"sends-prohibited", "bed"},
+    {"no-second-home", "tester"},
+    {"take-refused", "tester"},
+    {"coordinator-resumed", "tester"},
+    /* Checks of the preflight that can fail. */
+    {"sockets", "tester"},
+    {"listeners", "tester"},
+    {"addresses", "tester"},
+    {"routes", "tester"},
+    {"rp-filter", "tester"},
+    {"open-files", "tester"},
+    {"clock", "tester"},
+    {"ping-answers", "bed"},
+    {"no-usable-answer", "unknown"},
+    {"pool-size", "server"},
+    {"unmarked-offer", "server"},
+    {NULL, NULL},
+};
 
 /* Stopped runs: whoever has seen one of these knows better who was silent, and why. */
 static const char *const stops[] = {"server-silent", "canary-failed"};
@@ -54,11 +75,11 @@ static const char *const better[] = {"pool-exhausted",
                                      "address-correlated-loss",
                                      "pool-too-large"};
 
-static const char *side_of(const char *id)
+const char *findings_side(const char *id)
 {
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        if (strcmp(known[i].id, id) == 0) {
-            return known[i].side;
+    for (const struct finding_own *own = findings_own; own->id != NULL; own++) {
+        if (strcmp(own->id, id) == 0) {
+            return own->side;
         }
     }
     for (const struct rule_table *const *t = rules_all(); *t != NULL; t++) {
@@ -68,14 +89,16 @@ static const char *side_of(const char *id)
             }
         }
     }
-    return "unknown";
+    return NULL;
 }
 
 static void take_over(const struct truth *t, struct result *out)
 {
     for (size_t i = 0; i < t->finding_count; i++) {
         const struct result_finding *from = &t->findings[i];
-        struct result_finding *f = findings_add(out, from->id, from->severity, side_of(from->id));
+        const char *side = findings_side(from->id); /* none: a ledger of another version */
+        struct result_finding *f =
+            findings_add(out, from->id, from->severity, side == NULL ? "unknown" : side);
         if (f != NULL) {
             memcpy(f->summary, from->summary, sizeof(f->summary));
             memcpy(f->evidence, from->evidence, sizeof(f->evidence));

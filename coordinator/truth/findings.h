@@ -29,3 +29,11 @@ NODISCARD bool findings_make(const struct truth *t, struct result *out);
 struct result_finding *findings_add(struct result *out, const char *id, const char *severity,
                                     const char *side);
 const struct result_finding *findings_get(const struct result *r, const char *id);
+
+/* What the run itself brings and no rule has; the last has no id. */
+struct finding_own {
+    const char *id, *side;
+};
+extern const struct finding_own findings_own[];
+/* Of a rule or of the run's own; NULL: there is no such finding. */
+const char *findings_side(const char *id);

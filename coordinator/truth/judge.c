@@ -7,17 +7,11 @@
 
 #include "coordinator/truth/judge_metrics.h"
 #include "coordinator/truth/judge_terms.h"
-#include "coordinator/truth/statistics.h"
 
 bool judge_check(const char *text, const struct scenario *scenario, char why[JUDGE_WHY_BYTES])
 {
     struct judge_term term;
     return judge_terms_parse(text, scenario, &term, why);
-}
-
-uint64_t judge_samples_needed(double percent)
-{
-    return statistics_samples_needed(percent);
 }
 
 /* Infinity compares as one expects; NAN never gets here. */

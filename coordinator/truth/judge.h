@@ -88,6 +88,3 @@ void judge_evaluate(const char *text, const struct judge_facts *facts,
 
 /* Smallest latency limit (ns) among the judgements that look at `stage`; 0: none. */
 uint64_t judge_smallest_latency_ns(const struct scenario *scenario, uint8_t stage);
-
-/* Samples a percentile (0 < percent < 100) needs: 10 / (1 - p), rounded up. */
-uint64_t judge_samples_needed(double percent);

@@ -75,12 +75,6 @@ size_t observers_count(const struct observers *o)
     return o->count;
 }
 
-const char *observers_name(const struct observers *o, size_t index)
-{
-    assert(index < o->count);
-    return o->one[index]->name;
-}
-
 size_t observers_server_of(const struct observers *o, size_t index)
 {
     assert(index < o->count);

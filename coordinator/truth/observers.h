@@ -39,7 +39,6 @@ void observers_free(struct observers *o); /* NULL is fine */
 NODISCARD bool observers_join(struct observers *o, const char *name,
                               const struct control_observer_hello *hello);
 size_t observers_count(const struct observers *o);
-const char *observers_name(const struct observers *o, size_t index);
 /* Of the plan; OBSERVERS_NO_SERVER: none has an address of its host. */
 size_t observers_server_of(const struct observers *o, size_t index);
 

@@ -167,15 +167,6 @@ double timeline_peak_per_s(const struct timeline *t, enum timeline_series series
     return peak > 0 ? peak * 1e6 / (double)t->interval_us : NAN;
 }
 
-double timeline_total(const struct timeline *t, enum timeline_series series)
-{
-    double total = 0;
-    for (size_t i = 0; i < t->used; i++) {
-        total += t->series[series][i].sum;
-    }
-    return total;
-}
-
 static bool is_empty(const struct timeline *t, size_t series)
 {
     for (size_t i = 0; i < t->used; i++) {

@@ -66,8 +66,6 @@ void timeline_short_ack(struct timeline *t, uint32_t server, int64_t run_us);
 
 /* Largest rate of a COUNT series in any one interval; NAN: nothing counted. */
 double timeline_peak_per_s(const struct timeline *t, enum timeline_series series);
-/* Sum of the COUNT series over the whole run. */
-double timeline_total(const struct timeline *t, enum timeline_series series);
 
 /*
  * Copies all series that are not empty, up to `until_us`, and leaves room for

@@ -235,7 +235,8 @@ same "o1: looks at system calls" "$(jq -n "$(metric o1 wait_fsync last) + $(metr
 expect "o1: often, even on a busy host" "$(jq -n "$(metric o1 wait_samples difference) / $(report '.observers[] | select(.name == "o1") | .last_s - .first_s')")" '>' 30
 available o2 ok cpu_user cpu_system cpu_busiest_thread runqueue_wait switches_voluntary threads rss state_samples \
 	packet_socket_drops udp67_drops udp_in ip_out_discards link_drops queue_drops ct_insert_failed ct_max icmp_in_echo_replies
-available o2 no_permission io_write_calls io_write_bytes wait_samples wait_fsync fw_nat_output ct_dhcp_entries
+available o2 no_permission io_write_calls io_write_bytes wait_samples wait_fsync fw_nat_output ct_dhcp_entries log_acks \
+	log_send_refused failover_own # what it may not read it does not call absent
 same "o2: drops of the packet socket, guessed" "$(metric o2 packet_socket_drops last)" "$drops"
 check "o2: says that it guesses" grep -q 'guessed' <<<"$(report '.observers[] | select(.name == "o2") | .notes.observer')"
 for one in cpu_user udp_in ip_out_discards ct_found; do

@@ -113,6 +113,13 @@ expect 'the effective scenario is one' 0 'OK, nothing was sent' -- "$lh" check e
 check 'and prints as itself' 'cmp -s effective.yaml again.yaml'
 expect 'testbed' 0 'block 10.10.0.0/16' 'relay r1 giaddr 127.0.0.2 via 127.0.0.2 subnet 10.10.0.0/16 slot 1' -- "$lh" testbed good.yaml show
 expect 'testbed with another verb' 2 "unknown verb 'fly'; one of show, apply, check, undo" -- "$lh" testbed good.yaml fly
+expect 'two lists at once' 2 '--facts' 'give one of them' -- "$lh" check --metrics --facts
+expect 'facts and metrics, described' 0 'renew_gave_up ' 'lost ' 'bpf_fsyncs ' -- "$lh" check --facts
+expect 'setup with a pool too small' 0 'warning: --pool has 5 addresses for 10 clients' 'too small for them' -- \
+    "$lh" setup good.yaml --for isc-dhcpd --pool 10.10.0.1-10.10.0.5
+expect 'setup with a mode of another server' 2 '--mode is of a Kea pair' -- "$lh" setup good.yaml --for isc-dhcpd --mode hot-standby
+expect 'setup with a device that is not asked for' 2 '--interface' 'leave it out' -- "$lh" setup good.yaml --for ios --interface eth1
+expect 'a check of preflight that there is not' 2 "no check 'pool'" 'leaseherd(1) lists them' -- "$lh" run good.yaml --local 1 --no-preflight pool
 expect 'testbed with a misspelt path' 2 "--path is not 'egres', did you mean 'egress'?" -- "$lh" testbed good.yaml show --path egres
 expect 'testbed with a device that is none' 2 "--dev 'eth0;id' is no device" -- "$lh" testbed good.yaml show --dev 'eth0;id'
 expect 'testbed with a host that is none' 2 "--ssh '-oProxyCommand=id' is no host" -- "$lh" testbed good.yaml show --ssh=-oProxyCommand=id

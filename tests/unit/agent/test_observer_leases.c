@@ -170,7 +170,7 @@ static void commits_are(struct lease_file *l, const struct observer_target *targ
 {
     struct observation o;
     memset(&o, 0, sizeof(o));
-    lease_file_observe(l, target, path, &o);
+    lease_file_observe(l, target, path, AVAILABLE_NOT_APPLICABLE, &o);
     assert_int_equal(o.availability[OBSERVER_lease_commits], AVAILABLE_OK);
     assert_int_equal(o.value[OBSERVER_lease_commits], commits);
     assert_int_equal(o.value[OBSERVER_lease_rewrites], rewrites);
@@ -282,21 +282,24 @@ static void a_log_counts_and_says_what_it_cannot(void **state)
     memset(&failover, 0, sizeof(failover));
     memset(&o, 0, sizeof(o));
     server_log_open(&l, &failover);
-    server_log_observe(&l, &dhcpd, "", &o);
+    server_log_observe(&l, &dhcpd, "", AVAILABLE_NO_PERMISSION, &o);
+    assert_int_equal(o.availability[OBSERVER_log_acks], AVAILABLE_NO_PERMISSION);
+    assert_int_equal(o.availability[OBSERVER_pool_free], AVAILABLE_NO_PERMISSION);
+    server_log_observe(&l, &dhcpd, "", AVAILABLE_NOT_APPLICABLE, &o);
     assert_int_equal(o.availability[OBSERVER_log_acks], AVAILABLE_NOT_APPLICABLE);
     add(path, "DHCPACK on 1.2.3.4 to x\n");
-    server_log_observe(&l, &dhcpd, path, &o);
+    server_log_observe(&l, &dhcpd, path, AVAILABLE_NO_PERMISSION, &o);
     assert_int_equal(o.availability[OBSERVER_log_acks], AVAILABLE_OK);
     assert_int_equal(o.value[OBSERVER_log_acks], 0);
     assert_int_equal(o.availability[OBSERVER_pool_total], AVAILABLE_NOT_APPLICABLE);
     add(path, "balanced pool 1 lab  total 10  free 4  backup 4  lts 0  max-misbal 1\n");
-    server_log_observe(&l, &dhcpd, path, &o);
+    server_log_observe(&l, &dhcpd, path, AVAILABLE_NO_PERMISSION, &o);
     assert_int_equal(o.value[OBSERVER_pool_free], 4);
     assert_int_equal(o.value[OBSERVER_pool_backup], 4);
     add(path, "DHCPACK on 1.2.3.4 to x\nsend_packet: Operation not permitted\n"
               "failover peer lab: I move from normal to partner-down\n"
               "balancing pool 1 lab  total 10  free 6  backup 2  lts -2  max-own (+/-)1\n");
-    server_log_observe(&l, &dhcpd, path, &o);
+    server_log_observe(&l, &dhcpd, path, AVAILABLE_NO_PERMISSION, &o);
     assert_int_equal(o.value[OBSERVER_log_acks], 1);
     assert_int_equal(o.value[OBSERVER_log_send_refused], 1);
     assert_string_equal(o.note[NOTE_LAST_REFUSED], "send_packet: Operation not permitted");

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "coordinator/run/preflight_checks.h"
+#include "coordinator/truth/findings.h"
 
 enum { RELAYS = 2, AGENTS = 2, FACTS = 12 };
 
@@ -162,6 +164,7 @@ static void expect(enum preflight_check_id id, enum preflight_check_result resul
                  c->text);
     }
     assert_true(c->remedy[0] != '\0' || result == CHECK_NOT_KNOWN || result == CHECK_PASSED);
+    assert_true(result != CHECK_FAILED || findings_side(c->finding) != NULL);
     for (size_t i = 0; i < checks.count; i++) {
         const struct preflight_check *o = &checks.item[i];
         if (o->id != id && (o->result == CHECK_WARNED || o->result == CHECK_FAILED) &&
@@ -496,6 +499,39 @@ static void checks_are_skipped_by_name_and_say_so(void **state)
     }
 }
 
+static void every_check_is_in_the_manual_and_in_the_list(void **state)
+{
+    (void)state;
+    enum { BYTES = 1 << 17 };
+    FILE *file = fopen(SOURCE_DIR "/deploy/man/leaseherd.1", "r");
+    assert_non_null(file);
+    char *text = calloc(1, BYTES);
+    assert_non_null(text);
+    size_t size = fread(text, 1, BYTES - 1, file);
+    assert_true(size > 0 && size < BYTES - 1);
+    (void)fclose(file);
+    char *list = strstr(text, "\n.Bl -tag -width receive-buffer -compact\n");
+    assert_non_null(list);
+    char *end = strstr(list, "\n.El\n");
+    assert_non_null(end);
+    end[1] = '\0';
+    size_t items = 0;
+    for (const char *at = list; (at = strstr(at, "\n.It Cm ")) != NULL; at++) {
+        items++;
+    }
+    assert_int_equal(items, CHECK_ID_COUNT);
+    run();
+    for (enum preflight_check_id id = 0; id < CHECK_ID_COUNT; id++) {
+        char item[64];
+        (void)snprintf(item, sizeof(item), "\n.It Cm %s\n", preflight_check_name(id));
+        if (strstr(list, item) == NULL) {
+            fail_msg("leaseherd.1 has no check %s", preflight_check_name(id));
+        }
+        (void)first(id); /* each says something, whatever it is */
+    }
+    free(text);
+}
+
 static void many_complaints_of_a_kind_are_cut(void **state)
 {
     (void)state;
@@ -545,6 +581,7 @@ int main(void)
         cmocka_unit_test_setup(addresses_outside_the_subnet_refuse_the_run_once, set_up),
         cmocka_unit_test_setup(a_stranger_that_gets_a_test_address_is_told, set_up),
         cmocka_unit_test_setup(checks_are_skipped_by_name_and_say_so, set_up),
+        cmocka_unit_test_setup(every_check_is_in_the_manual_and_in_the_list, set_up),
         cmocka_unit_test_setup(many_complaints_of_a_kind_are_cut, set_up),
         cmocka_unit_test_setup(a_failure_outweighs_warnings_that_came_before, set_up),
     };

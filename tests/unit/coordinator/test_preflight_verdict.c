@@ -69,6 +69,7 @@ static void silence_refusal_and_send_errors_are_told_apart(void **state)
         assert_string_equal(v.finding, cases[i].finding);
         assert_non_null(strstr(v.reason, cases[i].word));
         assert_non_null(strstr(v.reason, "bldg-2"));
+        assert_true(v.remedy != NULL && v.remedy[0] != '\0');
     }
 }
 
@@ -129,6 +130,7 @@ static void expect_refusal(const char *finding, const char *words)
     assert_int_equal(v.result, PREFLIGHT_REFUSED);
     assert_string_equal(v.finding, finding);
     assert_non_null(strstr(v.reason, words));
+    assert_true(v.remedy != NULL && v.remedy[0] != '\0');
 }
 
 static void replies_that_never_come_back_are_told_apart(void **state)
@@ -138,7 +140,7 @@ static void replies_that_never_come_back_are_told_apart(void **state)
     expect_refusal("no-return-path", "do not come back: bldg-1 by egress 0 of 3; bldg-2");
     assert_true(v.is_of_path);
     only_egress(3, 0); /* the rules know one subnet only */
-    expect_refusal("no-return-path", "do not come back: bldg-2 by egress 0 of 3; apply");
+    expect_refusal("no-return-path", "do not come back: bldg-2 by egress 0 of 3");
     only_egress(1, 0); /* some do come back: a ceiling, or chance */
     expect_refusal("no-client-path", "bldg-1 by egress 1 of 3");
     only_egress(1, 3); /* all of one server's do, none of the other's */

@@ -279,28 +279,90 @@ static void causes_stand_before_what_they_explain(void **state)
     }
 }
 
-/* Its item in leaseherd-findings.7 says the side, too. */
+static char *read_manual(void)
+{
+    enum { BYTES = 1 << 17 };
+    FILE *file = fopen(SOURCE_DIR "/deploy/man/leaseherd-findings.7", "r");
+    assert_non_null(file);
+    char *text = calloc(1, BYTES);
+    assert_non_null(text);
+    size_t size = fread(text, 1, BYTES - 1, file);
+    assert_true(size > 0 && size < BYTES - 1);
+    (void)fclose(file);
+    return text;
+}
+
+/* Its item says the side, and what to do: a line that begins with "Remedy:". */
+static bool is_in_manual(const char *manual, const char *id, const char *side)
+{
+    char item[96];
+    (void)snprintf(item, sizeof(item), "\n.It Sy %s Pq %s\n", id, side);
+    const char *at = strstr(manual, item);
+    if (at == NULL) {
+        print_error("leaseherd-findings.7 has no \"%s\"\n", item + 1);
+        return false;
+    }
+    const char *remedy = strstr(at, "\nRemedy: "), *next = strstr(at + 1, "\n.It ");
+    if (remedy == NULL || (next != NULL && next < remedy)) {
+        print_error("leaseherd-findings.7: %s has no remedy\n", id);
+        return false;
+    }
+    return true;
+}
+
 static void every_id_is_in_the_manual(void **state)
 {
     (void)state;
-    FILE *file = fopen(SOURCE_DIR "/deploy/man/leaseherd-findings.7", "r");
-    assert_non_null(file);
-    static char text[1 << 17];
-    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-    (void)fclose(file);
+    char *manual = read_manual();
     bool is_good = true;
     for (const struct rule_table *const *t = rules_all(); *t != NULL; t++) {
         for (size_t i = 0; i < (*t)->count; i++) {
             const struct rule *r = &(*t)->rules[i];
-            char item[96];
-            (void)snprintf(item, sizeof(item), "\n.It Sy %s Pq %s", r->id, rule_side_name(r->side));
-            if (strstr(text, item) == NULL) {
-                print_error("leaseherd-findings.7 has no \"%s\"\n", item + 1);
-                is_good = false;
-            }
+            is_good = is_in_manual(manual, r->id, rule_side_name(r->side)) && is_good;
         }
     }
+    for (const struct finding_own *own = findings_own; own->id != NULL; own++) {
+        is_good = is_in_manual(manual, own->id, own->side) && is_good;
+    }
+    free(manual);
     assert_true(is_good);
+}
+
+static void every_id_of_the_manual_is_a_finding(void **state)
+{
+    static const char item[] = "\n.It Sy ";
+    (void)state;
+    char *manual = read_manual();
+    bool is_good = true;
+    size_t count = 0;
+    struct ids seen = {.count = 0};
+    for (char *at = manual; (at = strstr(at, item)) != NULL; count++) {
+        char *id = at + strlen(item), *end = strchr(id, ' ');
+        assert_non_null(end);
+        *end = '\0';
+        if (findings_side(id) == NULL || is_in(&seen, id)) {
+            print_error("leaseherd-findings.7: %s is no finding, or there twice\n", id);
+            is_good = false;
+        }
+        assert_true(seen.count < IDS_MAX);
+        seen.id[seen.count++] = id;
+        at = end + 1;
+    }
+    assert_true(is_good && count > 60);
+    free(manual);
+}
+
+/* One id, one side: rows of a rule agree, and the run's own are nobody else's unless the same. */
+static void an_id_has_one_side(void **state)
+{
+    (void)state;
+    for (const struct rule_table *const *t = rules_all(); *t != NULL; t++) {
+        for (size_t i = 0; i < (*t)->count; i++) {
+            const struct rule *r = &(*t)->rules[i];
+            assert_string_equal(findings_side(r->id), rule_side_name(r->side));
+        }
+    }
+    assert_null(findings_side("no-such-finding"));
 }
 
 /* --- recordings --- */
@@ -423,6 +485,8 @@ int main(void)
         TEST(every_sentence_names_facts_there_are),
         TEST(causes_stand_before_what_they_explain),
         TEST(every_id_is_in_the_manual),
+        TEST(every_id_of_the_manual_is_a_finding),
+        TEST(an_id_has_one_side),
         TEST(every_recording_gives_its_findings_and_no_others),
         TEST(every_id_is_recorded_found_and_not_found),
     };
