@@ -262,6 +262,7 @@ static bool has_all(const struct probe *p)
 
 static void listen_for(struct probe *p, uint64_t deadline_ns)
 {
+    enum { PACKETS_PER_TURN = 256 }; /* a flood must not outlive the deadline */
     struct pollfd fds[] = {{p->client_fd, POLLIN, 0}, {p->relay_fd, POLLIN, 0}};
     for (uint64_t now_ns; !has_all(p) && (now_ns = clock_monotonic_ns()) < deadline_ns;) {
         int left_ms = (int)((deadline_ns - now_ns) / NS_PER_MS) + 1;
@@ -272,7 +273,8 @@ static void listen_for(struct probe *p, uint64_t deadline_ns)
             struct dhcp4_reply r;
             struct arrival at;
             enum dhcp4_error error;
-            while (fds[i].revents != 0 && receive(fds[i].fd, &r, &error, &at)) {
+            unsigned left = fds[i].revents != 0 ? PACKETS_PER_TURN : 0;
+            for (; left > 0 && receive(fds[i].fd, &r, &error, &at); left--) {
                 if (error == DHCP4_OK) {
                     count(p, &r, &at);
                 }
