@@ -192,7 +192,7 @@ carried_by_via 'via, dhcpd' 0 172.16.8.1 172.16.9.1
 refused_through_a_router
 if [[ $tier == all ]]; then
 	"$lab" down "$name"
-	rm -rf "$work/keys" "$work"/a[0-9]*
+	rm -rf "$work/keys" "$work"/a[0-9]* "$work/run-carried"
 	agent_pid=()
 	fleet_begin --servers kea --kea-socket raw --failover --agents 2 --relays 4 --lease 12
 	# The lab's Kea knows giaddrs one by one: the router takes two that the agents had besides their own.
