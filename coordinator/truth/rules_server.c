@@ -283,7 +283,7 @@ static const struct rule rules[] = {
     {RULE("server-receive-overflow", WARNING, SERVER, SERVER, OBSERVER),
      .when = {WHEN(socket_drops, AT_LEAST, 50), WHEN_OF(socket_drops, ABOVE, 2, burst_repeated),
               WHEN(lost, ABOVE, 0)},
-     .explained_by = slow, .stays_as_info = true,
+     .explained_by = nor_by_us, .stays_as_info = true,
      .summary = "the receive queue of {servers} overflowed: {socket_drops} packets were dropped",
      .evidence = "its sockets dropped {each socket_drops}[; there is room for {socket_buffer}, "
                  "which is about 1,280 a request]; {lost} first packets stayed unanswered",
