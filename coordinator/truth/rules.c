@@ -54,6 +54,7 @@ static bool compare(double value, enum rule_op op, double limit)
     case BELOW:
         return value < limit;
     case AT_MOST:
+    case NOT_ABOVE:
         return value <= limit;
     case EQUAL:
         return fabs(value - limit) < 1e-9;
@@ -68,6 +69,9 @@ static enum holds condition_holds(const struct rule_condition *c, const struct f
     struct fact other = {.state = FACT_KNOWN};
     if (c->other != FACT_ABSENT) {
         other = facts_get(f, c->other, server);
+    }
+    if (fact.state != FACT_KNOWN && c->op == NOT_ABOVE) {
+        return HOLDS;
     }
     if (fact.state != FACT_KNOWN || other.state != FACT_KNOWN) {
         *out_missing = fact.state != FACT_KNOWN ? c->fact : c->other;

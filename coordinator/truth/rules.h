@@ -31,9 +31,10 @@ enum rule_scope { SCOPE_RUN, SCOPE_SERVER };
 enum rule_severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
 enum rule_side { SIDE_TESTER, SIDE_BED, SIDE_SERVER, SIDE_UNKNOWN };
 enum rule_form { FORM_WIRE, FORM_OBSERVER };
-enum rule_op { ABOVE, AT_LEAST, BELOW, AT_MOST, EQUAL };
+/* NOT_ABOVE: holds also where the fact is not known, for what an observer may disprove. */
+enum rule_op { ABOVE, AT_LEAST, BELOW, AT_MOST, EQUAL, NOT_ABOVE };
 
-enum { RULE_CONDITIONS_MAX = 8, RULE_CAUSES_MAX = 24 };
+enum { RULE_CONDITIONS_MAX = 9 };
 
 /* fact OP constant + factor * other */
 struct rule_condition {

@@ -48,6 +48,9 @@ static const char *const nor_by_us[] = {BED, SLOW, "send-lag", "own-drops", "rat
 #define STARVED_REMEDY                                                                             \
     .remedy = "the server's host shares its CPUs: pin or isolate the server, and keep agents off " \
               "its host; this is no limit of the DHCP server"
+/* A server that gets a CPU for a moment now and then has a rhythm, too; an observer sees it wait.
+ */
+#define HAS_CPU WHEN(runqueue_busiest, NOT_ABOVE, 60)
 #define FSYNC_REMEDY                                                                               \
     .remedy =                                                                                      \
         "a disk with a write cache that survives power loss, or a faster one for the lease "       \
@@ -206,7 +209,7 @@ static const struct rule rules[] = {
      .when = {WHEN(alone_acks, AT_LEAST, 3), WHEN(alone_gap, AT_LEAST, 4),
               WHEN_OF(alone_gap, AT_LEAST, 3, alone_offer), WHEN(spacing_samples, AT_LEAST, 50),
               WHEN(spacing_share, AT_LEAST, 50), WHEN_OF(spacing, AT_LEAST, 0.6, alone_gap),
-              WHEN_OF(spacing, AT_MOST, 1.7, alone_gap), WHEN(busy_seconds, AT_LEAST, 3)},
+              WHEN_OF(spacing, AT_MOST, 1.7, alone_gap), WHEN(busy_seconds, AT_LEAST, 3), HAS_CPU},
      .summary = "one lease after the other is committed to the slow disk of {servers}: {alone_gap} "
                 "each, so "
                 "no more than about {commit_ceiling}",
@@ -218,7 +221,7 @@ static const struct rule rules[] = {
      .when = {WHEN(spacing_samples, AT_LEAST, 100), WHEN(spacing_share, AT_LEAST, 70),
               WHEN(spacing, AT_LEAST, 5), WHEN(busy_seconds, AT_LEAST, 3),
               WHEN(busy_time, AT_LEAST, 70), WHEN(busy_time, AT_MOST, 130),
-              WHEN_OF(loaded_ack, AT_LEAST, 5, spacing)},
+              WHEN_OF(loaded_ack, AT_LEAST, 5, spacing), HAS_CPU},
      .summary =
          "one lease after the other is committed to the slow disk of {servers}: an ACK every "
          "{spacing}, whatever is asked",
@@ -228,7 +231,7 @@ static const struct rule rules[] = {
      FSYNC_REMEDY},
     {RULE("fsync-bound", INFO, SERVER, SERVER, WIRE),
      .when = {WHEN(alone_acks, AT_LEAST, 20), WHEN(alone_gap, AT_LEAST, 10),
-              WHEN_OF(alone_gap, AT_LEAST, 5, alone_offer), WHEN(lost_share, BELOW, 1)},
+              WHEN_OF(alone_gap, AT_LEAST, 5, alone_offer), WHEN(lost_share, BELOW, 1), HAS_CPU},
      .summary = "a commit of {servers} takes {alone_gap}: it would be at its limit at about "
                 "{commit_ceiling}",
      .evidence =

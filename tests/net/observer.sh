@@ -245,10 +245,14 @@ done
 
 # ---- the server is killed and started again ----
 
-servers=1 scenario "$work/restart.yaml" 1 50 50 9s 600s
+servers=1 scenario "$work/restart.yaml" 1 50 50 14s 600s
 sed -i '/^cleanup:/d' "$work/restart.yaml"
 begin_run restart "$work/restart.yaml" 1
 check "restart: the hold begins" until_log 'stage=keep' 40
+for one in o1 o2; do # they try again every few seconds
+	check "restart: $one is there" until_log "what=observer_joined observer=$one" 10
+done
+sleep 1.5 # and have seen the first process
 before=$(pid_of s1)
 "$lab" server "$name" s1 kill
 sleep 2.5
