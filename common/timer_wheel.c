@@ -1,177 +1,162 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A level is a ring of slots; those of level 0 are one tick wide, those of the
- * next level as wide as all of the one below. An entry lies at the lowest level
- * whose ring reaches its tick, and moves down when the time of its slot comes.
- * The occupied slots of a level are all ahead of the present one, so idle time is
- * skipped by looking for the next set bit of each level.
+ * A level is a ring of slots; those of level 0 are one tick wide. An entry lies at the lowest
+ * level whose ring reaches its tick, and moves down when the time of its slot comes. A ring
+ * reaches two slots of the next level, so that the slot that comes next up there can be moved
+ * down while the present one lasts: a few entries with each advance, instead of all of them in
+ * the moment it begins. What a ring of the last level does not reach waits in its last slot.
  *
- * Slots of level 1 are one second wide and reach 131 s: what moves down at once
- * is one second's worth of timers even when a million clients hold short leases.
- *
- * Slots are lists of links; their heads stand behind the entries in the array.
+ * Slots are rings of links through their heads. The occupied slots of a level are all ahead of
+ * the present one; the next of them is found by its bit.
  */
 #include "common/timer_wheel.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { LEVELS = 5 };
+enum { LEVELS = 4 };
 
 struct level {
     unsigned first_slot, slots, shift; /* a slot is 2^shift ticks wide */
 };
 
+/* Slots of 1/64 ms, 32 ms, 16 s and 2.3 h; the last ring reaches 24 days. */
 static const struct level levels[LEVELS] = {
-    {0, 1024, 0}, {1024, 128, 10}, {1152, 32, 17}, {1184, 32, 22}, {1216, 32, 27},
+    {0, 4096, 0},
+    {4096, 1024, 11},
+    {5120, 1024, 20},
+    {6144, 256, 29},
 };
 
 enum {
-    FAR_SLOT = 1248, /* beyond the last level */
-    DUE_SLOT,
-    SLOT_COUNT,
-    FAR_TURN_SHIFT = 31, /* how often the far entries are looked through: 2^31 ticks */
-    FAR_SHIFT = 10,      /* ticks of far entries are kept in units of 2^10 */
+    SLOTS = 6400,
+    DUE_SLOT = SLOTS, /* what is to be collected */
+    HEAD_COUNT,
     WORD_BITS = 64,
-    OCCUPIED_WORDS = (FAR_SLOT + WORD_BITS - 1) / WORD_BITS
+    OCCUPIED_WORDS = SLOTS / WORD_BITS,
+    AHEAD_PER_ADVANCE = 32 /* entries moved down early: some microseconds */
 };
 
-static_assert(SLOT_COUNT <= 2048, "TIMER_WHEEL_ENTRIES_MAX leaves room for the slots");
+#define HEADS_AT TIMER_WHEEL_ENTRIES_MAX
 
-static const uint32_t NOT_SET = UINT32_MAX;
-
-struct link {
-    uint32_t next, prev; /* indices into links; next is NOT_SET when the entry is in no ring */
-    uint32_t tick;       /* low 32 bits of the tick it fires at; FAR_SLOT: see FAR_SHIFT */
-};
-
-static_assert(sizeof(struct link) == 12, "memory per client is promised");
+static_assert(SLOTS % WORD_BITS == 0, "a level's bits are whole words");
+static_assert(HEAD_COUNT <= UINT32_MAX - HEADS_AT, "TIMER_WHEEL_ENTRIES_MAX leaves room");
 
 struct timer_wheel {
+    struct timer_wheel_entries entries;
+    uint8_t *links; /* the first entry's */
     uint64_t origin_ns;
     uint64_t now_tick;
-    uint32_t entries;
-    uint64_t occupied[OCCUPIED_WORDS]; /* a bit per slot below FAR_SLOT */
-    struct link links[];               /* entries, then SLOT_COUNT heads */
+    uint64_t bound_tick; /* no occupied slot begins before it */
+    uint64_t set_count;
+    uint64_t occupied[OCCUPIED_WORDS]; /* a bit per slot */
+    struct timer_link heads[HEAD_COUNT];
 };
 
-static unsigned slot_at(const struct level *level, uint64_t tick)
+static struct timer_link *link_at(struct timer_wheel *wheel, uint32_t index)
 {
-    return level->first_slot + ((unsigned)(tick >> level->shift) & (level->slots - 1));
+    return index < HEADS_AT
+               ? (struct timer_link *)(void *)(wheel->links + index * wheel->entries.stride)
+               : &wheel->heads[index - HEADS_AT];
 }
 
-static uint32_t head_of(const struct timer_wheel *wheel, unsigned slot)
+/* An entry in a ring has a head for one of its neighbours, or two different ones. */
+static bool is_linked(const struct timer_link *link)
 {
-    return wheel->entries + slot;
+    return (link->next | link->prev) != 0;
+}
+
+static unsigned slot_at(const struct level *level, uint64_t lap)
+{
+    return level->first_slot + ((unsigned)lap & (level->slots - 1));
 }
 
 static bool is_empty(const struct timer_wheel *wheel, unsigned slot)
 {
-    uint32_t head = head_of(wheel, slot);
-    return wheel->links[head].next == head;
+    return wheel->heads[slot].next == HEADS_AT + slot;
 }
 
-static void mark(struct timer_wheel *wheel, unsigned slot, bool is_occupied)
+static void make_empty(struct timer_wheel *wheel, unsigned slot)
 {
-    if (slot < FAR_SLOT) {
-        uint64_t bit = UINT64_C(1) << slot % WORD_BITS;
-        uint64_t *word = &wheel->occupied[slot / WORD_BITS];
-        *word = is_occupied ? *word | bit : *word & ~bit;
+    wheel->heads[slot] = (struct timer_link){HEADS_AT + slot, HEADS_AT + slot};
+}
+
+static void mark(struct timer_wheel *wheel, unsigned slot)
+{
+    if (slot < SLOTS) {
+        wheel->occupied[slot / WORD_BITS] |= UINT64_C(1) << slot % WORD_BITS;
+    }
+}
+
+static void unmark(struct timer_wheel *wheel, unsigned slot)
+{
+    if (slot < SLOTS) {
+        wheel->occupied[slot / WORD_BITS] &= ~(UINT64_C(1) << slot % WORD_BITS);
     }
 }
 
 static void append(struct timer_wheel *wheel, unsigned slot, uint32_t entry)
 {
-    uint32_t head = head_of(wheel, slot);
-    uint32_t last = wheel->links[head].prev;
-    wheel->links[entry].next = head;
-    wheel->links[entry].prev = last;
-    wheel->links[last].next = entry;
-    wheel->links[head].prev = entry;
-    mark(wheel, slot, true);
+    struct timer_link *head = &wheel->heads[slot];
+    *link_at(wheel, entry) = (struct timer_link){HEADS_AT + slot, head->prev};
+    link_at(wheel, head->prev)->next = entry;
+    head->prev = entry;
+    mark(wheel, slot);
 }
 
-static void unlink_entry(struct timer_wheel *wheel, uint32_t entry)
+static void unlink_entry(struct timer_wheel *wheel, struct timer_link *link)
 {
-    struct link *link = &wheel->links[entry];
-    wheel->links[link->prev].next = link->next;
-    wheel->links[link->next].prev = link->prev;
-    if (link->next == link->prev && link->next >= wheel->entries) {
-        mark(wheel, link->next - wheel->entries, false);
+    link_at(wheel, link->prev)->next = link->next;
+    link_at(wheel, link->next)->prev = link->prev;
+    if (link->next == link->prev) { /* the head of an empty slot */
+        unmark(wheel, link->next - HEADS_AT);
     }
-    link->next = NOT_SET;
+    *link = (struct timer_link){0, 0};
+}
+
+/* Rounded up; far beyond what a clock can say it is all the same. */
+static uint64_t tick_of(const struct timer_wheel *wheel, uint64_t deadline_ns)
+{
+    uint64_t after_ns = deadline_ns > wheel->origin_ns ? deadline_ns - wheel->origin_ns : 0;
+    return after_ns / TIMER_WHEEL_TICK_NS + (after_ns % TIMER_WHEEL_TICK_NS != 0);
 }
 
 /* Puts an entry that is in no ring where its tick belongs as seen from now. */
 static void file_entry(struct timer_wheel *wheel, uint32_t entry, uint64_t tick)
 {
-    struct link *link = &wheel->links[entry];
     if (tick <= wheel->now_tick) {
         append(wheel, DUE_SLOT, entry);
         return;
     }
-    for (unsigned i = 0; i < LEVELS; i++) {
-        const struct level *level = &levels[i];
-        if ((tick >> level->shift) - (wheel->now_tick >> level->shift) < level->slots) {
-            link->tick = (uint32_t)tick;
-            append(wheel, slot_at(level, tick), entry);
-            return;
-        }
+    const struct level *level = levels;
+    uint64_t lap = tick, ahead = tick - wheel->now_tick;
+    while (ahead >= level->slots && level < &levels[LEVELS - 1]) {
+        level++;
+        lap = tick >> level->shift;
+        ahead = lap - (wheel->now_tick >> level->shift);
     }
-    uint64_t coarse = (tick >> FAR_SHIFT) + ((tick & ((1U << FAR_SHIFT) - 1)) != 0);
-    link->tick = coarse < UINT32_MAX ? (uint32_t)coarse : UINT32_MAX;
-    append(wheel, FAR_SLOT, entry);
+    if (ahead >= level->slots) {
+        lap -= ahead - (level->slots - 1);
+    }
+    uint64_t begins = lap << level->shift;
+    wheel->bound_tick = begins < wheel->bound_tick ? begins : wheel->bound_tick;
+    append(wheel, slot_at(level, lap), entry);
 }
 
-struct timer_wheel *timer_wheel_new(uint32_t entries, uint64_t now_ns)
+struct timer_wheel *timer_wheel_new(const struct timer_wheel_entries *entries, uint64_t now_ns)
 {
-    assert(entries <= TIMER_WHEEL_ENTRIES_MAX);
-    size_t links = (size_t)entries + SLOT_COUNT;
-    struct timer_wheel *wheel = calloc(1, sizeof(*wheel) + links * sizeof(wheel->links[0]));
+    struct timer_wheel *wheel = calloc(1, sizeof(*wheel));
     if (wheel == NULL) {
         return NULL;
     }
+    wheel->entries = *entries;
     wheel->origin_ns = now_ns;
-    wheel->entries = entries;
-    for (uint32_t i = 0; i < entries; i++) {
-        wheel->links[i].next = NOT_SET;
+    wheel->bound_tick = UINT64_MAX;
+    for (unsigned slot = 0; slot < HEAD_COUNT; slot++) {
+        make_empty(wheel, slot);
     }
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-        uint32_t head = head_of(wheel, slot);
-        wheel->links[head].next = head;
-        wheel->links[head].prev = head;
-    }
+    timer_wheel_moved(wheel, entries->first);
     return wheel;
-}
-
-/* A head stands `more` links further on than it did. */
-static uint32_t moved(uint32_t index, uint32_t heads_at, uint32_t more)
-{
-    return index != NOT_SET && index >= heads_at ? index + more : index;
-}
-
-struct timer_wheel *timer_wheel_grow(struct timer_wheel *wheel, uint32_t entries)
-{
-    uint32_t before = wheel->entries;
-    assert(entries <= TIMER_WHEEL_ENTRIES_MAX);
-    if (entries <= before) {
-        return wheel;
-    }
-    uint32_t more = entries - before;
-    struct timer_wheel *grown = timer_wheel_new(entries, wheel->origin_ns);
-    if (grown == NULL) {
-        return NULL;
-    }
-    grown->now_tick = wheel->now_tick;
-    memcpy(grown->occupied, wheel->occupied, sizeof(grown->occupied));
-    for (uint32_t i = 0; i < before + SLOT_COUNT; i++) {
-        const struct link *from = &wheel->links[i];
-        grown->links[moved(i, before, more)] = (struct link){
-            moved(from->next, before, more), moved(from->prev, before, more), from->tick};
-    }
-    timer_wheel_free(wheel);
-    return grown;
 }
 
 void timer_wheel_free(struct timer_wheel *wheel)
@@ -179,29 +164,41 @@ void timer_wheel_free(struct timer_wheel *wheel)
     free(wheel);
 }
 
-void timer_wheel_set(struct timer_wheel *wheel, uint32_t entry, uint64_t deadline_ns)
+void timer_wheel_moved(struct timer_wheel *wheel, void *first)
 {
-    assert(entry < wheel->entries);
-    if (wheel->links[entry].next != NOT_SET) {
-        unlink_entry(wheel, entry);
-    }
-    uint64_t after_ns = deadline_ns > wheel->origin_ns ? deadline_ns - wheel->origin_ns : 0;
-    uint64_t tick = after_ns / TIMER_WHEEL_TICK_NS + (after_ns % TIMER_WHEEL_TICK_NS != 0);
-    file_entry(wheel, entry, tick);
+    wheel->entries.first = first;
+    wheel->links = (uint8_t *)first + wheel->entries.link_offset;
+}
+
+size_t timer_wheel_memory_bytes(void)
+{
+    return sizeof(struct timer_wheel);
 }
 
 void timer_wheel_cancel(struct timer_wheel *wheel, uint32_t entry)
 {
-    assert(entry < wheel->entries);
-    if (wheel->links[entry].next != NOT_SET) {
-        unlink_entry(wheel, entry);
+    assert(entry < TIMER_WHEEL_ENTRIES_MAX);
+    struct timer_link *link = link_at(wheel, entry);
+    if (is_linked(link)) {
+        unlink_entry(wheel, link);
+        wheel->set_count--;
+    }
+}
+
+void timer_wheel_set(struct timer_wheel *wheel, uint32_t entry, uint64_t deadline_ns)
+{
+    timer_wheel_cancel(wheel, entry);
+    if (deadline_ns != UINT64_MAX) {
+        file_entry(wheel, entry, tick_of(wheel, deadline_ns));
+        wheel->set_count++;
     }
 }
 
 bool timer_wheel_is_set(const struct timer_wheel *wheel, uint32_t entry)
 {
-    assert(entry < wheel->entries);
-    return wheel->links[entry].next != NOT_SET;
+    assert(entry < TIMER_WHEEL_ENTRIES_MAX);
+    const void *link = wheel->links + entry * wheel->entries.stride;
+    return is_linked(link);
 }
 
 /* The first occupied slot of [from, to), or `to`. */
@@ -224,7 +221,7 @@ static uint64_t next_tick_of(const struct timer_wheel *wheel, const struct level
     uint64_t lap = wheel->now_tick >> level->shift;
     unsigned first = level->first_slot;
     unsigned end = first + level->slots;
-    unsigned present = slot_at(level, wheel->now_tick);
+    unsigned present = slot_at(level, lap);
     unsigned slot = first_occupied(wheel, present + 1, end);
     if (slot < end) {
         return (lap + (slot - present)) << level->shift;
@@ -233,13 +230,9 @@ static uint64_t next_tick_of(const struct timer_wheel *wheel, const struct level
     return slot < present ? (lap + level->slots - (present - slot)) << level->shift : UINT64_MAX;
 }
 
-/* The tick at which anything begins to move; UINT64_MAX: nothing is set but what is due. */
 static uint64_t next_tick(const struct timer_wheel *wheel)
 {
     uint64_t next = UINT64_MAX;
-    if (!is_empty(wheel, FAR_SLOT)) {
-        next = ((wheel->now_tick >> FAR_TURN_SHIFT) + 1) << FAR_TURN_SHIFT;
-    }
     for (unsigned i = 0; i < LEVELS; i++) {
         uint64_t tick = next_tick_of(wheel, &levels[i]);
         next = tick < next ? tick : next;
@@ -247,50 +240,72 @@ static uint64_t next_tick(const struct timer_wheel *wheel)
     return next;
 }
 
-/* Files the entries of a slot again, now that its time has come. */
-static void cascade(struct timer_wheel *wheel, unsigned slot)
+/* Files up to `count` entries of a slot again, by what their deadline is now; returns how many. */
+static uint32_t move_down(struct timer_wheel *wheel, unsigned slot, uint32_t count)
 {
-    uint32_t head = head_of(wheel, slot);
-    uint32_t entry = wheel->links[head].next;
-    wheel->links[head].next = head;
-    wheel->links[head].prev = head;
-    mark(wheel, slot, false);
-    while (entry != head) {
-        const struct link *link = &wheel->links[entry];
-        uint32_t next = link->next;
-        uint64_t tick = (uint64_t)link->tick << FAR_SHIFT;
-        if (slot != FAR_SLOT) {
-            tick = wheel->now_tick + (uint32_t)(link->tick - (uint32_t)wheel->now_tick);
+    const struct timer_wheel_entries *all = &wheel->entries;
+    uint32_t moved = 0;
+    for (; moved < count && !is_empty(wheel, slot); moved++) {
+        uint32_t entry = wheel->heads[slot].next;
+        unlink_entry(wheel, link_at(wheel, entry));
+        uint64_t deadline_ns = all->deadline_ns(all->context, entry);
+        if (deadline_ns == UINT64_MAX) {
+            wheel->set_count--;
+        } else {
+            file_entry(wheel, entry, tick_of(wheel, deadline_ns));
         }
-        file_entry(wheel, entry, tick);
-        entry = next;
     }
+    return moved;
+}
+
+/* A slot of level 0 is due as it is. The list of what is due is empty. */
+static void make_due(struct timer_wheel *wheel, unsigned slot)
+{
+    if (is_empty(wheel, slot)) {
+        return;
+    }
+    struct timer_link ring = wheel->heads[slot];
+    wheel->heads[DUE_SLOT] = ring;
+    link_at(wheel, ring.next)->prev = HEADS_AT + DUE_SLOT;
+    link_at(wheel, ring.prev)->next = HEADS_AT + DUE_SLOT;
+    make_empty(wheel, slot);
+    unmark(wheel, slot);
 }
 
 /* Moves time to `tick`, which no occupied slot precedes. */
 static void turn_to(struct timer_wheel *wheel, uint64_t tick)
 {
     wheel->now_tick = tick;
-    if ((tick & ((UINT64_C(1) << FAR_TURN_SHIFT) - 1)) == 0) {
-        cascade(wheel, FAR_SLOT);
-    }
-    for (unsigned i = LEVELS; i-- > 0;) {
+    make_due(wheel, slot_at(&levels[0], tick));
+    for (unsigned i = LEVELS; i-- > 1;) {
         bool begins = (tick & ((UINT64_C(1) << levels[i].shift) - 1)) == 0;
         if (begins) {
-            cascade(wheel, slot_at(&levels[i], tick));
+            (void)move_down(wheel, slot_at(&levels[i], tick >> levels[i].shift), UINT32_MAX);
         }
+    }
+    wheel->bound_tick = next_tick(wheel);
+}
+
+/* What comes next at each level, a little of it. */
+static void move_ahead(struct timer_wheel *wheel)
+{
+    uint32_t left = AHEAD_PER_ADVANCE;
+    for (unsigned i = 1; i < LEVELS && left > 0; i++) {
+        uint64_t lap = (wheel->now_tick >> levels[i].shift) + 1;
+        left -= move_down(wheel, slot_at(&levels[i], lap), left);
     }
 }
 
 static uint32_t collect_due(struct timer_wheel *wheel, uint32_t *out, uint32_t capacity)
 {
-    uint32_t head = head_of(wheel, DUE_SLOT);
+    struct timer_link *head = &wheel->heads[DUE_SLOT];
     uint32_t count = 0;
-    while (count < capacity && wheel->links[head].next != head) {
-        uint32_t entry = wheel->links[head].next;
-        unlink_entry(wheel, entry);
+    while (count < capacity && !is_empty(wheel, DUE_SLOT)) {
+        uint32_t entry = head->next;
+        unlink_entry(wheel, link_at(wheel, entry));
         out[count++] = entry;
     }
+    wheel->set_count -= count;
     return count;
 }
 
@@ -303,12 +318,12 @@ uint32_t timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ns, uint32_
     }
     uint32_t count = collect_due(wheel, out, capacity);
     while (is_empty(wheel, DUE_SLOT) && target > wheel->now_tick) {
-        uint64_t tick = next_tick(wheel);
-        if (tick > target) {
+        if (wheel->bound_tick > target) {
             wheel->now_tick = target;
+            move_ahead(wheel);
             break;
         }
-        turn_to(wheel, tick);
+        turn_to(wheel, wheel->bound_tick);
         count += collect_due(wheel, out + count, capacity - count);
     }
     return count;
@@ -316,7 +331,10 @@ uint32_t timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ns, uint32_
 
 uint64_t timer_wheel_next_ns(const struct timer_wheel *wheel)
 {
-    uint64_t tick = is_empty(wheel, DUE_SLOT) ? next_tick(wheel) : wheel->now_tick;
+    if (wheel->set_count == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t tick = is_empty(wheel, DUE_SLOT) ? wheel->bound_tick : wheel->now_tick;
     uint64_t after_ns;
     if (__builtin_mul_overflow(tick, (uint64_t)TIMER_WHEEL_TICK_NS, &after_ns) ||
         after_ns > UINT64_MAX - wheel->origin_ns) {

@@ -1,36 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One deadline for each of many entries, by index; insertion, removal and
- * expiry are O(1). Hierarchical wheel, 1 ms ticks, 5 levels. Rounds a deadline
- * up to its tick, so a timer never fires early. A deadline 48 days away or more
- * is rounded up to 1.024 s, one beyond 139 years means never.
+ * One deadline for each of many entries, by index; insertion, removal and expiry are O(1).
+ * Hierarchical wheel, ticks of 1/64 ms, 4 levels. Rounds a deadline up to its tick, so a timer
+ * never fires early.
  *
- * The wheel owns one array of links (12 bytes per entry), allocated by _new() and _grow().
- * Pure: time is an argument. Not thread-safe.
+ * Entries are records of the caller, all of one size in one array; each holds a link of 8 bytes
+ * for the wheel and whatever its deadline follows from. The wheel keeps no deadline: it asks for
+ * it whenever an entry moves down a level. So a timer costs 8 bytes, and moving or firing it
+ * touches the record, which is needed then anyway, and at most the neighbours in its list.
+ *
+ * Pure: time is an argument. Allocates in timer_wheel_new() only. Not thread-safe.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/attrs.h"
 
-enum { TIMER_WHEEL_TICK_NS = 1000000 };
-/* The links of the wheel's own slots share the index space with the entries. */
-#define TIMER_WHEEL_ENTRIES_MAX (UINT32_MAX - 2048)
+enum { TIMER_WHEEL_TICK_NS = 15625 };
+/* The heads of the wheel's lists share the index space with the entries. */
+#define TIMER_WHEEL_ENTRIES_MAX (UINT32_MAX - 16384)
+
+/* The wheel's, in the caller's record. Zeroed: not set. */
+struct timer_link {
+    uint32_t next, prev;
+};
+
+struct timer_wheel_entries {
+    void *first;        /* the first record */
+    size_t stride;      /* from one record to the next, in bytes */
+    size_t link_offset; /* of its struct timer_link */
+    /*
+     * What timer_wheel_set() was given last for this entry. If it has changed since, the entry
+     * fires at one of the two or in between; UINT64_MAX, as there, is never.
+     */
+    uint64_t (*deadline_ns)(const void *context, uint32_t entry);
+    const void *context;
+};
 
 struct timer_wheel;
 
-/* NULL when out of memory. `now_ns` becomes tick 0; entries <= TIMER_WHEEL_ENTRIES_MAX. */
-struct timer_wheel *timer_wheel_new(uint32_t entries, uint64_t now_ns);
-void timer_wheel_free(struct timer_wheel *wheel); /* NULL is fine */
-/*
- * Room for at least `entries`; what is set stays set. The wheel may move: use what
- * is returned. NULL when out of memory, and the wheel is as it was.
- */
-NODISCARD struct timer_wheel *timer_wheel_grow(struct timer_wheel *wheel, uint32_t entries);
+/* NULL when out of memory. `now_ns` becomes tick 0. */
+struct timer_wheel *timer_wheel_new(const struct timer_wheel_entries *entries, uint64_t now_ns);
+void timer_wheel_free(struct timer_wheel *wheel); /* NULL is fine; links are left as they are */
+/* The records lie there now, as they were; there may be more of them. */
+void timer_wheel_moved(struct timer_wheel *wheel, void *first);
+size_t timer_wheel_memory_bytes(void); /* of a wheel, without the links */
 
-/* Sets or moves the deadline of `entry`. A deadline in the past fires at the next advance. */
+/*
+ * Sets or moves the deadline of `entry` (below TIMER_WHEEL_ENTRIES_MAX). One in the past fires at
+ * the next advance, UINT64_MAX never: then the entry is not set.
+ */
 void timer_wheel_set(struct timer_wheel *wheel, uint32_t entry, uint64_t deadline_ns);
 void timer_wheel_cancel(struct timer_wheel *wheel, uint32_t entry);
 bool timer_wheel_is_set(const struct timer_wheel *wheel, uint32_t entry);
@@ -46,6 +68,6 @@ uint32_t timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ns, uint32_
 /*
  * No entry fires before this instant; UINT64_MAX when nothing is set. A lower
  * bound: an advance at that time may collect nothing and move the bound on, at
- * most once per level for the entries of a slot.
+ * most once per level for the entries of a slot, and once for what was cancelled.
  */
 uint64_t timer_wheel_next_ns(const struct timer_wheel *wheel);

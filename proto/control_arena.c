@@ -7,19 +7,50 @@
 
 #include "proto/control.h"
 
-enum { ARENA_ALIGN = alignof(max_align_t) };
+enum { ARENA_ALIGN = alignof(max_align_t), FIRST_BYTES = 1024 * 1024 };
+
+struct control_arena_more {
+    alignas(ARENA_ALIGN) struct control_arena_more *older;
+};
+
+static size_t first_bytes(const struct control_arena *arena)
+{
+    return arena->budget < FIRST_BYTES ? arena->budget : FIRST_BYTES;
+}
+
+/* As much again as was taken, so that a large message needs few pieces; never beyond the budget. */
+static bool add_memory(struct control_arena *arena, size_t least)
+{
+    size_t rest = arena->budget - arena->used;
+    size_t bytes = arena->used > least ? arena->used : least;
+    bytes = bytes < rest ? bytes : rest;
+    struct control_arena_more *more = malloc(sizeof(*more) + bytes);
+
+    if (more == NULL) {
+        return false;
+    }
+    more->older = arena->more;
+    arena->more = more;
+    arena->next = (uint8_t *)(more + 1);
+    arena->left = bytes;
+    return true;
+}
 
 static void *arena_alloc(void *arena_data, size_t size)
 {
     struct control_arena *arena = arena_data;
+    size_t rounded = (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 
     /* `used` and `budget` are multiples of the alignment, so that rounding up cannot overrun. */
-    if (size > arena->budget - arena->used) {
+    if (size > arena->budget - arena->used ||
+        (rounded > arena->left && !add_memory(arena, rounded))) {
         arena->is_exhausted = true;
         return NULL;
     }
-    void *taken = arena->bytes + arena->used;
-    arena->used += (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    void *taken = arena->next;
+    arena->next += rounded;
+    arena->left -= rounded;
+    arena->used += rounded;
     return taken;
 }
 
@@ -37,26 +68,35 @@ struct control_arena *control_arena_new(size_t budget_bytes)
         return NULL;
     }
     arena->budget = budget_bytes / ARENA_ALIGN * ARENA_ALIGN;
-    arena->bytes = malloc(arena->budget > 0 ? arena->budget : ARENA_ALIGN);
-    if (arena->bytes == NULL) {
+    arena->first = malloc(arena->budget > 0 ? first_bytes(arena) : ARENA_ALIGN);
+    if (arena->first == NULL) {
         free(arena);
         return NULL;
     }
     arena->allocator =
         (ProtobufCAllocator){.alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
+    control_arena_reset(arena);
     return arena;
 }
 
 void control_arena_free(struct control_arena *arena)
 {
     if (arena != NULL) {
-        free(arena->bytes);
+        control_arena_reset(arena);
+        free(arena->first);
         free(arena);
     }
 }
 
 void control_arena_reset(struct control_arena *arena)
 {
+    while (arena->more != NULL) {
+        struct control_arena_more *older = arena->more->older;
+        free(arena->more);
+        arena->more = older;
+    }
+    arena->next = arena->first;
+    arena->left = first_bytes(arena);
     arena->used = 0;
     arena->is_exhausted = false;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One simulated client: a record of one cache line, so that a million of them
- * are 64 MB and an answer touches one line. Who the client is (MAC, relay) is
- * not stored: it follows from its index.
+ * One simulated client: a record of one cache line, timer and place in a queue
+ * included, so that a million of them are 64 MB and an answer touches one line.
+ * Who the client is (MAC, relay) is not stored: it follows from its index.
  *
  * Times of the open exchange are spans from its intended instant, in
  * microseconds (saturated) or milliseconds, because an exchange is short; only
- * the intended instant and the start of the lease are absolute.
+ * the intended instant and the start of the lease are absolute. Fields that are
+ * never wanted at the same time share their place.
  *
  * Pure. A zeroed record is a client that has not started.
  */
@@ -18,7 +19,9 @@
 
 #include "common/attrs.h"
 #include "common/inet.h"
+#include "common/timer_wheel.h"
 #include "proto/lease_names.h"
+#include "proto/plan.h"
 
 enum client_flag {
     CLIENT_STARTED = 1 << 0, /* its first acquisition was begun */
@@ -40,15 +43,25 @@ enum client_flag {
 };
 
 struct client {
-    uint64_t intended_ns;     /* of the open or last exchange: pacer slot, T1, T2, or now */
-    uint64_t lease_ns;        /* lease start: first transmission of the answered REQUEST */
-    uint32_t first_sent_us;   /* intended -> first transmission of the exchange */
-    uint32_t message_sent_us; /* intended -> first transmission of the current message */
-    uint32_t offer_us;        /* acquire: intended -> OFFER; rebind: first RENEW -> intended */
-    uint32_t retry_ms;        /* intended -> next retransmission or end of a pause */
-    uint32_t t1_ms, t2_ms, expiry_ms; /* lease start -> deadline; UINT32_MAX: never */
-    struct ipv4 addr;                 /* leased, or offered */
-    struct ipv4 server;               /* server identifier that granted or offered it */
+    uint64_t intended_ns;    /* of the open or last exchange: pacer slot, T1, T2, or now */
+    uint64_t lease_ns;       /* lease start: first transmission of the answered REQUEST */
+    struct timer_link timer; /* the lane's wheel's */
+    uint32_t first_sent_us;  /* intended -> first transmission of the exchange */
+    union {
+        uint32_t retry_ms; /* intended -> next retransmission or end of a pause */
+        uint32_t next_due; /* CLIENT_QUEUED: who is sent after it; lane_due.h */
+    };
+    union {
+        uint32_t t1_ms;           /* lease start -> deadline; UINT32_MAX: never */
+        uint32_t request_sent_us; /* REQUESTING: intended -> first transmission of the REQUEST */
+    };
+    union {
+        uint32_t t2_ms;    /* as t1_ms */
+        uint32_t offer_us; /* REQUESTING, and what an acquisition that ends there tells: intended
+                              -> OFFER; REBINDING, where T2 is over: first RENEW -> intended */
+    };
+    uint32_t expiry_ms; /* as t1_ms */
+    struct ipv4 addr;   /* leased, or offered */
     uint32_t xid;
     uint16_t flags;
     uint16_t secs;       /* of the last message, host order */
@@ -58,9 +71,11 @@ struct client {
     uint8_t tries;       /* transmissions in this exchange, all messages */
     uint8_t lease_count; /* of leases this client has had, saturated: varies the fuzz; 0 and
                             bound: it is of an earlier run */
+    uint8_t server;      /* that granted or offered it: 1 + its index in the plan; 0: none */
 };
 
-static_assert(sizeof(struct client) == 64, "a client is one cache line");
+static_assert(sizeof(struct client) == 64, "a client with its timer is one cache line");
+static_assert(PLAN_SERVERS_MAX < UINT8_MAX, "a server is one byte");
 static_assert(LEASE_STATE_COUNT <= 16, "a state is four bits");
 
 enum { CLIENT_NAKS_MAX = 15 };
@@ -101,36 +116,4 @@ static inline bool client_is_bound(const struct client *c)
 static inline bool client_is_adopted(const struct client *c)
 {
     return client_is_bound(c) && c->lease_count == 0;
-}
-
-/* Span from the intended instant, saturated; 0 for an instant before it. */
-static inline uint32_t client_span_us(const struct client *c, uint64_t at_ns)
-{
-    uint64_t us = at_ns <= c->intended_ns ? 0 : (at_ns - c->intended_ns) / NS_PER_US;
-    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
-}
-
-static inline uint64_t client_at_us(const struct client *c, uint32_t span_us)
-{
-    return c->intended_ns + (uint64_t)span_us * NS_PER_US;
-}
-
-static inline uint64_t client_retry_ns(const struct client *c)
-{
-    return c->retry_ms == UINT32_MAX ? UINT64_MAX
-                                     : c->intended_ns + (uint64_t)c->retry_ms * NS_PER_MS;
-}
-
-/* Rounds up: a retransmission never leaves before its time. */
-static inline void client_set_retry(struct client *c, uint64_t at_ns)
-{
-    uint64_t ns = at_ns <= c->intended_ns ? 0 : at_ns - c->intended_ns;
-    uint64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS != 0);
-    c->retry_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
-}
-
-/* Absolute deadline of the lease; UINT64_MAX: never. */
-static inline uint64_t client_lease_at_ns(const struct client *c, uint32_t span_ms)
-{
-    return span_ms == UINT32_MAX ? UINT64_MAX : c->lease_ns + (uint64_t)span_ms * NS_PER_MS;
 }

@@ -58,17 +58,25 @@ static bool init_ready(struct lane *lane)
     return true;
 }
 
+static struct timer_wheel *new_wheel(const struct lane *lane)
+{
+    const struct timer_wheel_entries clients = {.first = lane->population.clients,
+                                                .stride = sizeof(struct client),
+                                                .link_offset = offsetof(struct client, timer),
+                                                .deadline_ns = lane_timer_ns,
+                                                .context = lane};
+    return timer_wheel_new(&clients, lane->now_ns);
+}
+
 size_t lane_memory_of(const struct lane *lane)
 {
-    size_t clients = lane->room;
     size_t shares = lane->population.share_count;
     size_t own_templates = 0;
     for (size_t i = 0; i < shares; i++) {
         own_templates += lane->relays[i].own != NULL;
     }
     return sizeof(*lane) + own_templates * sizeof(struct relay_templates) +
-           clients * (sizeof(struct client) + sizeof(*lane->due) + 3 * sizeof(uint32_t)) +
-           (lane->held != NULL ? clients * sizeof(*lane->held) : 0) +
+           lane->population.room * sizeof(struct client) + timer_wheel_memory_bytes() +
            lane->comeback.count * sizeof(*lane->comeback.local) +
            shares * (sizeof(*lane->relays) + sizeof(*lane->carriers) + sizeof(struct stranger) +
                      LANE_PREFLIGHT_CLIENTS * sizeof(struct probe)) +
@@ -92,11 +100,9 @@ struct lane *lane_new(const struct lane_setup *setup)
               lane_preflight_init(lane) && lane_query_init(lane) && init_ready(lane);
     uint32_t count = lane->population.count;
     if (ok) {
-        lane->wheel = timer_wheel_new(count, setup->now_ns);
-        lane->due = calloc((size_t)count + 1, sizeof(*lane->due));
+        lane->wheel = new_wheel(lane);
         lane->out = calloc(LANE_OUTBOX_MAX, sizeof(*lane->out));
-        lane->room = count;
-        ok = lane->wheel != NULL && lane->due != NULL && lane->out != NULL && lane_right_init(lane);
+        ok = lane->wheel != NULL && lane->out != NULL;
     }
     if (!ok) {
         lane_free(lane);
@@ -129,8 +135,6 @@ void lane_free(struct lane *lane)
     free(lane->queries);
     free(lane->relays);
     free(lane->carriers);
-    free(lane->due);
-    free(lane->held);
     free(lane->comeback.local);
     free(lane->out);
     free(lane);
@@ -222,7 +226,7 @@ uint64_t lane_next_ns(const struct lane *lane)
         return UINT64_MAX;
     }
     uint64_t next_ns = timer_wheel_next_ns(lane->wheel);
-    if (lane->due_count > 0) {
+    if (lane->due.count > 0) {
         next_ns =
             earliest(next_ns, tx_gate_next_ns(&lane->gate, lane_due_packets(lane), lane->now_ns));
     }

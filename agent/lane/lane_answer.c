@@ -8,7 +8,7 @@
 static void record_latency(struct lane *lane, const struct client *c, enum latency_metric metric,
                            uint64_t intended_ns, uint64_t sent_ns, uint64_t at_ns)
 {
-    uint8_t server = lane_server_index(lane, c->server);
+    uint8_t server = c->server == 0 ? SNAPSHOT_NO_SERVER : (uint8_t)(c->server - 1);
     uint8_t stage = lane_stage_index(lane);
     results_latency(&lane->results, metric, LATENCY_INTENDED, server, stage,
                     at_ns > intended_ns ? at_ns - intended_ns : 0);
@@ -23,7 +23,7 @@ void lane_offered(struct lane *lane, uint32_t local, const struct dhcp4_reply *r
     assert(action == LEASE_REQUEST);
     (void)action;
     c->addr = r->yiaddr;
-    c->server = r->server_id;
+    lane_set_server(lane, c, r->server_id);
     c->offer_us = client_span_us(c, at_ns);
     c->attempt = 0;
     client_set(c, CLIENT_OFFER_SEEN);
@@ -49,7 +49,7 @@ static void record_ack_latency(struct lane *lane, const struct client *c, enum e
     record_latency(lane, c, metric[kind], c->intended_ns, client_at_us(c, c->first_sent_us), at_ns);
     if (kind == EVENT_ACQUIRE) {
         record_latency(lane, c, LATENCY_REQUEST_ACK, client_at_us(c, c->offer_us),
-                       client_at_us(c, c->message_sent_us), at_ns);
+                       client_at_us(c, client_message_sent_us(c)), at_ns);
     }
 }
 
@@ -117,8 +117,9 @@ static void not_due_before(struct client *c, uint64_t at_ns)
     }
 }
 
+/* `sent_us`: of the answered message. */
 static void set_lease(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
-                      uint64_t at_ns)
+                      uint32_t sent_us, uint64_t at_ns)
 {
     struct client *c = lane_client(lane, local);
     struct lease_terms terms = {
@@ -129,7 +130,7 @@ static void set_lease(struct lane *lane, uint32_t local, const struct dhcp4_repl
         .has_t2 = r->has_t2,
     };
     /* RFC 2131 4.4.1: the lease counts from when the answered REQUEST was first sent. */
-    c->lease_ns = c->message_sent_us < UINT32_MAX ? client_at_us(c, c->message_sent_us) : at_ns;
+    c->lease_ns = sent_us < UINT32_MAX ? client_at_us(c, sent_us) : at_ns;
     struct lease_spans spans =
         lease_spans_of(&terms, lane->plan->fuzz_permille, lane->plan->seed,
                        population_global(&lane->population, local), c->lease_count);
@@ -138,7 +139,6 @@ static void set_lease(struct lane *lane, uint32_t local, const struct dhcp4_repl
     c->expiry_ms = spans.expiry_ms;
     not_due_before(c, at_ns);
     c->addr = r->yiaddr;
-    c->server = r->server_id;
     c->lease_count = c->lease_count < UINT8_MAX ? (uint8_t)(c->lease_count + 1) : 1;
     client_set(c, CLIENT_HAD_LEASE);
     lane->typical_t1_ms = spans.t1_ms;
@@ -166,8 +166,8 @@ void lane_acked(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
     enum client_class before = lane_class_of(c);
     enum event_kind kind = lane_kind_of(c);
     bool is_changed = kind != EVENT_ACQUIRE && !inet_equal(c->addr, r->yiaddr);
-    uint32_t since_renew_us = c->offer_us;
-    c->server = r->server_id;
+    uint32_t since_renew_us = c->offer_us, sent_us = client_message_sent_us(c);
+    lane_set_server(lane, c, r->server_id);
     record_ack_latency(lane, c, kind, packet->at_ns);
     struct event e =
         lane_event(lane, local, kind,
@@ -186,7 +186,7 @@ void lane_acked(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
     enum lease_action action = lane_step(c, LEASE_ACK);
     assert(action == LEASE_BIND);
     (void)action;
-    set_lease(lane, local, r, packet->at_ns);
+    set_lease(lane, local, r, sent_us, packet->at_ns);
     client_set(c, CLIENT_ANSWERED);
     lane_close_exchange(lane, c);
     results_event(&lane->results, &e);

@@ -87,7 +87,7 @@ struct event lane_event(const struct lane *lane, uint32_t local, enum event_kind
         .took_us = kind == EVENT_EXPIRE ? EVENT_SPAN_NONE : span_since(c, c->first_sent_us, at_ns),
         .wait_us = kind == EVENT_EXPIRE ? EVENT_SPAN_NONE : span_since(c, 0, at_ns),
         .addr = c->addr,
-        .server = c->server,
+        .server = lane_server_of(lane, c),
         .tries = kind == EVENT_EXPIRE ? 0 : c->tries,
         .kind = (uint8_t)kind,
         .result = (uint8_t)result,
@@ -131,11 +131,10 @@ void lane_open_exchange(struct lane *lane, uint32_t local, uint64_t intended_ns)
     struct client *c = lane_client(lane, local);
     lane_new_xid(lane, local);
     c->intended_ns = intended_ns;
-    c->first_sent_us = c->message_sent_us = c->offer_us = 0;
+    c->first_sent_us = 0;
     c->attempt = c->tries = 0;
     c->secs = 0;
     client_set_naks(c, 0);
-    c->retry_ms = UINT32_MAX;
     client_clear(c, CLIENT_ANSWERED);
     client_clear(c, CLIENT_OFFER_SEEN);
     client_clear(c, CLIENT_FOREIGN_SEEN);
@@ -162,7 +161,8 @@ void lane_start_acquire(struct lane *lane, uint32_t local, uint64_t intended_ns,
     assert(action == LEASE_DISCOVER);
     (void)action;
     lane_open_exchange(lane, local, intended_ns);
-    c->addr = c->server = (struct ipv4){0};
+    c->addr = (struct ipv4){0};
+    c->server = 0;
     c->flags = (uint16_t)(c->flags | CLIENT_STARTED | flags);
     lane_queue(lane, local);
     lane_arm_timer(lane, local);

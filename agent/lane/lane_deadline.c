@@ -61,14 +61,15 @@ static uint64_t next_deadline_ns(const struct lane *lane, const struct client *c
     return UINT64_MAX;
 }
 
+uint64_t lane_timer_ns(const void *lane, uint32_t local)
+{
+    const struct lane *own = lane;
+    return next_deadline_ns(own, &own->population.clients[local]);
+}
+
 void lane_arm_timer(struct lane *lane, uint32_t local)
 {
-    uint64_t at_ns = next_deadline_ns(lane, lane_client(lane, local));
-    if (at_ns == UINT64_MAX) {
-        timer_wheel_cancel(lane->wheel, local);
-    } else {
-        timer_wheel_set(lane->wheel, local, at_ns);
-    }
+    timer_wheel_set(lane->wheel, local, next_deadline_ns(lane, lane_client(lane, local)));
 }
 
 /* --- what they do --- */

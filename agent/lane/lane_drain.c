@@ -13,7 +13,7 @@ void lane_drain(struct lane *lane, const struct control_drain *drain, uint64_t n
     }
     if (drain->mode == DRAIN_NOW) {
         lane->is_stopped = true;
-        lane->due_count = lane->held_count = 0;
+        lane->due.count = lane->held.count = 0;
         lane_preflight_stop(lane, true);
         return;
     }
@@ -28,7 +28,7 @@ void lane_drain(struct lane *lane, const struct control_drain *drain, uint64_t n
 
 static bool is_quiet(const struct lane *lane)
 {
-    return lane->results.counter[COUNTER_exchanges_open] == 0 && lane->due_count == 0 &&
+    return lane->results.counter[COUNTER_exchanges_open] == 0 && lane->due.count == 0 &&
            !lane->preflight.is_running;
 }
 
@@ -56,7 +56,7 @@ static bool release_some(struct lane *lane)
         /* At a gentle rate the last ones wait for longer than a short lease. */
         bool has_lapsed = lane_lapse(lane, lane->drain_cursor);
         if (!has_lapsed && client_is_bound(lane_client(lane, lane->drain_cursor))) {
-            if (!lane_may_start(lane) || lane->due_count >= LANE_OUTBOX_MAX ||
+            if (!lane_may_start(lane) || lane->due.count >= LANE_OUTBOX_MAX ||
                 !pacer_may_start(&lane->release_pacer, 0, lane->now_ns, &intended_ns)) {
                 return false;
             }
@@ -93,7 +93,7 @@ void lane_drain_turn(struct lane *lane)
         begin_releasing(lane);
     }
     if (lane->drain == DRAIN_RELEASING && release_some(lane)) {
-        lane->is_drained = lane->due_count == 0 && lane->held_count == 0 && lane->out_count == 0;
+        lane->is_drained = lane->due.count == 0 && lane->held.count == 0 && lane->out_count == 0;
     }
 }
 
@@ -111,7 +111,7 @@ uint64_t lane_drain_next_ns(const struct lane *lane)
     if (lane->drain == DRAIN_ABANDONING) {
         return lane->now_ns;
     }
-    if (lane->due_count > 0) {
+    if (lane->due.count > 0) {
         return UINT64_MAX; /* the gate knows when */
     }
     if (lane->drain_cursor == lane->population.count) {

@@ -31,11 +31,11 @@ uint32_t lane_due_packets(const struct lane *lane);
 uint64_t lane_wait_ns(const struct lane *lane, uint32_t local, enum dhcp4_intent intent);
 void lane_new_xid(struct lane *lane, uint32_t local);
 uint8_t lane_server_index(const struct lane *lane, struct ipv4 server);
+void lane_set_server(const struct lane *lane, struct client *c, struct ipv4 server);
 
 /* --- lane.c, lane_right.c: the run lease goes and comes back --- */
 
 size_t lane_memory_of(const struct lane *lane); /* what it has allocated */
-NODISCARD bool lane_right_init(struct lane *lane);
 /*
  * Messages per second the plan itself calls for, N/T1 renewals and the stage's
  * starts: the ceiling of what a pause left behind. `out_doubles`: the closed
@@ -81,6 +81,7 @@ void lane_nakked(struct lane *lane, uint32_t local, const struct dhcp4_reply *r,
 /* --- lane_deadline.c: nobody answered, or a lease runs on --- */
 
 void lane_arm_timer(struct lane *lane, uint32_t local);
+uint64_t lane_timer_ns(const void *lane, uint32_t local); /* for the wheel: when it is to fire */
 void lane_timer_fired(struct lane *lane, uint32_t local);
 /* The tries of an exchange are used up. */
 void lane_give_up(struct lane *lane, uint32_t local);

@@ -169,7 +169,7 @@ static bool start_next(struct lane *lane)
 static bool can_start(const struct lane *lane)
 {
     return lane->results.pressure_permille < 1000 && lane_may_start(lane) &&
-           lane->due_count < LANE_OUTBOX_MAX;
+           lane->due.count < LANE_OUTBOX_MAX;
 }
 
 /* Nothing more can come of what is left of that kind. */

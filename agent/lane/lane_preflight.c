@@ -105,9 +105,7 @@ static void record(struct lane *lane, const struct probe *probe, enum event_kind
 static void finish(struct lane *lane, struct probe *probe)
 {
     struct client *c = lane_client(lane, probe->local);
-    uint32_t xid = c->xid;
-    memset(c, 0, sizeof(*c));
-    c->xid = xid;
+    *c = (struct client){.xid = c->xid, .timer = c->timer};
     lane_new_xid(lane, probe->local);
     probe->phase = PROBE_OVER;
     probe->is_waiting = false;
@@ -118,7 +116,8 @@ static void finish(struct lane *lane, struct probe *probe)
 static struct control_preflight_way *way_of(struct lane *lane, const struct probe *probe)
 {
     struct control_preflight_relay *report = &lane->preflight.reports[probe->report];
-    uint8_t server = lane_server_index(lane, lane_client(lane, probe->local)->server);
+    uint8_t of_client = lane_client(lane, probe->local)->server;
+    uint8_t server = of_client == 0 ? SNAPSHOT_NO_SERVER : (uint8_t)(of_client - 1);
     uint32_t path = report->path[probe->path_index].path;
     for (uint32_t i = 0; i < report->way_count; i++) {
         if (report->way[i].server == server && report->way[i].path == path) {
@@ -343,7 +342,7 @@ static void offered(struct lane *lane, struct probe *probe, const struct dhcp4_r
     struct client *c = lane_client(lane, probe->local);
     lane->preflight.reports[probe->report].offered++;
     c->addr = r->yiaddr;
-    c->server = r->server_id;
+    lane_set_server(lane, c, r->server_id);
     next_phase(lane, probe, PROBE_REQUEST);
 }
 
@@ -375,7 +374,7 @@ static void bound(struct lane *lane, struct probe *probe, const struct dhcp4_rep
     lane->preflight.reports[probe->report].bound++;
     note_terms(&lane->preflight.reports[probe->report], r);
     c->addr = r->yiaddr;
-    c->server = r->server_id;
+    lane_set_server(lane, c, r->server_id);
     record(lane, probe, EVENT_ACQUIRE, EVENT_ACK, at_ns, r->lease_s);
     next_phase(lane, probe, lane->preflight.command.path_count > 0 ? PROBE_RENEW : PROBE_RELEASE);
 }

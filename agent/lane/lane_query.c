@@ -30,7 +30,7 @@ static bool adopt(struct lane *lane, const struct control_adopted *lease)
         return false; /* it has a lease: a client has one */
     }
     c->addr = lease->addr;
-    c->server = lease->server;
+    lane_set_server(lane, c, lease->server);
     c->lease_ns = lane->now_ns;
     c->t1_ms = c->t2_ms = c->expiry_ms = UINT32_MAX;
     results_count(&lane->results, COUNTER_leases_adopted);
@@ -112,7 +112,7 @@ static void answered(struct lane *lane, uint32_t local, const struct dhcp4_reply
     enum client_class before = lane_class_of(c);
     enum event_result result = result_of(lane, local, r);
     struct event e = lane_event(lane, local, EVENT_QUERY, result, at_ns);
-    e.server = r->has_server_id ? r->server_id : c->server;
+    e.server = r->has_server_id ? r->server_id : lane_server_of(lane, c);
     e.lease_s = result == EVENT_LEASED && r->has_lease ? r->lease_s : 0;
     results_event(&lane->results, &e);
     if (result == EVENT_LEASED && c->state == LEASE_RELEASED) {

@@ -3,18 +3,7 @@
  * The right to send goes and comes back. Without it what is due waits; without the coordinator
  * only leases are kept, for as long as the plan says (`on_coordinator_loss`).
  */
-#include <stdlib.h>
-
 #include "agent/lane/lane_internal.h"
-
-bool lane_right_init(struct lane *lane)
-{
-    if (lane->plan->renewals_alone_ns == 0) {
-        return true;
-    }
-    lane->held = calloc((size_t)lane->room + 1, sizeof(*lane->held));
-    return lane->held != NULL;
-}
 
 /* Messages of one exchange that a stage begins. */
 static double messages_per_start(const struct stage *s)
@@ -46,11 +35,10 @@ double lane_planned_per_s(const struct lane *lane, bool *out_doubles)
 /* What had to wait while only renewals were sent: all of it is due. */
 static void let_go(struct lane *lane)
 {
-    for (uint32_t i = 0; i < lane->held_count; i++) {
-        client_clear(lane_client(lane, lane->held[i]), CLIENT_QUEUED);
-        lane_queue(lane, lane->held[i]);
+    struct client *clients = lane->population.clients;
+    while (lane->held.count > 0) {
+        due_push(&lane->due, clients, due_pop(&lane->held, clients));
     }
-    lane->held_count = 0;
 }
 
 static void catch_up(struct lane *lane)
@@ -64,7 +52,7 @@ void lane_set_right(struct lane *lane, enum lane_right right, uint64_t since_ns,
 {
     lane->now_ns = now_ns > lane->now_ns ? now_ns : lane->now_ns;
     since_ns = since_ns < lane->now_ns ? since_ns : lane->now_ns;
-    if (right == LANE_MAY_RENEW && lane->held == NULL) {
+    if (right == LANE_MAY_RENEW && lane->plan->renewals_alone_ns == 0) {
         right = LANE_MAY_NOTHING; /* the plan gives no such right */
     }
     if (right == lane->right) {

@@ -44,16 +44,20 @@ uint8_t lane_server_index(const struct lane *lane, struct ipv4 server)
     return SNAPSHOT_NO_SERVER;
 }
 
+void lane_set_server(const struct lane *lane, struct client *c, struct ipv4 server)
+{
+    uint8_t index = lane_server_index(lane, server);
+    c->server = index == SNAPSHOT_NO_SERVER ? 0 : (uint8_t)(index + 1);
+}
+
 void lane_queue(struct lane *lane, uint32_t local)
 {
     struct client *c = lane_client(lane, local);
     if (client_has(c, CLIENT_QUEUED)) {
         return;
     }
-    assert(lane->due_count < lane->room);
     client_set(c, CLIENT_QUEUED);
-    uint64_t at = (uint64_t)lane->due_head + lane->due_count++;
-    lane->due[at % lane->room] = local;
+    due_push(&lane->due, lane->population.clients, local);
 }
 
 bool lane_has_room(const struct lane *lane, const struct relay *relay)
@@ -106,12 +110,12 @@ void lane_put(struct lane *lane, uint32_t local, enum dhcp4_intent intent, enum 
                  .chaddr = plan_client_mac(lane->plan, population_global(&lane->population, local)),
                  .ciaddr = c->addr,
                  .requested_ip = c->addr,
-                 .server_id = c->server},
+                 .server_id = lane_server_of(lane, c)},
     };
     const struct plan_relay *relay = m.relay->plan;
     bool is_first = c->attempt == 1;
     if (!relay_copies(intent)) {
-        put_one(lane, &m, c->server, is_first);
+        put_one(lane, &m, m.fill.server_id, is_first);
         return;
     }
     for (uint8_t i = 0; i < relay->to_count; i++) {
@@ -145,9 +149,9 @@ static bool intent_of(const struct client *c, enum dhcp4_intent *out)
 
 uint32_t lane_due_packets(const struct lane *lane)
 {
-    uint32_t local = lane->due[lane->due_head];
+    uint32_t local = lane->due.first;
     enum dhcp4_intent intent;
-    if (lane->due_count == 0 || !intent_of(&lane->population.clients[local], &intent)) {
+    if (lane->due.count == 0 || !intent_of(&lane->population.clients[local], &intent)) {
         return 0;
     }
     size_t share = population_share_of(&lane->population, local);
@@ -201,10 +205,7 @@ static void transmit(struct lane *lane, uint32_t local, enum dhcp4_intent intent
     c->attempt = c->attempt < UINT8_MAX ? (uint8_t)(c->attempt + 1) : UINT8_MAX;
     c->tries = c->tries < UINT8_MAX ? (uint8_t)(c->tries + 1) : UINT8_MAX;
     if (c->attempt == 1) {
-        c->message_sent_us = client_span_us(c, lane->now_ns);
-        if (c->tries == 1) {
-            c->first_sent_us = c->message_sent_us;
-        }
+        client_note_sent(c, lane->now_ns, c->tries == 1);
     }
     lane_put(lane, local, intent, lane->path);
     if (client_has(c, CLIENT_WAITING)) {
@@ -243,8 +244,9 @@ static void forgo_release(struct lane *lane, uint32_t local)
 
 void lane_send_due(struct lane *lane)
 {
-    while (lane->due_count > 0) {
-        uint32_t local = lane->due[lane->due_head];
+    struct client *clients = lane->population.clients;
+    while (lane->due.count > 0) {
+        uint32_t local = lane->due.first;
         struct client *c = lane_client(lane, local);
         const struct relay *relay = lane_relay_of(lane, local);
         enum dhcp4_intent intent;
@@ -258,10 +260,9 @@ void lane_send_due(struct lane *lane)
                 return;
             }
         }
-        lane->due_head = lane->due_head + 1 == lane->room ? 0 : lane->due_head + 1;
-        lane->due_count--;
+        (void)due_pop(&lane->due, clients);
         if (is_held) {
-            lane->held[lane->held_count++] = local;
+            due_push(&lane->held, clients, local);
             continue;
         }
         client_clear(c, CLIENT_QUEUED);
@@ -340,9 +341,8 @@ void lane_sent(struct lane *lane, size_t index, int error, uint64_t at_ns)
         return;
     }
     if (out->is_first && client_has(c, CLIENT_WAITING)) {
-        c->message_sent_us = client_span_us(c, at_ns);
+        client_note_sent(c, at_ns, c->tries == 1);
         if (c->tries == 1) {
-            c->first_sent_us = c->message_sent_us;
             record_lag(lane, c, at_ns);
         }
     }

@@ -129,7 +129,7 @@ void lane_stage_turn(struct lane *lane)
     uint64_t intended_ns;
     uint32_t local;
     while (!is_full && lane_may_start(lane) && s->started < s->client_limit &&
-           lane->due_count < LANE_OUTBOX_MAX && may_ask(s) &&
+           lane->due.count < LANE_OUTBOX_MAX && may_ask(s) &&
            pacer_may_start(&s->pacer, open_starts(s), lane->now_ns, &intended_ns) &&
            next_client(lane, &local)) {
         start_one(lane, local, intended_ns);

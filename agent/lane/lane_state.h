@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "agent/client/client.h"
+#include "agent/client/client_times.h"
 #include "agent/client/population.h"
+#include "agent/lane/due.h"
 #include "agent/lane/lane.h"
 #include "agent/lane/lane_parts.h"
 #include "agent/lane/mix.h"
@@ -73,12 +75,8 @@ struct lane {
     enum plan_path path;
     uint32_t typical_t1_ms; /* of the latest lease: planned rate of renewals */
 
-    /* Clients whose packet is to be sent, first come first served. */
-    uint32_t *due;
-    uint32_t due_head, due_count;
-    uint32_t *held; /* their message waits until more than renewals may be sent; NULL: never */
-    uint32_t held_count;
-    uint32_t room; /* of `due` and `wheel`: at least population.count */
+    struct due due;  /* clients whose packet is to be sent */
+    struct due held; /* their message waits until more than renewals may be sent */
 
     struct lane_out *out;
     size_t out_count;
@@ -112,6 +110,12 @@ struct lane {
 static inline struct client *lane_client(struct lane *lane, uint32_t local)
 {
     return &lane->population.clients[local];
+}
+
+/* The server that granted or offered the client its address; zero: none. */
+static inline struct ipv4 lane_server_of(const struct lane *lane, const struct client *c)
+{
+    return c->server == 0 ? (struct ipv4){0} : lane->plan->servers[c->server - 1].address;
 }
 
 /* No exchange begins any more but renewals. */

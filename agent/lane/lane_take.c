@@ -27,62 +27,22 @@ static bool grow_relays(struct lane *lane, size_t more)
     return true;
 }
 
-/* The ring of due messages is laid out anew, from its beginning. */
-static bool grow_due(struct lane *lane, uint32_t room)
-{
-    uint32_t *due = calloc((size_t)room + 1, sizeof(*due));
-    if (due == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < lane->due_count; i++) {
-        due[i] = lane->due[((uint64_t)lane->due_head + i) % lane->room];
-    }
-    free(lane->due);
-    lane->due = due;
-    lane->due_head = 0;
-    lane->room = room;
-    return true;
-}
-
-static bool grow_held(struct lane *lane, uint32_t room)
-{
-    if (lane->held == NULL) {
-        return true;
-    }
-    uint32_t *held = realloc(lane->held, ((size_t)room + 1) * sizeof(*held));
-    lane->held = held != NULL ? held : lane->held;
-    return held != NULL;
-}
-
 /* The lists of stages by arrivals are made anew when the next of them begins. */
-static bool grow_ready(struct lane *lane, uint32_t room)
+static bool grow_ready(struct lane *lane, uint32_t count)
 {
     struct ready grown;
-    if (lane->ready.where == NULL) {
+    uint32_t before = lane->ready.client_count;
+    if (lane->ready.where == NULL || count <= before) {
         return true;
     }
-    if (!ready_init(&grown, room)) {
+    /* Half as much again: a loss that comes in many pieces does not make them anew each time. */
+    uint32_t generous = before + before / 2;
+    if (!ready_init(&grown, generous > count ? generous : count)) {
         return false;
     }
     ready_fini(&lane->ready);
     lane->ready = grown;
     return true;
-}
-
-static bool make_room(struct lane *lane, uint64_t count)
-{
-    if (count > PLAN_CLIENTS_MAX) {
-        return false;
-    }
-    if (count <= lane->room) {
-        return true;
-    }
-    /* Half as much again: a loss that comes in many pieces does not copy everything each time. */
-    uint64_t generous = (uint64_t)lane->room + lane->room / 2;
-    uint32_t room = (uint32_t)(generous > count ? generous : count);
-    struct timer_wheel *wheel = timer_wheel_grow(lane->wheel, room);
-    lane->wheel = wheel != NULL ? wheel : lane->wheel;
-    return wheel != NULL && grow_held(lane, room) && grow_ready(lane, room) && grow_due(lane, room);
 }
 
 static bool grow_comeback(struct lane *lane, size_t more)
@@ -142,9 +102,10 @@ static bool relays_exist(const struct lane *lane, const struct control_take *tak
 static bool grow(struct lane *lane, const struct control_take *take, uint64_t clients)
 {
     size_t first = lane->population.share_count;
-    if (!relays_exist(lane, take) || !make_room(lane, lane->population.count + clients) ||
-        !grow_relays(lane, take->share_count) || !grow_comeback(lane, take->client_count) ||
-        !init_relays(lane, take)) {
+    uint64_t count = lane->population.count + clients;
+    if (!relays_exist(lane, take) || count > PLAN_CLIENTS_MAX ||
+        !grow_ready(lane, (uint32_t)count) || !grow_relays(lane, take->share_count) ||
+        !grow_comeback(lane, take->client_count) || !init_relays(lane, take)) {
         return false;
     }
     if (!population_grow(&lane->population, take->shares, take->share_count)) {
@@ -153,6 +114,7 @@ static bool grow(struct lane *lane, const struct control_take *take, uint64_t cl
         }
         return false;
     }
+    timer_wheel_moved(lane->wheel, lane->population.clients);
     return true;
 }
 
@@ -163,7 +125,7 @@ static void set_lease(struct lane *lane, uint32_t local, const struct control_ta
 {
     struct client *c = lane_client(lane, local);
     c->addr = taken->addr;
-    c->server = taken->server;
+    lane_set_server(lane, c, taken->server);
     c->lease_ns = at_ns;
     c->lease_count = 1;
     c->expiry_ms = taken->lease_ms;
@@ -323,7 +285,7 @@ void lane_comeback_turn(struct lane *lane)
 {
     struct comeback *b = &lane->comeback;
     uint64_t intended_ns;
-    while (may_come_back(lane) && lane->due_count < LANE_OUTBOX_MAX &&
+    while (may_come_back(lane) && lane->due.count < LANE_OUTBOX_MAX &&
            pacer_may_start(&b->pacer, 0, lane->now_ns, &intended_ns)) {
         if (come_back(lane, b->local[b->cursor++], intended_ns)) {
             pacer_started(&b->pacer);

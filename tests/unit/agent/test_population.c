@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/client/client_times.h"
 #include "agent/client/population.h"
 
 /* Shares as a deal hands them out: not adjacent, one of a single client. */
