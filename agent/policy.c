@@ -13,6 +13,8 @@
 
 enum { SHORTEST_PREFIX_BITS = 8 };
 
+static const char *const spin_words[] = {[POLICY_SPIN_ON] = "on", [POLICY_SPIN_OFF] = "off", NULL};
+
 static const struct schema_row operator_rows[] = {
     {.key = "key",
      .type = SCHEMA_TEXT,
@@ -71,6 +73,12 @@ const struct schema_row policy_rows[] = {
      .max = 24 * 366 * HOUR_NS,
      .preset = "0s",
      .help = "How long leases may be renewed after the coordinator is lost."},
+    {.key = "spin",
+     .type = SCHEMA_ENUM,
+     .offset = offsetof(struct policy, spin),
+     .words = spin_words,
+     .preset = "on",
+     .help = "off: this host's CPUs are shared, and packets leave up to 250 us late."},
     {.key = "operators",
      .type = SCHEMA_MAP,
      .offset = offsetof(struct policy, operators),

@@ -29,6 +29,9 @@ struct policy_operator {
     unsigned key_line;
 };
 
+/* Off: the CPU is left to others between packets, whatever a plan says. */
+enum policy_spin { POLICY_SPIN_ON, POLICY_SPIN_OFF };
+
 struct policy {
     struct schema_array servers;  /* struct ipv4: the only destinations */
     struct schema_array prefixes; /* struct ipv4_net: ours to use */
@@ -37,6 +40,7 @@ struct policy {
     uint64_t total_packets; /* of one run */
     uint64_t run_time_ns;
     uint64_t renewals_alone_ns;    /* without a coordinator; 0: none */
+    int spin;                      /* enum policy_spin */
     struct schema_array operators; /* struct policy_operator; none: no plan is taken */
     unsigned servers_line, prefixes_line, operators_line; /* of the file; 0: not given */
 };

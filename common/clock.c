@@ -30,3 +30,14 @@ uint64_t clock_realtime_ns(void)
 {
     return read_ns(CLOCK_REALTIME);
 }
+
+void clock_wait_until_ns(uint64_t monotonic_ns, bool spins)
+{
+    const struct timespec at = {.tv_sec = (time_t)(monotonic_ns / NS_PER_S),
+                                .tv_nsec = (long)(monotonic_ns % NS_PER_S)};
+    while (clock_monotonic_ns() < monotonic_ns) {
+        if (!spins) {
+            (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL); /* EINTR: again */
+        }
+    }
+}

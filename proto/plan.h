@@ -116,7 +116,7 @@ struct plan {
     uint64_t packets_per_s_max; /* over the fleet */
     uint64_t run_time_max_ns;
     uint64_t renewals_alone_ns; /* after the run lease has ended leases are renewed so long */
-
+    bool is_spin_off;           /* agents leave the CPU to others between packets */
     uint64_t not_before_s, not_after_s; /* this and who may play it: proto/plan_seal.h */
     struct plan_agent *agents;
     uint32_t agent_count;

@@ -83,6 +83,7 @@ static void put_scalars(const struct plan *from, Leaseherd__Plan *to)
     to->packets_per_s_max = from->packets_per_s_max;
     to->run_time_max_ns = from->run_time_max_ns;
     to->renewals_alone_ns = from->renewals_alone_ns;
+    to->is_spin_off = from->is_spin_off;
     to->not_before_s = from->not_before_s;
     to->not_after_s = from->not_after_s;
 }
@@ -316,6 +317,7 @@ static bool take_scalars(const Leaseherd__Plan *from, struct plan *out, char *wh
     out->packets_per_s_max = from->packets_per_s_max;
     out->run_time_max_ns = from->run_time_max_ns;
     out->renewals_alone_ns = from->renewals_alone_ns;
+    out->is_spin_off = from->is_spin_off;
     out->not_before_s = from->not_before_s;
     out->not_after_s = from->not_after_s;
     return take_net(from->block_base, from->block_bits, &out->block, "the block", why) &&

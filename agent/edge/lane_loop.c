@@ -10,12 +10,14 @@
 
 #include "agent/lane/lane_leave.h"
 #include "agent/lane/lane_sleep.h"
+#include "agent/lane/wake.h"
 #include "common/clock.h"
 #include "common/log.h"
 
 enum {
-    TIMER_SLACK_NS = 1000,
-    RECEIVE_PER_TURN = 16 /* batches: beyond that timers and sends have their turn first */
+    TIMER_SLACK_NS = 1,
+    /* Beyond that their answers have their turn first: about as many as then go out. */
+    RECEIVE_PER_TURN = 2 * UDP_BATCH
 };
 
 #define WAIT_LONGEST_NS (50 * NS_PER_MS)
@@ -69,8 +71,10 @@ static void receive(struct lane_thread *t)
 {
     struct lane_packet packets[UDP_BATCH];
     size_t count = 1;
-    for (unsigned i = 0; i < RECEIVE_PER_TURN && count > 0; i++) {
+    t->received = 0;
+    while (t->received < RECEIVE_PER_TURN && count > 0) {
         count = udp_receive(t->udp, packets);
+        t->received += count;
         for (size_t k = 0; k < count; k++) {
             lane_receive(t->lane, &packets[k]);
         }
@@ -176,14 +180,14 @@ static void obey(struct lane_thread *t, const struct lane_command *command)
 /* A right that ended while nobody looked (SIGSTOP, suspend) ended when it ended. */
 static void use_right(struct lane_thread *t)
 {
-    uint64_t boot_ns = clock_boottime_ns(), since_ns = t->now_ns;
-    enum lane_right right = right_at(t, boot_ns);
+    uint64_t since_ns = t->now_ns;
+    enum lane_right right = right_at(t, t->boot_ns);
     if (right == t->right) {
         return;
     }
     uint64_t until_ns = right_until_ns(t);
-    if (right < t->right && until_ns != 0 && boot_ns > until_ns) {
-        uint64_t ago_ns = boot_ns - until_ns;
+    if (right < t->right && until_ns != 0 && t->boot_ns > until_ns) {
+        uint64_t ago_ns = t->boot_ns - until_ns;
         since_ns = ago_ns < t->now_ns ? t->now_ns - ago_ns : 1;
     }
     t->right = right;
@@ -197,9 +201,6 @@ static void use_right(struct lane_thread *t)
 
 static void take_commands(struct lane_thread *t)
 {
-    uint64_t count = 0;
-    ssize_t ignored = read(t->wake_lane_fd, &count, sizeof(count)); /* EAGAIN: not woken */
-    (void)ignored;
     struct lane_command command;
     while (spsc_pop(&t->commands, &command)) {
         obey(t, &command);
@@ -244,6 +245,7 @@ static void tell_sent(struct lane_thread *t, const struct udp_sent *sent)
     }
     send_health_sent(&t->health, sent->error != 0 ? sent->done - 1 : sent->done, sent->at_ns);
     t->outbox_at += sent->done;
+    t->sent += sent->done;
 }
 
 /* For good: what is on its way to the kernel stays here, and nothing is made any more. */
@@ -284,7 +286,9 @@ static void send_outbox(struct lane_thread *t)
     size_t count = lane_outbox(t->lane, &out);
     size_t may = 0;
     t->retry_at_ns = 0;
-    while ((may = may_leave(t, out + t->outbox_at, count - t->outbox_at)) > 0) {
+    t->sent = 0;
+    while (t->outbox_at < count &&
+           (may = may_leave(t, out + t->outbox_at, count - t->outbox_at)) > 0) {
         struct udp_sent sent = udp_send(t->udp, out + t->outbox_at, may);
         if (keeps_back(t, &sent)) {
             return;
@@ -308,48 +312,75 @@ static void record_start(struct lane_thread *t)
 
 /* --- the loop --- */
 
-/* How long the lane may sleep. */
-static uint64_t wait_ns(const struct lane_thread *t)
+/* Something is to be sent or told that cannot be now: what the lane has due does not go on either.
+ */
+static bool is_blocked(const struct lane_thread *t)
 {
-    uint64_t now_ns = clock_monotonic_ns();
-    uint64_t next_ns = lane_next_ns(t->lane);
-    uint64_t wait = next_ns > now_ns ? next_ns - now_ns : 0;
     const struct event *events = NULL;
-    bool is_blocked =
-        t->right == LANE_MAY_NOTHING || t->retry_at_ns != 0 || lane_events(t->lane, &events) > 0;
-    if (is_blocked && wait < WAIT_SHORT_NS) {
-        wait = WAIT_SHORT_NS; /* the lane is due, but cannot go on */
+    return t->right == LANE_MAY_NOTHING || t->retry_at_ns != 0 || lane_events(t->lane, &events) > 0;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the lane has something to do next. */
+static uint64_t due_ns(const struct lane_thread *t, uint64_t now_ns)
+{
+    uint64_t due = lane_next_ns(t->lane);
+    if (is_blocked(t) && due < now_ns + WAIT_SHORT_NS) {
+        due = now_ns + WAIT_SHORT_NS;
     }
-    if (t->is_snapshot_asked && wait > WAIT_SHORT_NS) {
-        wait = WAIT_SHORT_NS;
+    if (t->is_snapshot_asked) {
+        due = earlier(due, now_ns + WAIT_SHORT_NS);
     }
-    if (t->is_start_awaited && t->start_at_ns > now_ns && wait > t->start_at_ns - now_ns) {
-        wait = t->start_at_ns - now_ns; /* a stage that sends nothing at once starts on time, too */
+    if (t->is_start_awaited && t->start_at_ns > now_ns) {
+        due = earlier(due, t->start_at_ns); /* also a stage that sends nothing at once */
     }
     if (t->retry_at_ns != 0) {
-        wait = t->retry_at_ns > now_ns ? t->retry_at_ns - now_ns : 0;
+        due = t->retry_at_ns;
     }
     if (t->right != LANE_MAY_NOTHING) {
         /* The end of the lease is noticed when it comes, not with the next packet. */
-        uint64_t boot_ns = clock_boottime_ns();
         uint64_t until_ns = right_until_ns(t);
-        uint64_t left_ns = until_ns > boot_ns ? until_ns - boot_ns : 0;
-        wait = left_ns < wait ? left_ns : wait;
+        uint64_t boot_ns = now_ns + (uint64_t)t->asleep_ns;
+        due = earlier(due, now_ns + (until_ns > boot_ns ? until_ns - boot_ns : 0));
     }
-    return wait < WAIT_LONGEST_NS ? wait : WAIT_LONGEST_NS;
+    return earlier(due, now_ns + WAIT_LONGEST_NS);
 }
 
-/* In this order a delay between the two readings only makes the difference smaller. */
-static int64_t time_asleep_ns(void)
+static int wait_for_next(struct lane_thread *t)
 {
-    uint64_t boot_ns = clock_boottime_ns();
-    return (int64_t)(boot_ns - clock_monotonic_ns());
+    uint64_t now_ns = clock_monotonic_ns();
+    bool may_spin = t->may_spin && !is_blocked(t);
+    const struct wake_facts facts = {
+        .may_spin = may_spin,
+        .is_behind = t->received >= UDP_BATCH || t->sent >= UDP_BATCH,
+        .begins_per_s = lane_begins_per_s(t->lane),
+        .turned_at_ns = t->turned_at_ns,
+        .due_ns = due_ns(t, now_ns),
+    };
+    const struct wake w = wake_after(&facts);
+    if (w.rest_until_ns > now_ns) {
+        clock_wait_until_ns(w.rest_until_ns, may_spin);
+        now_ns = w.rest_until_ns;
+    }
+    int rc = udp_wait(t->udp, w.sleep_until_ns > now_ns ? w.sleep_until_ns - now_ns : 0);
+    return rc < 0 || w.spin_until_ns == 0 ? rc : udp_spin(t->udp, w.spin_until_ns);
+}
+
+/* In this order a delay between the two readings only makes their difference smaller. */
+static void read_clocks(struct lane_thread *t)
+{
+    t->boot_ns = clock_boottime_ns();
+    t->now_ns = clock_monotonic_ns();
 }
 
 /* A suspended host: the clients' leases ran on. */
 static void notice_sleep(struct lane_thread *t)
 {
-    int64_t asleep_ns = time_asleep_ns();
+    int64_t asleep_ns = (int64_t)(t->boot_ns - t->now_ns);
     if (asleep_ns - t->asleep_ns > SLEEP_LEAST_NS) {
         log_warn("what=host_slept span_s=%.3f continuing",
                  (double)(asleep_ns - t->asleep_ns) / (double)NS_PER_S);
@@ -360,11 +391,12 @@ static void notice_sleep(struct lane_thread *t)
 
 static void turn(struct lane_thread *t)
 {
-    t->now_ns = clock_monotonic_ns();
+    read_clocks(t);
+    t->turned_at_ns = t->now_ns;
     notice_sleep(t);
     receive(t);
+    read_clocks(t);
     take_commands(t);
-    t->now_ns = clock_monotonic_ns();
     lane_turn(t->lane, t->now_ns);
     send_outbox(t);
     look_at_health(t);
@@ -378,8 +410,8 @@ static void say_usage(const struct lane_thread *t)
     uint64_t elapsed_ns = clock_monotonic_ns() - t->ready_ns;
     /* A run that was prepared and at once discarded has used nothing worth a line. */
     if (getrusage(RUSAGE_THREAD, &usage) == 0 && elapsed_ns > NS_PER_S) {
-        log_info("what=lane_ended cpu_percent=%.1f elapsed_s=%.1f",
-                 100.0 * (double)usage_ns(&usage) / (double)elapsed_ns,
+        log_info("what=lane_ended spin=%s cpu_percent=%.1f elapsed_s=%.1f",
+                 t->may_spin ? "on" : "off", 100.0 * (double)usage_ns(&usage) / (double)elapsed_ns,
                  (double)elapsed_ns / (double)NS_PER_S);
     }
 }
@@ -387,13 +419,14 @@ static void say_usage(const struct lane_thread *t)
 void *lane_loop(void *lane_thread)
 {
     struct lane_thread *t = lane_thread;
-    /* Waits end when they should: the default slack is 50 us. */
+    /* Sleeps end as soon as they can: the default slack is 50 us. */
     (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
-    t->asleep_ns = time_asleep_ns();
+    read_clocks(t);
+    t->asleep_ns = (int64_t)(t->boot_ns - t->now_ns);
     t->right = LANE_MAY_NOTHING;
-    lane_set_may_send(t->lane, false, clock_monotonic_ns());
+    lane_set_may_send(t->lane, false, t->now_ns);
     while (!atomic_load_explicit(&t->is_stopping, memory_order_acquire)) {
-        int rc = udp_wait(t->udp, wait_ns(t));
+        int rc = wait_for_next(t);
         if (rc < 0) {
             log_error("what=wait_failed errno=%d why=\"%s\" continuing", -rc, strerror(-rc));
         }

@@ -76,7 +76,7 @@ static int start_blocked(struct lane_thread *t)
 }
 
 int lane_thread_start(struct lane *lane_take, struct udp *udp_take, size_t relay_count,
-                      struct lane_thread **out)
+                      bool may_spin, struct lane_thread **out)
 {
     struct lane_thread *t = calloc(1, sizeof(*t));
     if (t == NULL) {
@@ -86,6 +86,7 @@ int lane_thread_start(struct lane *lane_take, struct udp *udp_take, size_t relay
     }
     t->lane = lane_take;
     t->udp = udp_take;
+    t->may_spin = may_spin;
     t->wake_lane_fd = -1;
     t->wake_link_fd = -1;
     t->ready_ns = clock_monotonic_ns();

@@ -71,10 +71,10 @@ struct lane_histogram_copy {
 /*
  * Takes lane and udp over in any case, also when it fails. 0 or -errno.
  * `relay_count`: the most relays the lane's preflight can report. Signals are
- * blocked in the new thread. No lease is held at first.
+ * blocked in the new thread. No lease is held at first. `may_spin`: agent/lane/wake.h.
  */
 NODISCARD int lane_thread_start(struct lane *lane_take, struct udp *udp_take, size_t relay_count,
-                                struct lane_thread **out);
+                                bool may_spin, struct lane_thread **out);
 /* Sends nothing more from this call on, ends the thread, frees everything. NULL is fine. */
 void lane_thread_free(struct lane_thread *t);
 

@@ -37,8 +37,12 @@ struct lane_thread {
     struct lane *lane;
     struct udp *udp;
     uint64_t ready_ns, cpu_at_ready_ns;
-    uint64_t now_ns;   /* of this turn */
-    int64_t asleep_ns; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC as last seen */
+    bool may_spin;
+    uint64_t now_ns;       /* of this turn */
+    uint64_t boot_ns;      /* the same instant, CLOCK_BOOTTIME */
+    uint64_t turned_at_ns; /* when the turn began */
+    size_t received, sent; /* packets, in this turn */
+    int64_t asleep_ns;     /* CLOCK_BOOTTIME - CLOCK_MONOTONIC as last seen */
     enum lane_right right;
     bool is_drain_asked, is_preflight_told;
     struct send_health health;

@@ -197,7 +197,8 @@ static enum control_refusal start_lane(struct session *s, struct assignment *a,
         return is_shortage(rc) ? REFUSAL_RESOURCES : REFUSAL_ADDRESS;
     }
     session_host_buffers(s, a, udp);
-    rc = lane_thread_start(lane, udp, prepare->share_count, &a->lane);
+    bool may_spin = !a->plan.is_spin_off && s->setup->policy->spin != POLICY_SPIN_OFF;
+    rc = lane_thread_start(lane, udp, prepare->share_count, may_spin, &a->lane);
     if (rc < 0) {
         (void)snprintf(why, CONTROL_TEXT_BYTES, "cannot start the packet thread: %s",
                        strerror(-rc));

@@ -165,7 +165,7 @@ int udp_open(const struct ipv4 *carriers, size_t count, struct udp_ports ports, 
     if (udp == NULL) {
         return -ENOMEM;
     }
-    udp->epoll_fd = -1;
+    udp->epoll_fd = udp->watched_fd = -1;
     udp->ports = ports;
     udp->carrier_count = count;
     udp->carriers = calloc(count + 1, sizeof(*udp->carriers));
@@ -252,6 +252,7 @@ size_t udp_receive_buffer_bytes(const struct udp *udp)
 int udp_watch(struct udp *udp, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = WATCHED};
+    udp->watched_fd = fd;
     return epoll_ctl(udp->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
@@ -301,7 +302,12 @@ static void note_ready(struct udp *udp, int ready, uint64_t began_ns)
     bool was_cut = udp->ready_was_cut;
     uint64_t previous_began_ns = was_cut ? 0 : udp->wait_began_ns;
     for (int i = 0; i < ready; i++) {
-        if (udp->ready[i].data.u64 != WATCHED) {
+        if (udp->ready[i].data.u64 == WATCHED) {
+            uint64_t count = 0;
+            ssize_t ignored = read(udp->watched_fd, &count, sizeof(count)); /* 0: somebody did */
+            (void)ignored;
+            udp->is_watched_ready = true;
+        } else {
             note_empty(udp, &udp->sockets[udp->ready[i].data.u64], previous_began_ns);
             udp->ready[udp->ready_count++] = udp->ready[i];
         }
@@ -314,6 +320,7 @@ int udp_wait(struct udp *udp, uint64_t timeout_ns)
 {
     udp->ready_count = 0;
     udp->ready_at = 0;
+    udp->is_watched_ready = false;
     uint64_t began_ns = clock_monotonic_ns();
     int ready = wait_ns(udp, timeout_ns);
     if (ready < 0) {
@@ -325,6 +332,16 @@ int udp_wait(struct udp *udp, uint64_t timeout_ns)
         udp->real_minus_mono_ns = real_minus_mono_ns();
     }
     return 0;
+}
+
+int udp_spin(struct udp *udp, uint64_t until_ns)
+{
+    int rc = 0;
+    while (rc == 0 && udp->ready_count == 0 && !udp->is_watched_ready &&
+           clock_monotonic_ns() < until_ns) {
+        rc = udp_wait(udp, 0);
+    }
+    return rc;
 }
 
 void udp_note_drops(struct udp *udp, struct udp_socket *s, uint32_t drops)

@@ -60,11 +60,17 @@ NODISCARD int udp_use_wildcard(struct udp *udp, bool is_wanted);
 /* The smallest receive buffer the kernel gave, as it counts it. */
 size_t udp_receive_buffer_bytes(const struct udp *udp);
 
-/* udp_wait() also ends when `fd` is readable; the owner reads it. 0 or -errno. */
+/* udp_wait() also ends when the eventfd is readable, and then takes its count. 0 or -errno. */
 NODISCARD int udp_watch(struct udp *udp, int fd);
 
 /* Until something is readable or timeout_ns passed (0: only looks). 0 or -errno. */
 NODISCARD int udp_wait(struct udp *udp, uint64_t timeout_ns);
+
+/*
+ * Goes on looking, without sleeping, until something is readable or CLOCK_MONOTONIC is there. When
+ * the last udp_wait() found something it returns at once. 0 or -errno.
+ */
+NODISCARD int udp_spin(struct udp *udp, uint64_t until_ns);
 
 /*
  * Next packets of a readable socket, at most UDP_BATCH; 0 when the sockets of

@@ -30,6 +30,8 @@ struct udp_slot {
 
 struct udp {
     int epoll_fd;
+    int watched_fd;        /* -1: none */
+    bool is_watched_ready; /* at the last wait */
     struct udp_ports ports;
     size_t carrier_count;
     struct ipv4 *carriers;

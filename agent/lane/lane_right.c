@@ -4,6 +4,7 @@
  * only leases are kept, for as long as the plan says (`on_coordinator_loss`).
  */
 #include "agent/lane/lane_internal.h"
+#include "agent/lane/wake.h"
 
 /* Messages of one exchange that a stage begins. */
 static double messages_per_start(const struct stage *s)
@@ -30,6 +31,19 @@ double lane_planned_per_s(const struct lane *lane, bool *out_doubles)
                            : (double)s->pacer.rate_milli_per_s / 1000 * messages_per_start(s);
     }
     return holders / t1_s + starts_per_s;
+}
+
+double lane_begins_per_s(const struct lane *lane)
+{
+    const struct stage *s = &lane->stage;
+    bool is_starting = s->is_begun && s->kind != PLAN_HOLD && !lane_is_ending(lane);
+    if (is_starting && s->pacer.batch > 0) {
+        return 0;
+    }
+    double t1_s = lane->typical_t1_ms / 1000.0;
+    double renewals = t1_s > 0 ? (double)lane->results.counter[COUNTER_clients_bound] / t1_s : 0;
+    uint64_t milli_per_s = is_starting ? s->pacer.rate_milli_per_s : lane->release_milli_per_s;
+    return renewals + (double)milli_per_s / 1000;
 }
 
 /* What had to wait while only renewals were sent: all of it is due. */

@@ -186,6 +186,7 @@ static void take_scalars(const struct raw_scenario *raw, struct scenario *s)
     s->is_pool_guarded = raw->expect.is_guarded;
     s->packets_milli_per_s = raw->limits.packets_milli_per_s;
     s->time_ns = raw->limits.time_ns;
+    s->is_spin_off = raw->limits.spin == SPIN_OFF;
     s->release_milli_per_s = raw->cleanup.release_milli_per_s;
     s->cleanup_on = raw->has_cleanup ? raw->cleanup.on : 0;
     s->on_agent_loss = AGENT_LOSS_FAIL;

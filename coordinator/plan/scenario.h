@@ -104,10 +104,11 @@ struct scenario {
     uint64_t pool_addresses;                                       /* expect.pool; 0: not given */
     bool is_pool_guarded; /* expect.guarded: closed to clients without the run's marks */
     uint64_t packets_milli_per_s, time_ns; /* limits */
-    struct schema_array stages;            /* struct scenario_stage */
-    struct schema_array judgements;        /* struct scenario_judgement */
-    uint64_t release_milli_per_s;          /* cleanup; 0: none */
-    unsigned cleanup_on;                   /* enum scenario_cleanup_on */
+    bool is_spin_off;
+    struct schema_array stages;     /* struct scenario_stage */
+    struct schema_array judgements; /* struct scenario_judgement */
+    uint64_t release_milli_per_s;   /* cleanup; 0: none */
+    unsigned cleanup_on;            /* enum scenario_cleanup_on */
     enum scenario_agent_loss on_agent_loss;
     uint64_t renewals_alone_ns; /* on_coordinator_loss; 0: nothing is sent then */
 };

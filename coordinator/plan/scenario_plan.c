@@ -200,6 +200,7 @@ bool scenario_to_plan(const struct scenario *s, const uint8_t run_id[PLAN_RUN_ID
         .packets_per_s_max = s->packets_milli_per_s / 1000,
         .run_time_max_ns = s->time_ns,
         .renewals_alone_ns = s->renewals_alone_ns,
+        .is_spin_off = s->is_spin_off,
     };
     memcpy(out->run_id, run_id, PLAN_RUN_ID_BYTES);
     (void)snprintf(out->run_name, sizeof(out->run_name), "%s", run_name);

@@ -138,8 +138,9 @@ static void put_scalars(const struct scenario *s, struct raw_scenario *raw)
                                       .detection_ns = s->detection_ns,
                                       .pool = s->pool_addresses,
                                       .is_guarded = s->is_pool_guarded};
-    raw->limits =
-        (struct raw_limits){.packets_milli_per_s = s->packets_milli_per_s, .time_ns = s->time_ns};
+    raw->limits = (struct raw_limits){.packets_milli_per_s = s->packets_milli_per_s,
+                                      .time_ns = s->time_ns,
+                                      .spin = s->is_spin_off ? SPIN_OFF : SPIN_ON};
     raw->has_cleanup = s->release_milli_per_s > 0;
     raw->cleanup =
         (struct raw_cleanup){.release_milli_per_s = s->release_milli_per_s, .on = s->cleanup_on};

@@ -14,6 +14,7 @@
 
 static const char *const path_words[] = {"auto", "routed", "egress", "relayed", "dnat", NULL};
 static const char *const arrival_words[] = {"uniform", "poisson", NULL};
+static const char *const spin_words[] = {[SPIN_ON] = "on", [SPIN_OFF] = "off", NULL};
 static const char *const cleanup_words[] = {"end", "stop", "fail", NULL};
 static const char *const identity_words[] = {"fresh", "fixed", "\"returning RUN\"", NULL};
 const char *const scenario_loss_words[] = {"fail", "continue", "reassign", NULL};
@@ -144,6 +145,8 @@ static const struct schema_row limits_rows[] = {
       .help = "Packets the whole fleet sends at most." },
     { .key = "time", .type = SCHEMA_DURATION, AT(raw_limits, time_ns), RANGE(S(1), DAYS(30)),
       .preset = "1h", LINE(raw_limits, time_line), .help = "The run ends after it, whatever happens." },
+    { .key = "spin", .type = SCHEMA_ENUM, AT(raw_limits, spin), .words = spin_words, .preset = "on",
+      .help = "off: agents share their CPUs with others, and packets leave up to 250 us late." },
     { .key = NULL },
 };
 

@@ -98,6 +98,7 @@ struct raw_expect {
 
 struct raw_limits {
     uint64_t packets_milli_per_s, time_ns;
+    enum raw_spin { SPIN_ON, SPIN_OFF } spin;
     unsigned packets_line, time_line;
 };
 
@@ -134,10 +135,8 @@ extern const struct schema_row scenario_rows[];
  */
 extern const struct schema_row scenario_offered_rows[];
 
-/*
- * Everything a row cannot say. `s` was made from `raw`; values the
- * schema refused are zero, and complaints about those are left to the schema.
- */
+/* Everything a row cannot say. `s` was made from `raw`; values the schema refused are zero, and
+ * complaints about those are left to the schema. */
 void scenario_check(const struct raw_scenario *raw, const struct scenario *s, struct diag *why);
 void scenario_check_network(const struct raw_scenario *raw, const struct scenario *s,
                             struct diag *why);

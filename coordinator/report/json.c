@@ -70,6 +70,7 @@ static json_t *json_run(const struct result *r, bool *ok)
              ok);
     json_put(run, "identity", r->run.identity == NULL ? json_null() : json_string(r->run.identity),
              ok);
+    json_put(run, "spin", json_string(r->run.is_spin_off ? "off" : "on"), ok);
     json_put(run, "started_at", json_wall_time(r->run.started_at_s), ok);
     json_put(run, "duration_s", json_seconds(r->run.duration_s), ok);
     json_put(run, "lease_s", json_seconds(r->run.lease_s), ok);

@@ -205,6 +205,7 @@ struct result {
         char id[PLAN_TEXT_BYTES], scenario[PLAN_NAME_BYTES];
         uint64_t seed;
         const char *identity, *version;
+        bool is_spin_off;                   /* limits.spin */
         uint64_t started_at_s;              /* wall clock; 0: unknown */
         double duration_s;                  /* start instant to the end of RECONCILE */
         double lease_s, production_lease_s; /* `expect`; NAN: not given */

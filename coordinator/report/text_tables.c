@@ -300,6 +300,11 @@ void text_agents(const struct result *r, FILE *out)
                       text_number(a->clock_rate_ppm, cell[9]), text_number(a->cpu_percent, cell[8]),
                       a->is_lost ? " LOST" : "");
     }
+    if (r->run.is_spin_off) {
+        (void)fputs("  limits.spin is off: packets left, and answers that a REQUEST follows were "
+                    "taken, up to 0.25 ms\n  late; acquisitions seem longer by as much\n",
+                    out);
+    }
     write_absences(r, out);
 }
 

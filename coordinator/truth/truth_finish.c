@@ -54,6 +54,7 @@ static bool fill_run(const struct truth *t, const struct truth_closing *closing,
         [IDENTITY_FRESH] = "fresh", [IDENTITY_FIXED] = "fixed", [IDENTITY_RETURNING] = "returning"};
     out->run.identity = identities[t->scenario->identity];
     out->run.version = LEASEHERD_VERSION;
+    out->run.is_spin_off = t->scenario->is_spin_off;
     out->run.started_at_s = closing->started_at_s;
     out->run.duration_s = (double)closing->run_us / 1e6;
     out->run.lease_s = t->scenario->lease_ns == 0 ? NAN : (double)t->scenario->lease_ns / 1e9;

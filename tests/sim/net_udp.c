@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/edge/udp.h"
 #include "common/attrs.h"
@@ -29,6 +30,7 @@ struct udp {
     size_t carrier_count;
     bool is_closed, uses_wildcard;
     int watched_fd;
+    bool was_ready; /* when the last wait ended */
     struct sim_task *waiter;
     struct arrived *queue; /* a ring of ROOM */
     size_t first, count;
@@ -143,7 +145,17 @@ int udp_wait(struct udp *u, uint64_t timeout_ns)
     struct pollfd fd = {.fd = u->watched_fd, .events = POLLIN};
     bool is_ready = os_poll(&fd, 1, sim_current()) > 0 || u->count > 0;
     (void)sim_wait(is_ready ? 0 : timeout_ns);
+    uint64_t count = 0;
+    bool was_told = read(u->watched_fd, &count, sizeof(count)) > 0; /* EAGAIN: it was not */
+    u->was_ready = was_told || u->count > 0;
     return 0;
+}
+
+/* Who spins costs no time here: it sleeps. */
+int udp_spin(struct udp *u, uint64_t until_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    return u->was_ready || now_ns >= until_ns ? 0 : udp_wait(u, until_ns - now_ns);
 }
 
 size_t udp_receive(struct udp *u, struct lane_packet out[UDP_BATCH])

@@ -28,6 +28,14 @@ ssize_t __real_write(int fd, const void *buffer, size_t size);
 
 int __wrap_close(int fd);
 int __wrap_eventfd(unsigned count, int flags);
+void clock_wait_until_ns(uint64_t monotonic_ns, bool spins)
+{
+    (void)spins; /* there is nobody to take the processor from */
+    for (uint64_t now_ns; (now_ns = clock_monotonic_ns()) < monotonic_ns;) {
+        (void)sim_wait(monotonic_ns - now_ns);
+    }
+}
+
 int __wrap_gethostname(char *name, size_t size);
 int __wrap_getrusage(int who, struct rusage *usage);
 int __wrap_posix_fallocate(int fd, off_t at, off_t size);

@@ -16,6 +16,7 @@
 
 #include "agent/lane/lane.h"
 #include "agent/lane/lane_sleep.h"
+#include "agent/lane/wake.h"
 
 enum { MODEL_HISTOGRAMS = 40, MODEL_CARRIERS_MAX = 4 };
 
@@ -253,6 +254,13 @@ void lane_turn(struct lane *lane, uint64_t now_ns)
 uint64_t lane_next_ns(const struct lane *lane)
 {
     return model_lane_has_work(lane) ? 0 : UINT64_MAX;
+}
+
+/* Nothing waits for a schedule. */
+double lane_begins_per_s(const struct lane *lane)
+{
+    (void)lane;
+    return 0;
 }
 
 size_t lane_events(const struct lane *lane, const struct event **out)

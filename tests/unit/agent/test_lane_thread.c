@@ -68,7 +68,7 @@ static int start(void **state)
     struct udp *udp = NULL;
     char why[UDP_WHY_BYTES];
     assert_int_equal(udp_open(&carrier, 1, udp_dhcp_ports, &udp, why), 0);
-    assert_int_equal(lane_thread_start(lane_new(&setup), udp, 1, &b.thread), 0);
+    assert_int_equal(lane_thread_start(lane_new(&setup), udp, 1, true, &b.thread), 0);
     *state = &b;
     return 0;
 }

@@ -70,6 +70,7 @@ static void a_bad_policy_is_refused_with_line_and_remedy(void **state)
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\npackets: 20000\n", "policy.yaml:3: "},
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\nclients: 0\n", "policy.yaml:3: "},
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\ntotal_packets: 0\n", "policy.yaml:3: "},
+        {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\nspin: no\n", "policy.yaml:3: "},
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\nrenewals_without_coordinator: 5\n",
          "policy.yaml:3: "},
         {"servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\noperators: {a: {}}\n", "policy.yaml:3: "},
@@ -102,10 +103,15 @@ static void a_short_policy_gets_the_defaults(void **state)
     assert_int_equal(policy.clients, 1000000);
     assert_int_equal(policy.run_time_ns, 12 * 3600 * NS_PER_S);
     assert_int_equal(policy.total_packets, 1000000000);
+    assert_int_equal(policy.spin, POLICY_SPIN_ON);
     assert_int_equal(policy.renewals_alone_ns, 0);
     assert_int_equal(policy.operators.count, 0);
     assert_true(policy_owns_address(&policy, ip("10.1.2.3")));
     assert_false(policy_owns_address(&policy, ip("11.1.2.3")));
+    policy_free(&policy);
+    assert_true(
+        parse("servers: [10.0.0.1]\nprefixes: [10.0.0.0/8]\nspin: off\n", &policy, complaints));
+    assert_int_equal(policy.spin, POLICY_SPIN_OFF);
     policy_free(&policy);
 }
 

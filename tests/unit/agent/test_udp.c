@@ -356,6 +356,29 @@ static void a_watched_descriptor_ends_the_wait_and_is_no_packet(void **state)
     udp_close(udp);
 }
 
+static void spinning_ends_at_its_instant_and_at_once_for_what_is_there(void **state)
+{
+    (void)state;
+    struct udp *udp = open_two();
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    uint64_t count = 1;
+    assert_int_equal(udp_watch(udp, fd), 0);
+    assert_int_equal(udp_wait(udp, 0), 0);
+    uint64_t until_ns = clock_monotonic_ns() + 5 * NS_PER_MS;
+    assert_int_equal(udp_spin(udp, until_ns), 0);
+    assert_true(clock_monotonic_ns() >= until_ns);
+    assert_int_equal(udp_spin(udp, until_ns - NS_PER_S), 0); /* it has passed */
+    assert_int_equal(write(fd, &count, sizeof(count)), sizeof(count));
+    until_ns = clock_monotonic_ns() + 20 * NS_PER_S;
+    assert_int_equal(udp_spin(udp, until_ns), 0);
+    assert_int_equal(udp_spin(udp, until_ns), 0); /* nobody has dealt with it yet */
+    assert_true(clock_monotonic_ns() < until_ns - 10 * NS_PER_S);
+    assert_int_equal(read(fd, &count, sizeof(count)), -1); /* its count was taken */
+    assert_int_equal(errno, EAGAIN);
+    close(fd);
+    udp_close(udp);
+}
+
 /* --- routed --- */
 
 static void the_wildcard_receives_for_every_address_and_speaks_as_the_client(void **state)
@@ -474,6 +497,7 @@ int main(void)
         cmocka_unit_test(what_overflows_our_buffer_is_counted_once),
         cmocka_unit_test(more_than_a_batch_comes_in_batches),
         cmocka_unit_test(a_watched_descriptor_ends_the_wait_and_is_no_packet),
+        cmocka_unit_test(spinning_ends_at_its_instant_and_at_once_for_what_is_there),
         cmocka_unit_test(the_wildcard_receives_for_every_address_and_speaks_as_the_client),
         cmocka_unit_test(a_wildcard_that_is_taken_leaves_the_carriers_working),
         cmocka_unit_test(an_icmp_error_is_told_and_harms_no_packet),

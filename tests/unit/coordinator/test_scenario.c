@@ -115,6 +115,7 @@ static void a_mistake_in_keys_and_values_is_named(void **unused)
         {"lease: 60s", "lease: 60", 13, "add the unit"},
         {"lease: 60s", "lease: 0s", 13, "`expect.lease` is `0s`"},
         {"packets: 20000/s", "packets: 20000", 14, "add the unit"},
+        {"time: 30m", "time: 30m, spin: slow", 14, "must be one of on, off"},
         {"batch: 300", "batch: 0", 16, "is `0`"},
         {"[end, stop, fail]", "[end, sometimes]", 21, "sometimes"},
         {"{release: 1000/s, on", "{on", 21, "lacks the key `release`"},
@@ -432,6 +433,33 @@ static void the_effective_scenario_parses_to_itself(void **unused)
     scenario_free(&again);
 }
 
+static bool plan_spins(const char *limits)
+{
+    char *text = edited("time: 30m", limits);
+    struct scenario s;
+    struct diag why;
+    struct plan plan;
+    static const uint8_t run_id[PLAN_RUN_ID_BYTES] = {1};
+    assert_true(parse(text, &s, &why));
+    assert_true(scenario_to_plan(&s, run_id, "r", &plan));
+    char *printed = scenario_print(&s);
+    assert_non_null(strstr(printed, plan.is_spin_off ? "spin: off" : "spin: on"));
+    bool spins = !plan.is_spin_off;
+    free(printed);
+    free(text);
+    plan_free(&plan);
+    scenario_free(&s);
+    return spins;
+}
+
+static void spin_goes_into_the_plan_and_back_into_the_file(void **unused)
+{
+    (void)unused;
+    assert_true(plan_spins("time: 30m"));
+    assert_true(plan_spins("time: 30m, spin: on"));
+    assert_false(plan_spins("time: 30m, spin: off"));
+}
+
 static const uint8_t run_1[PLAN_RUN_ID_BYTES] = {1, 2, 3}, run_2[PLAN_RUN_ID_BYTES] = {1, 2, 4};
 
 static void the_plan_is_one_an_agent_accepts(void **unused)
@@ -525,6 +553,7 @@ int main(void)
         cmocka_unit_test(loopback_relays_are_for_loopback_servers),
         cmocka_unit_test(all_kinds_of_stages_are_read),
         cmocka_unit_test(the_effective_scenario_parses_to_itself),
+        cmocka_unit_test(spin_goes_into_the_plan_and_back_into_the_file),
         cmocka_unit_test(the_plan_is_one_an_agent_accepts),
         cmocka_unit_test(fresh_clients_differ_from_run_to_run_and_fixed_ones_do_not),
     };
