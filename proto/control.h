@@ -27,7 +27,7 @@
 #include "proto/snapshot.h"
 
 enum {
-    CONTROL_PROTO = 2, /* versions we speak: min == max == 2 */
+    CONTROL_PROTO = 3, /* versions we speak: min == max == 3 */
     CONTROL_TEXT_BYTES = 256,
     CONTROL_ADDRESSES_MAX = 4096,         /* in one HELLO */
     CONTROL_FORMER_MAX = 8,               /* likewise */

@@ -39,6 +39,12 @@ static const char *const clock_names[LATENCY_CLOCK_COUNT] = {
     [LATENCY_FROM_SEND] = "from_send",
 };
 
+bool snapshot_counter_is_extreme(enum snapshot_counter c)
+{
+    return c == COUNTER_lane_work_peak || c == COUNTER_lane_waited_peak ||
+           c == COUNTER_lane_absence_longest_ns;
+}
+
 const char *snapshot_counter_name(enum snapshot_counter c)
 {
     assert((unsigned)c < COUNTER_COUNT);

@@ -82,7 +82,21 @@
     X(icmp_known, "1: the host's own ICMP counts could be read")                                   \
     X(icmp_echo_in, "echo requests the host received, by it")                                      \
     X(icmp_echo_out, "echo replies the host sent, by it")                                          \
-    X(icmp_errors, "ICMP errors that answered packets of the agent, as far as it kept up")
+    X(icmp_errors, "ICMP errors that answered packets of the agent, as far as it kept up")         \
+    X(rcvbuf_known, "1: RcvbufErrors of the agent's network namespace could be read")              \
+    X(rcvbuf_errors, "datagrams some socket there had no room for (UDP RcvbufErrors)")             \
+    X(rx_buffer_bytes, "smallest receive buffer of the agent's DHCP sockets; 0: not known")        \
+    X(rx_buffer_wanted, "bytes that were asked for")                                               \
+    X(lanes, "lanes that watched themselves; 0: what follows is not known")                        \
+    X(lane_turns, "turns of the lanes' loops")                                                     \
+    X(lane_cpu_ns, "CPU time of the lanes' threads")                                               \
+    X(lane_work_ns, "of it: in turns, not spent waiting for the next instant")                     \
+    X(lane_switches, "times a lane was taken off its CPU (involuntary context switches)")          \
+    X(lane_waited_known, "lanes whose time without a CPU the kernel tells")                        \
+    X(lane_waited_ns, "time lanes could have run and had no CPU")                                  \
+    X(lane_work_peak, "per mille of the busiest lane's busiest second: CPU time in turns")         \
+    X(lane_waited_peak, "per mille of the second in which a lane most had no CPU")                 \
+    X(lane_absence_longest_ns, "longest time a lane left its sockets alone")
 
 enum snapshot_counter {
 #define X(name, help) COUNTER_##name,
@@ -142,6 +156,8 @@ struct snapshot {
     struct snapshot_unexpected unexpected[SNAPSHOT_UNEXPECTED_MAX];
 };
 
+/* A total over lanes or agents takes the largest of it; all others are added up. */
+bool snapshot_counter_is_extreme(enum snapshot_counter c);
 const char *snapshot_counter_name(enum snapshot_counter c);
 const char *snapshot_counter_help(enum snapshot_counter c);
 const char *latency_metric_name(enum latency_metric m);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent/edge/lane_usage.h"
 #include "agent/lane/lane_leave.h"
 #include "agent/lane/lane_sleep.h"
 #include "agent/lane/wake.h"
@@ -362,6 +363,8 @@ static int wait_for_next(struct lane_thread *t)
         .due_ns = due_ns(t, now_ns),
     };
     const struct wake w = wake_after(&facts);
+    lane_watch_wait(&t->watch, now_ns,
+                    w.rest_until_ns > facts.due_ns ? w.rest_until_ns : facts.due_ns);
     if (w.rest_until_ns > now_ns) {
         clock_wait_until_ns(w.rest_until_ns, may_spin);
         now_ns = w.rest_until_ns;
@@ -393,6 +396,7 @@ static void turn(struct lane_thread *t)
 {
     read_clocks(t);
     t->turned_at_ns = t->now_ns;
+    lane_watch_turn(&t->watch, t->now_ns);
     notice_sleep(t);
     receive(t);
     read_clocks(t);
@@ -416,6 +420,14 @@ static void say_usage(const struct lane_thread *t)
     }
 }
 
+static void watch_begin(struct lane_thread *t)
+{
+    struct lane_usage usage;
+    t->usage_fd = lane_usage_open();
+    lane_usage_read(t->usage_fd, &usage);
+    lane_watch_begin(&t->watch, &usage, clock_monotonic_ns());
+}
+
 void *lane_loop(void *lane_thread)
 {
     struct lane_thread *t = lane_thread;
@@ -423,6 +435,7 @@ void *lane_loop(void *lane_thread)
     (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
     read_clocks(t);
     t->asleep_ns = (int64_t)(t->boot_ns - t->now_ns);
+    watch_begin(t);
     t->right = LANE_MAY_NOTHING;
     lane_set_may_send(t->lane, false, t->now_ns);
     while (!atomic_load_explicit(&t->is_stopping, memory_order_acquire)) {
@@ -433,5 +446,8 @@ void *lane_loop(void *lane_thread)
         turn(t);
     }
     say_usage(t);
+    if (t->usage_fd >= 0) {
+        (void)close(t->usage_fd); /* only read from */
+    }
     return NULL;
 }

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/edge/lane_usage.h"
+#include "common/clock.h"
+
 enum { EVENTS_WORTH_WAKING = CONTROL_BATCH_EVENTS_MAX };
 
 #define PROGRESS_CHANGED_NS (100 * NS_PER_MS)
@@ -124,6 +127,9 @@ static void hand_snapshot(struct lane_thread *t)
     t->snapshot.last_batch_seq = t->request.last_batch_seq;
     t->snapshot.counter[COUNTER_cpu_ns] = lane_loop_cpu_ns() - t->cpu_at_ready_ns;
     t->snapshot.counter[COUNTER_elapsed_ns] = t->now_ns - t->ready_ns;
+    struct lane_usage usage;
+    lane_usage_read(t->usage_fd, &usage);
+    lane_watch_look(&t->watch, &usage, clock_monotonic_ns(), t->snapshot.counter);
     t->is_snapshot_asked = false;
     atomic_store_explicit(&t->snapshot_is_full, true, memory_order_release);
     lane_tell_link(t);

@@ -10,6 +10,7 @@
 
 #include "agent/edge/lane_thread.h"
 #include "agent/edge/spsc.h"
+#include "agent/lane/lane_watch.h"
 
 enum { LANE_THREAD_HISTOGRAMS = 16 };
 
@@ -37,6 +38,8 @@ struct lane_thread {
     struct lane *lane;
     struct udp *udp;
     uint64_t ready_ns, cpu_at_ready_ns;
+    struct lane_watch watch;
+    int usage_fd; /* lane_usage_open() */
     bool may_spin;
     uint64_t now_ns;       /* of this turn */
     uint64_t boot_ns;      /* the same instant, CLOCK_BOOTTIME */

@@ -259,7 +259,7 @@ static void make_assignment(struct session *s, const struct control_prepare *pre
     }
     memcpy(a->plan_hash, prepare->plan_hash, sizeof(a->plan_hash));
     a->assignment_epoch = prepare->assignment_epoch;
-    a->has_icmp = host_icmp_read(&a->icmp_at_ready);
+    host_snmp_read(&a->snmp_at_ready);
     a->phase = PHASE_READY;
     a->owes = OWES_READY;
     a->needs_all_histograms = true;

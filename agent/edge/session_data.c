@@ -242,8 +242,10 @@ static void watch_acks(const struct session *s, struct result_stream *r)
 
 /* --- snapshots --- */
 
+/* The namespace's counts first: so its drops are never more than the lane's for being newer. */
 static void ask_snapshot(struct session *s, struct assignment *a)
 {
+    host_snmp_read(&a->snmp);
     struct lane_command command = {.kind = LANE_DO_SNAPSHOT,
                                    .u.snapshot = {.seq = a->snapshot_seq + 1,
                                                   .last_batch_seq = a->results.ring.next_seq - 1,
@@ -277,15 +279,21 @@ static uint64_t rise(uint64_t now, uint64_t before)
     return now > before ? now - before : 0;
 }
 
-/* The host's, not the lane's: read here, where no packet waits for it. */
-static void add_icmp(const struct assignment *a, uint64_t counter[COUNTER_COUNT])
+/* The host's and the process's, not a lane's: read where no packet waits for it. */
+static void add_host(const struct assignment *a, uint64_t counter[COUNTER_COUNT])
 {
-    struct host_icmp now;
-    if (a->has_icmp && host_icmp_read(&now)) {
+    const struct host_snmp *then = &a->snmp_at_ready, *now = &a->snmp;
+    if (then->has_icmp && now->has_icmp) {
         counter[COUNTER_icmp_known] = 1;
-        counter[COUNTER_icmp_echo_in] = rise(now.echo_in, a->icmp_at_ready.echo_in);
-        counter[COUNTER_icmp_echo_out] = rise(now.echo_out, a->icmp_at_ready.echo_out);
+        counter[COUNTER_icmp_echo_in] = rise(now->echo_in, then->echo_in);
+        counter[COUNTER_icmp_echo_out] = rise(now->echo_out, then->echo_out);
     }
+    if (then->has_udp && now->has_udp) {
+        counter[COUNTER_rcvbuf_known] = 1;
+        counter[COUNTER_rcvbuf_errors] = rise(now->rcvbuf_errors, then->rcvbuf_errors);
+    }
+    counter[COUNTER_rx_buffer_bytes] = a->rx_buffer_bytes;
+    counter[COUNTER_rx_buffer_wanted] = UDP_RECEIVE_BUFFER_BYTES;
 }
 
 static void send_snapshot(struct session *s, struct assignment *a)
@@ -295,7 +303,7 @@ static void send_snapshot(struct session *s, struct assignment *a)
         return;
     }
     send_histograms(s, a); /* those that came before it, after the look above */
-    add_icmp(a, a->snapshot.counter);
+    add_host(a, a->snapshot.counter);
     bool is_answer = a->snapshot.seq == a->snapshot_seq;
     struct control_message m = {.kind = CONTROL_SNAPSHOT, .u.snapshot = &a->snapshot};
     if (a->is_snapshot_broken || !s->is_data_open || session_send(s, &m) < 0) {

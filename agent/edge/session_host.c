@@ -18,6 +18,10 @@ void session_host_look(struct assignment *a, const struct ipv4 *carriers, size_t
 void session_host_buffers(struct session *s, struct assignment *a, const struct udp *udp)
 {
     size_t got = udp_receive_buffer_bytes(udp);
+    uint64_t asked_for = got / 2; /* the kernel counts its own part, too */
+    if (a->rx_buffer_bytes == 0 || asked_for < a->rx_buffer_bytes) {
+        a->rx_buffer_bytes = asked_for;
+    }
     preflight_host_looked(&a->host, FACT_RECEIVE_BUFFER);
     preflight_host_add(&a->host, &(struct control_fact){.kind = FACT_RECEIVE_BUFFER,
                                                         .value = got,

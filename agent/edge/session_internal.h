@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "agent/edge/host_icmp.h"
+#include "agent/edge/host_snmp.h"
 #include "agent/edge/lane_thread.h"
 #include "agent/edge/preflight_host.h"
 #include "agent/edge/ring_file.h"
@@ -95,8 +95,8 @@ struct assignment {
     bool is_snapshot_open;                 /* asked the lane, not back yet */
     bool is_snapshot_broken;               /* a part could not be sent: all of it again */
     bool needs_all_histograms;
-    bool has_icmp;
-    struct host_icmp icmp_at_ready;
+    uint64_t rx_buffer_bytes;             /* the smallest; 0: not known */
+    struct host_snmp snmp_at_ready, snmp; /* now: read before the lane counts its own drops */
     struct snapshot snapshot;             /* scratch */
     struct lane_histogram_copy histogram; /* scratch */
 };

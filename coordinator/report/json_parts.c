@@ -270,6 +270,26 @@ json_t *json_relays(const struct result *r, bool *ok)
     return all;
 }
 
+/* What the agent knows of itself. */
+static json_t *json_self(const struct result_self *s, bool *ok)
+{
+    json_t *self = json_object();
+    const struct count_row rows[] = {
+        {"lanes", s->lanes}, {"turns", s->turns}, {"involuntary_switches", s->switches}};
+    put_counts(self, rows, ARRAY_LEN(rows), s->is_known, ok);
+    json_put(self, "cpu_percent", json_seconds(s->cpu_percent), ok);
+    json_put(self, "cpu_peak_percent", json_seconds(s->cpu_peak_percent), ok);
+    json_put(self, "spin_percent", json_seconds(s->spin_percent), ok);
+    json_put(self, "cpu_waited_s", json_seconds(s->waited_s), ok);
+    json_put(self, "cpu_waited_peak_percent", json_seconds(s->waited_peak_percent), ok);
+    json_put(self, "absence_longest_s", json_seconds(s->absence_s), ok);
+    json_put(self, "rcvbuf_errors", json_count(s->rcvbuf_errors), ok);
+    json_put(self, "rx_truncated", json_count(s->rx_truncated), ok);
+    json_put(self, "receive_buffer_bytes", json_count(s->rx_buffer_bytes), ok);
+    json_put(self, "receive_buffer_wanted_bytes", json_count(s->rx_buffer_wanted_bytes), ok);
+    return self;
+}
+
 json_t *json_agents(const struct result *r, bool *ok)
 {
     json_t *all = json_array();
@@ -301,6 +321,7 @@ json_t *json_agents(const struct result *r, bool *ok)
         json_put(one, "clock_breaks", a->has_clock ? json_count(a->clock_breaks) : json_null(), ok);
         json_put(one, "start_lateness_us", json_count(a->start_lateness_us), ok);
         json_put(one, "cpu_percent", json_seconds(a->cpu_percent), ok);
+        json_put(one, "self", json_self(&a->self, ok), ok);
         json_push(all, one, ok);
     }
     return all;

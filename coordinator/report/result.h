@@ -17,6 +17,7 @@
 #include "coordinator/report/result_failover.h"
 #include "coordinator/report/result_observers.h"
 #include "coordinator/report/result_search.h"
+#include "coordinator/report/result_self.h"
 #include "proto/plan.h"
 #include "proto/snapshot.h"
 
@@ -106,6 +107,7 @@ struct result_agent {
     uint64_t clients_taken;   /* among `clients`: of lost agents */
     uint64_t pauses;          /* without the right to send */
     double paused_s, alone_s; /* in all; alone: only leases were kept, without the coordinator */
+    struct result_self self;
 };
 
 struct result_series {

@@ -277,6 +277,35 @@ static void write_absences(const struct result *r, FILE *out)
     }
 }
 
+static const char *text_mib(uint64_t bytes, char cell[TEXT_CELL_BYTES])
+{
+    return text_number(bytes == RESULT_UNKNOWN ? NAN : (double)bytes / (1024.0 * 1024.0), cell);
+}
+
+/* Whether they were the limit. */
+static void write_self(const struct result *r, FILE *out)
+{
+    (void)fprintf(out,
+                  "\n  Of themselves (cpu: of a lane's, without spinning; peak: of its busiest "
+                  "second; waited: for\n  a CPU; away: longest time without a look at the sockets; "
+                  "host drops: of any program)\n");
+    (void)fprintf(out, "  %-10s %5s %6s %6s %6s %8s %8s %8s %10s %10s\n", "name", "lanes", "cpu %",
+                  "peak %", "spin %", "waited s", "switches", "away ms", "buffer MiB",
+                  "host drops");
+    for (size_t i = 0; i < r->agent_count; i++) {
+        const struct result_self *s = &r->agents[i].self;
+        uint64_t hide = s->is_known ? 0 : RESULT_UNKNOWN; /* all bits set */
+        char cell[9][TEXT_CELL_BYTES];
+        (void)fprintf(out, "  %-10s %5s %6s %6s %6s %8s %8s %8s %10s %10s\n", r->agents[i].name,
+                      text_count(s->lanes | hide, cell[0]), text_number(s->cpu_percent, cell[1]),
+                      text_number(s->cpu_peak_percent, cell[2]),
+                      text_number(s->spin_percent, cell[3]), text_number(s->waited_s, cell[4]),
+                      text_count(s->switches | hide, cell[5]),
+                      text_number(1000 * s->absence_s, cell[6]),
+                      text_mib(s->rx_buffer_bytes, cell[7]), text_count(s->rcvbuf_errors, cell[8]));
+    }
+}
+
 void text_agents(const struct result *r, FILE *out)
 {
     text_heading(out,
@@ -305,6 +334,7 @@ void text_agents(const struct result *r, FILE *out)
                     "taken, up to 0.25 ms\n  late; acquisitions seem longer by as much\n",
                     out);
     }
+    write_self(r, out);
     write_absences(r, out);
 }
 

@@ -70,6 +70,8 @@
 
 #define FACTS_RUN_TESTER(X)                                                                        \
     X(own_drops, UNIT_COUNT, "answers dropped at the agents' own sockets")                         \
+    X(rcvbuf_errors, UNIT_COUNT, "RcvbufErrors of an agent's network namespace, at most")          \
+    X(rcvbuf_others, UNIT_COUNT, "of these: more than all agents' own sockets dropped")            \
     X(send_lag, UNIT_MS, "p99 of sends behind the plan, in the worst stage")                       \
     X(send_lag_limit, UNIT_MS, "what is allowed there")                                            \
     X(send_lag_samples, UNIT_COUNT, "packets measured there")                                      \
@@ -108,6 +110,13 @@
     X(prediction, "what check said of detection, and whether it came true")                        \
     X(duplicate_example, "an address two clients held")                                            \
     X(stage_timed_out, "the first stage ended by its timeout")                                     \
+    X(own_drops_why, "why the agent with most drops had them")                                     \
+    X(own_drops_figures, "what it knows of itself")                                                \
+    X(rcvbuf_agent, "the agent in whose namespace other sockets dropped most")                     \
+    X(send_lag_why, "why the latest agent of that stage was late")                                 \
+    X(send_lag_figures, "what it knows of itself")                                                 \
+    X(rate_missed_why, "why the agent furthest behind its schedule was behind")                    \
+    X(rate_missed_figures, "what it knows of itself")                                              \
     X(send_lag_stage, "the stage sent worst")                                                      \
     X(send_lag_basis, "where its limit comes from")                                                \
     X(lost_agents, "agents that were lost, with the time")                                         \

@@ -5,10 +5,20 @@
 #include <math.h>
 #include <string.h>
 
+#include "coordinator/truth/agent_self.h"
 #include "coordinator/truth/facts.h"
 #include "coordinator/truth/judge.h"
 #include "coordinator/truth/truth_state.h"
 #include "proto/dhcp4.h"
+
+/* Of a core per lane; what was spun away while nothing was due is no work. */
+static double work_percent(const struct result_agent *a)
+{
+    if (!a->self.is_known || !isfinite(a->self.spin_percent)) {
+        return a->cpu_percent;
+    }
+    return a->cpu_percent / (double)a->self.lanes - a->self.spin_percent;
+}
 
 static void count_agents(const struct truth *t, const struct result *r, struct facts *f)
 {
@@ -19,25 +29,85 @@ static void count_agents(const struct truth *t, const struct result *r, struct f
         lost += t->is_lost[i];
     }
     for (size_t i = 0; i < r->agent_count; i++) {
-        cpu = fmax(cpu, r->agents[i].cpu_percent); /* fmax() leaves out NAN */
+        cpu = fmax(cpu, work_percent(&r->agents[i])); /* fmax() leaves out NAN */
     }
     facts_count(f, FACT_agents_lost, lost);
     facts_count(f, FACT_clients_lost, r->accounting.lost_with_agent);
     facts_count(f, FACT_clients_moved, moved);
     facts_say(f, WORD_lost_agents, "%s", t->lost_text);
     facts_set(f, FACT_agent_cpu, cpu);
-    facts_count(f, FACT_own_drops, merge_total(t->merge, COUNTER_rx_drops));
     facts_count(f, FACT_expired_in_pause, merge_total(t->merge, COUNTER_expired_in_pause));
     facts_set(f, FACT_paused, (double)merge_total(t->merge, COUNTER_paused_ns) / 1e9);
     facts_count(f, FACT_folded, r->accounting.folded);
     facts_count(f, FACT_strange_events, t->evidence.strange_events);
 }
 
+static void explain(const struct result_agent *a, bool is_drop, struct facts *f, enum word_id why,
+                    enum word_id figures)
+{
+    char text[AGENT_SELF_TEXT_BYTES];
+    facts_say(f, why, "%s", agent_self_cause(a, is_drop, text));
+    facts_say(f, figures, "%s", agent_self_figures(a, text));
+}
+
+/*
+ * RcvbufErrors are of a network namespace, which several agents may share: what all of them
+ * dropped is taken off, so that what is left was nobody's of this run.
+ */
+static void tell_drops(const struct truth *t, const struct result *r, struct facts *f)
+{
+    uint64_t own = merge_total(t->merge, COUNTER_rx_drops), errors = RESULT_UNKNOWN;
+    const struct result_agent *worst = NULL;
+    for (size_t i = 0; i < r->agent_count; i++) {
+        const struct result_agent *a = &r->agents[i];
+        if (a->rx_drops > 0 && (worst == NULL || a->rx_drops > worst->rx_drops)) {
+            worst = a;
+        }
+        bool is_more = a->self.rcvbuf_errors != RESULT_UNKNOWN &&
+                       (errors == RESULT_UNKNOWN || a->self.rcvbuf_errors > errors);
+        if (is_more) {
+            errors = a->self.rcvbuf_errors;
+            facts_say(f, WORD_rcvbuf_agent, "%s", a->name);
+        }
+    }
+    facts_count(f, FACT_own_drops, own);
+    facts_count(f, FACT_rcvbuf_errors, errors);
+    if (errors != RESULT_UNKNOWN) {
+        facts_count(f, FACT_rcvbuf_others, errors > own ? errors - own : 0);
+    }
+    if (worst != NULL) {
+        explain(worst, true, f, WORD_own_drops_why, WORD_own_drops_figures);
+    }
+}
+
+/* The agent whose sends of that stage were latest. */
+static void explain_lag(const struct truth *t, const struct result *r, uint32_t stage,
+                        struct facts *f)
+{
+    uint64_t worst_ns = 0;
+    const struct result_agent *worst = NULL;
+    for (size_t i = 0; i < r->agent_count; i++) {
+        struct merge_query query = {
+            .metric = LATENCY_SEND_LAG, .clock = LATENCY_INTENDED, .stage = stage, .agent = i};
+        struct histogram h;
+        merge_latency(t->merge, &query, &h);
+        uint64_t lag_ns = histogram_percentile_ns(&h, 99);
+        if (h.count > 0 && (worst == NULL || lag_ns > worst_ns)) {
+            worst_ns = lag_ns;
+            worst = &r->agents[i];
+        }
+    }
+    if (worst != NULL) {
+        explain(worst, false, f, WORD_send_lag_why, WORD_send_lag_figures);
+    }
+}
+
 /* The stage that is furthest beyond what is allowed there. */
-static void tell_send_lag(const struct truth *t, struct facts *f)
+static void tell_send_lag(const struct truth *t, const struct result *r, struct facts *f)
 {
     enum { SAMPLES_MIN = 100 };
     double worst = -1;
+    uint32_t worst_stage = 0;
     for (uint32_t i = 0; i < t->plan->stage_count; i++) {
         if (t->plan->stages[i].kind == PLAN_LOAD) {
             continue; /* each step of a search is judged by itself: search_steps.c */
@@ -55,6 +125,7 @@ static void tell_send_lag(const struct truth *t, struct facts *f)
         double beyond = lag_ns / fmax((double)limit_ns, 1);
         if (beyond > worst) {
             worst = beyond;
+            worst_stage = i;
             facts_set(f, FACT_send_lag, lag_ns / 1e6);
             facts_set(f, FACT_send_lag_limit, (double)limit_ns / 1e6);
             facts_count(f, FACT_send_lag_samples, h.count);
@@ -64,6 +135,29 @@ static void tell_send_lag(const struct truth *t, struct facts *f)
                                      : "a tenth of the smallest judgement");
         }
     }
+    if (worst > 1) {
+        explain_lag(t, r, worst_stage, f);
+    }
+}
+
+/* The agent furthest behind its schedule, at the end or for some seconds. */
+static const struct result_agent *most_behind(const struct truth *t, const struct result *r)
+{
+    const struct result_agent *worst = NULL;
+    uint64_t behind_most = 0;
+    for (size_t i = 0; i < r->agent_count; i++) {
+        const struct truth_agent_state *a = &t->agents[i];
+        uint64_t behind =
+            a->planned_starts > a->actual_starts ? a->planned_starts - a->actual_starts : 0;
+        if (behind > behind_most) {
+            behind_most = behind;
+            worst = &r->agents[i];
+        }
+    }
+    if (worst == NULL && t->evidence.shortfall_agents > 0) {
+        worst = &r->agents[t->evidence.worst_shortfall_agent]; /* it has caught up since */
+    }
+    return worst;
 }
 
 /* Only where a schedule was to be kept to its end. */
@@ -76,6 +170,10 @@ static void count_starts(const struct truth *t, const struct result *r, struct f
     facts_count(f, FACT_starts_actual, r->rates.actual_starts);
     facts_count(f, FACT_agents_behind, t->evidence.shortfall_agents);
     facts_set(f, FACT_behind_worst, t->evidence.worst_shortfall_percent);
+    const struct result_agent *worst = most_behind(t, r);
+    if (worst != NULL) {
+        explain(worst, false, f, WORD_rate_missed_why, WORD_rate_missed_figures);
+    }
 }
 
 static const char *hint_of(uint32_t error)
@@ -197,7 +295,8 @@ static void tell_clocks(const struct truth *t, struct facts *f)
 void facts_gather_tester(const struct truth *t, const struct result *r, struct facts *out)
 {
     count_agents(t, r, out);
-    tell_send_lag(t, out);
+    tell_drops(t, r, out);
+    tell_send_lag(t, r, out);
     count_starts(t, r, out);
     tell_send_errors(t, r, out);
     tell_clocks(t, out);

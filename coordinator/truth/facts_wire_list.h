@@ -8,7 +8,7 @@
     X(sent_discover, UNIT_COUNT, "DISCOVER packets sent")                                          \
     X(offers_all, UNIT_COUNT, "OFFER packets received")                                            \
     X(echo_answers, UNIT_COUNT, "pings an agent's host answered since READY")                      \
-    X(agent_cpu, UNIT_PERCENT, "CPU time of the busiest agent, of one core")                       \
+    X(agent_cpu, UNIT_PERCENT, "CPU time of the busiest agent, of a core per lane; no spinning")   \
     X(search_at_tester, UNIT_COUNT, "1: a search ended at the tester's limit")                     \
     X(with82_renewed, UNIT_COUNT, "relays with option 82: renewals acknowledged")                  \
     X(with82_naks, UNIT_COUNT, "the same: refused")                                                \

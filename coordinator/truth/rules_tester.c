@@ -6,29 +6,37 @@ static const char *const other_limits[] = {"own-drops", "send-lag", "rate-missed
 
 static const struct rule rules[] = {
     {RULE("own-drops", ERROR, TESTER, RUN, WIRE), .when = {WHEN(own_drops, ABOVE, 0)},
-     .summary = "the agents' own sockets dropped {own_drops} answers",
-     .evidence = "SO_RXQ_OVFL at the agents' sockets; see rx_drops of agents",
+     .summary = "the agents' own sockets dropped {own_drops} answers[; {own_drops_why}]",
+     .evidence = "SO_RXQ_OVFL at the agents' sockets; see rx_drops of agents[; "
+                 "{own_drops_figures}]",
      .remedy = "raise net.core.rmem_max at the agents, use more agents, or a lower rate; packets "
                "damaged on the way are counted there, too (nstat UdpInCsumErrors)"},
+    {RULE("drops-of-others", INFO, TESTER, RUN, WIRE), .when = {WHEN(rcvbuf_others, ABOVE, 0)},
+     .summary = "another program on the host of agent {rcvbuf_agent} lost {rcvbuf_others} "
+                "datagrams for want of room in its receive buffers; the agents did not",
+     .evidence = "RcvbufErrors of that network namespace grew by {rcvbuf_errors} since READY, "
+                 "the agents' sockets dropped {own_drops}",
+     .remedy = "nothing for this run: it counts against no result; ss -ulnm there shows whose "
+               "buffers are full"},
     {RULE("send-lag", ERROR, TESTER, RUN, WIRE),
      .when = {WHEN_OF(send_lag, ABOVE, 1, send_lag_limit)},
      .summary = "the agents sent too late to measure stage {send_lag_stage}: p99 {send_lag} after "
-                "the plan",
+                "the plan[; {send_lag_why}]",
      .evidence = "allowed are {send_lag_limit} ({send_lag_basis}); {send_lag_samples} packets "
-                 "measured",
+                 "measured[; {send_lag_figures}]",
      .remedy = "give the agents more CPU or more hosts, or lower the rate or batch"},
     {RULE("rate-missed", ERROR, TESTER, RUN, WIRE),
      .when = {WHEN_OF(starts_actual, BELOW, 0.99, starts_planned)},
-     .summary = "the planned rate was not sent",
+     .summary = "the planned rate was not sent[; {rate_missed_why}]",
      .evidence = "{starts_actual} of {starts_planned} planned exchanges were started; "
                  "{agents_behind} agents were behind for three seconds or more, at worst by "
-                 "{behind_worst}",
+                 "{behind_worst}[; {rate_missed_figures}]",
      .remedy = "use more agents or hosts, raise limits.packets, or plan a lower rate"},
     {RULE("rate-missed", ERROR, TESTER, RUN, WIRE), .when = {WHEN(agents_behind, ABOVE, 0)},
-     .summary = "the planned rate was not sent",
+     .summary = "the planned rate was not sent[; {rate_missed_why}]",
      .evidence = "{starts_actual} of {starts_planned} planned exchanges were started; "
                  "{agents_behind} agents were behind for three seconds or more, at worst by "
-                 "{behind_worst}",
+                 "{behind_worst}[; {rate_missed_figures}]",
      .remedy = "use more agents or hosts, raise limits.packets, or plan a lower rate"},
     {RULE("expired-in-pause", ERROR, TESTER, RUN, WIRE), .when = {WHEN(expired_in_pause, ABOVE, 0)},
      .summary = "{expired_in_pause} leases ran out while the agents were not allowed to send",

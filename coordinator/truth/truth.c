@@ -186,6 +186,7 @@ static void watch_schedule(struct truth *t, size_t agent, const struct snapshot 
         t->evidence.shortfall_agents += a->shortfall_streak == SNAPSHOTS_IN_A_ROW;
         if (percent > t->evidence.worst_shortfall_percent) {
             t->evidence.worst_shortfall_percent = percent;
+            t->evidence.worst_shortfall_agent = agent;
         }
     }
 }

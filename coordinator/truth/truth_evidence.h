@@ -2,6 +2,7 @@
 /* Part of struct truth (truth_state.h): what went wrong, as far as events tell. Pure. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "coordinator/truth/ramp.h"
@@ -32,4 +33,5 @@ struct truth_evidence {
     uint64_t shortfall_agents; /* agents that stayed behind their open-model schedule */
     uint64_t strange_events;   /* of clients or stages the plan does not have */
     double worst_shortfall_percent;
+    size_t worst_shortfall_agent; /* without meaning while shortfall_agents is 0 */
 };

@@ -8,6 +8,7 @@
 
 #include "coordinator/plan/forecast.h"
 #include "coordinator/plan/forecast_wave.h"
+#include "coordinator/truth/agent_self.h"
 #include "coordinator/truth/findings.h"
 #include "coordinator/truth/judge.h"
 #include "coordinator/truth/search_steps.h"
@@ -356,6 +357,7 @@ static void fill_agent(const struct truth *t, size_t i, struct result_agent *out
     out->start_lateness_us = agent_latency_us(t, i, LATENCY_START_LATENESS, 100);
     out->cpu_percent = NAN;
     out->has_snapshot = s != NULL;
+    agent_self_fill(s, &out->self);
     if (s == NULL) {
         return;
     }

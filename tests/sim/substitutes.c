@@ -5,7 +5,8 @@
 #include "agent/edge/addresses.h"
 #include "agent/edge/greeting.h"
 #include "agent/edge/preflight_host.h"
-#include "agent/edge/host_icmp.h"
+#include "agent/edge/host_snmp.h"
+#include "agent/edge/lane_usage.h"
 #include "coordinator/run/confinement.h"
 #include "tests/sim/world.h"
 
@@ -75,11 +76,22 @@ bool greeting_is_name_known(const char *host)
     return true;
 }
 
-/* What this machine was pinged is no part of this world. */
-bool host_icmp_read(struct host_icmp *out)
+/* What this machine's kernel counts is no part of this world. */
+void host_snmp_read(struct host_snmp *out)
 {
-    (void)out;
-    return false;
+    *out = (struct host_snmp){0};
+}
+
+/* Nor is its scheduler. */
+int lane_usage_open(void)
+{
+    return -1;
+}
+
+void lane_usage_read(int fd, struct lane_usage *out)
+{
+    (void)fd;
+    *out = (struct lane_usage){0};
 }
 
 enum greeting greeting_ask(const char *host, uint16_t port, int timeout_ms)

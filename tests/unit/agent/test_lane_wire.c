@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "agent/edge/host_icmp.h"
+#include "agent/edge/host_snmp.h"
 #include "tests/support/lane_world.h"
 
 enum { CLIENTS = 20, SERVERS = 2 };
@@ -233,12 +233,16 @@ static void counts_of_the_kernel_are_read_by_name(void **state)
                                "IcmpMsg: InEchos OutEchoReps\nIcmpMsg: 98 97\n"
                                "Icmp: InMsgs InErrors InEchos OutMsgs OutEchoReps\n"
                                "Icmp: 20 1 7 12 5\n"
-                               "Udp: InDatagrams\nUdp: 4\n";
-    struct host_icmp icmp;
-    assert_true(host_icmp_parse(text, &icmp));
-    assert_int_equal(icmp.echo_in, 7);
-    assert_int_equal(icmp.echo_out, 5);
-    assert_true(host_icmp_read(&icmp)); /* of this machine */
+                               "Udp: InDatagrams NoPorts RcvbufErrors SndbufErrors\nUdp: 4 3 11 9\n"
+                               "UdpLite: InDatagrams RcvbufErrors\nUdpLite: 96 95\n";
+    struct host_snmp snmp;
+    host_snmp_parse(text, &snmp);
+    assert_true(snmp.has_icmp && snmp.has_udp);
+    assert_int_equal(snmp.echo_in, 7);
+    assert_int_equal(snmp.echo_out, 5);
+    assert_int_equal(snmp.rcvbuf_errors, 11);
+    host_snmp_read(&snmp); /* of this machine */
+    assert_true(snmp.has_icmp && snmp.has_udp);
 }
 
 static void a_text_that_is_not_understood_counts_nothing(void **state)
@@ -255,11 +259,15 @@ static void a_text_that_is_not_understood_counts_nothing(void **state)
         "Icmp: InEchos OutEchoReps\nIcmp: 1 99999999999999999999999\n",
         "Icmp: InEchos OutEchos\nIcmp: 1 2\n",
         "Icmp: InEchos OutEchoReps\nUdp: 1 2\n",
+        "Udp: RcvbufErrors\nUdp: -1\n",
+        "Udp: InDatagrams RcvbufErrors\nUdp: 1\n",
+        "Udp: RcvbufErrors\nUdpLite: 1\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct host_icmp icmp = {4, 5};
-        assert_false(host_icmp_parse(rows[i], &icmp));
-        assert_int_equal(icmp.echo_in, 4);
+        struct host_snmp snmp = {true, true, 4, 5, 6};
+        host_snmp_parse(rows[i], &snmp);
+        assert_false(snmp.has_icmp || snmp.has_udp);
+        assert_int_equal(snmp.echo_in + snmp.echo_out + snmp.rcvbuf_errors, 0);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "agent/edge/host_icmp.h"
+#include "agent/edge/host_snmp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,31 +59,36 @@ static bool number_at(const char *line, int place, uint64_t *out)
     return true;
 }
 
-bool host_icmp_parse(const char *text, struct host_icmp *out)
+/* A protocol has a line of names, and after it one of values. */
+static bool figure(const char *text, const char *protocol, const char *name, uint64_t *out)
 {
-    static const char protocol[] = "Icmp: ";
     const char *names = line_of(text, protocol);
     const char *end = names == NULL ? NULL : strchr(names, '\n');
     const char *values = end == NULL ? NULL : line_of(end + 1, protocol);
-    if (values == NULL) {
-        return false;
-    }
-    int in = place_of(names, "InEchos"), sent = place_of(names, "OutEchoReps");
-    struct host_icmp read;
-    if (in < 0 || sent < 0 || !number_at(values, in, &read.echo_in) ||
-        !number_at(values, sent, &read.echo_out)) {
-        return false;
-    }
-    *out = read;
-    return true;
+    int place = values == NULL ? -1 : place_of(names, name);
+    return place >= 0 && number_at(values, place, out);
 }
 
-bool host_icmp_read(struct host_icmp *out)
+void host_snmp_parse(const char *text, struct host_snmp *out)
+{
+    *out = (struct host_snmp){0};
+    struct host_snmp read = {0};
+    if (figure(text, "Icmp: ", "InEchos", &read.echo_in) &&
+        figure(text, "Icmp: ", "OutEchoReps", &read.echo_out)) {
+        out->has_icmp = true;
+        out->echo_in = read.echo_in;
+        out->echo_out = read.echo_out;
+    }
+    out->has_udp = figure(text, "Udp: ", "RcvbufErrors", &out->rcvbuf_errors);
+}
+
+void host_snmp_read(struct host_snmp *out)
 {
     char text[SNMP_BYTES + 1];
+    *out = (struct host_snmp){0};
     int fd = open("/proc/self/net/snmp", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return false;
+        return;
     }
     size_t size = 0;
     ssize_t got = 1;
@@ -93,5 +98,7 @@ bool host_icmp_read(struct host_icmp *out)
     }
     (void)close(fd);
     text[size] = '\0';
-    return got >= 0 && host_icmp_parse(text, out);
+    if (got >= 0) {
+        host_snmp_parse(text, out);
+    }
 }
