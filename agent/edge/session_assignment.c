@@ -161,6 +161,9 @@ static int open_sockets(struct assignment *a, const struct lane *lane, struct ud
     session_host_look(a, carriers, count);
     int rc = udp_open(carriers, count, udp_dhcp_ports, out, why);
     free(carriers);
+    if (rc == 0 && a->plan.server_count == 1) {
+        udp_connect(*out, a->plan.servers[0].address);
+    }
     return rc;
 }
 

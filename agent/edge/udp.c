@@ -55,7 +55,7 @@ static int configure(int fd, bool is_wildcard)
     return rc;
 }
 
-static struct sockaddr_in bind_address(const struct udp *udp, const struct udp_socket *s)
+struct sockaddr_in udp_bind_address(const struct udp *udp, const struct udp_socket *s)
 {
     struct sockaddr_in in = {.sin_family = AF_INET};
     in.sin_port = htons(s->port == LANE_PORT_SERVER ? udp->ports.server : udp->ports.client);
@@ -65,41 +65,53 @@ static struct sockaddr_in bind_address(const struct udp *udp, const struct udp_s
     return in;
 }
 
-static int bind_and_watch(struct udp *udp, struct udp_socket *s, int fd)
+int udp_new_socket(bool is_wildcard, size_t *out_receive_buffer_bytes)
 {
-    struct sockaddr_in in = bind_address(udp, s);
-    int rc = configure(fd, s->carrier == SIZE_MAX);
-    if (rc == 0 && bind(fd, (const struct sockaddr *)&in, sizeof(in)) < 0) {
-        rc = -errno;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -errno;
     }
+    *out_receive_buffer_bytes = enlarge_buffers(fd);
+    int rc = configure(fd, is_wildcard);
+    if (rc < 0) {
+        (void)close(fd); /* nothing was sent on it */
+        return rc;
+    }
+    return fd;
+}
+
+int udp_take_socket(struct udp *udp, struct udp_socket *s, int fd, size_t receive_buffer_bytes)
+{
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)(s - udp->sockets)};
-    if (rc == 0 && epoll_ctl(udp->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-        rc = -errno;
+    if (epoll_ctl(udp->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        return -errno;
     }
-    return rc;
+    s->fd = fd;
+    s->drops_seen = 0;
+    s->empty_at_ns = clock_monotonic_ns();
+    if (udp->receive_buffer_bytes == 0 || receive_buffer_bytes < udp->receive_buffer_bytes) {
+        udp->receive_buffer_bytes = receive_buffer_bytes;
+    }
+    return 0;
 }
 
 static int open_socket(struct udp *udp, size_t index)
 {
     struct udp_socket *s = &udp->sockets[index];
     assert(s->fd < 0);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    size_t buffer = 0;
+    int fd = udp_new_socket(s->carrier == SIZE_MAX, &buffer);
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
-    size_t buffer = enlarge_buffers(fd);
-    int rc = bind_and_watch(udp, s, fd);
+    struct sockaddr_in in = udp_bind_address(udp, s);
+    int rc = bind(fd, (const struct sockaddr *)&in, sizeof(in)) < 0
+                 ? -errno
+                 : udp_take_socket(udp, s, fd, buffer);
     if (rc < 0) {
         (void)close(fd); /* nothing was sent on it */
-        return rc;
     }
-    s->fd = fd;
-    s->drops_seen = 0;
-    s->empty_at_ns = clock_monotonic_ns();
-    if (udp->receive_buffer_bytes == 0 || buffer < udp->receive_buffer_bytes) {
-        udp->receive_buffer_bytes = buffer;
-    }
-    return 0;
+    return rc;
 }
 
 static void close_socket(struct udp *udp, size_t index)
@@ -113,7 +125,7 @@ static void close_socket(struct udp *udp, size_t index)
 
 static void explain(const struct udp *udp, size_t index, int rc, char why[UDP_WHY_BYTES])
 {
-    struct sockaddr_in in = bind_address(udp, &udp->sockets[index]);
+    struct sockaddr_in in = udp_bind_address(udp, &udp->sockets[index]);
     unsigned port = ntohs(in.sin_port);
     char text[IPV4_TEXT_BYTES];
     inet_text((struct ipv4){.be = in.sin_addr.s_addr}, text);
@@ -147,12 +159,15 @@ static int open_carriers(struct udp *udp, char why[UDP_WHY_BYTES])
 static void name_sockets(struct udp *udp, const struct ipv4 *carriers)
 {
     memcpy(udp->carriers, carriers, udp->carrier_count * sizeof(*carriers));
-    for (size_t i = 0; i < udp_socket_count(udp); i++) {
-        udp->sockets[i] = (struct udp_socket){.fd = -1,
-                                              .carrier = i / LANE_PORT_COUNT,
-                                              .port = (enum lane_port)(i % LANE_PORT_COUNT)};
+    for (size_t i = 0; i < udp_wildcard_index(udp); i++) {
+        const struct udp_socket named = {.fd = -1,
+                                         .carrier = i / LANE_PORT_COUNT,
+                                         .port = (enum lane_port)(i % LANE_PORT_COUNT)};
+        udp->sockets[i] = named;
+        udp->sockets[udp_connected_index(udp, i)] = named;
     }
     struct udp_socket *wildcard = &udp->sockets[udp_wildcard_index(udp)];
+    wildcard->fd = -1;
     wildcard->carrier = SIZE_MAX;
     wildcard->port = LANE_PORT_CLIENT;
 }
@@ -205,12 +220,15 @@ static int open_client_sockets(struct udp *udp, bool is_wildcard)
 {
     int rc = 0;
     size_t first = is_wildcard ? udp_wildcard_index(udp) : 0;
-    size_t end = is_wildcard ? udp_socket_count(udp) : udp_wildcard_index(udp);
+    size_t end = first + (is_wildcard ? 1 : udp_wildcard_index(udp));
     for (size_t i = first; i < end; i++) {
         if (udp->sockets[i].port == LANE_PORT_CLIENT && udp->sockets[i].fd < 0) {
             int opened = open_socket(udp, i);
             rc = rc < 0 ? rc : opened;
         }
+    }
+    if (!is_wildcard) {
+        udp_connect_sockets(udp);
     }
     return rc;
 }

@@ -52,6 +52,14 @@ NODISCARD int udp_open(const struct ipv4 *carriers, size_t count, struct udp_por
 void udp_close(struct udp *udp); /* NULL is fine */
 
 /*
+ * There is one server only: what goes to it, and comes from its port 67, has sockets of its own
+ * from now on, connected to it beside the others, because the kernel then looks up no route per
+ * packet (a seventh of a DORA's CPU). What comes from elsewhere arrives at the others as ever.
+ * Where that is not to be had everything is as without it. Still nobody else can bind there.
+ */
+void udp_connect(struct udp *udp, struct ipv4 server);
+
+/*
  * Exchanges the (addr,68) sockets for the wildcard socket, or back. On failure
  * the former ones are there again, if they can still be bound. 0 or -errno.
  */

@@ -35,7 +35,8 @@ struct udp {
     struct udp_ports ports;
     size_t carrier_count;
     struct ipv4 *carriers;
-    struct udp_socket *sockets; /* two per carrier, then the wildcard */
+    struct udp_socket *sockets; /* two per carrier, the wildcard, two per carrier connected */
+    struct ipv4 server;         /* that those are connected to; zero: there are none */
     bool uses_wildcard;
     int wildcard_error; /* errno of the last try to bind it; 0: none */
     size_t receive_buffer_bytes;
@@ -55,7 +56,7 @@ struct udp {
 
 static inline size_t udp_socket_count(const struct udp *udp)
 {
-    return udp->carrier_count * LANE_PORT_COUNT + 1;
+    return 2 * udp->carrier_count * LANE_PORT_COUNT + 1;
 }
 
 static inline size_t udp_wildcard_index(const struct udp *udp)
@@ -67,6 +68,20 @@ static inline size_t udp_socket_index(size_t carrier, enum lane_port port)
 {
     return carrier * LANE_PORT_COUNT + (size_t)port;
 }
+
+/* The one beside the socket at `index` < udp_wildcard_index() that is connected, or not open. */
+static inline size_t udp_connected_index(const struct udp *udp, size_t index)
+{
+    return udp_wildcard_index(udp) + 1 + index;
+}
+
+/* udp_connect.c: makes what is missing of the connected ones, where there is a server for them. */
+void udp_connect_sockets(struct udp *udp);
+/* udp.c: a new socket with our options, not bound; or -errno. */
+int udp_new_socket(bool is_wildcard, size_t *out_receive_buffer_bytes);
+struct sockaddr_in udp_bind_address(const struct udp *udp, const struct udp_socket *s);
+/* udp.c: the descriptor, bound, is `s` from now on. 0 or -errno, and it is not. */
+int udp_take_socket(struct udp *udp, struct udp_socket *s, int fd, size_t receive_buffer_bytes);
 
 /* Empties the socket's error queue, and with it the errno that waits for the next call; false: it
  * was empty. */

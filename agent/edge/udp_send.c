@@ -16,7 +16,10 @@ static size_t leaves_from(const struct udp *udp, const struct lane_out *out)
     if (out->port == LANE_PORT_CLIENT && udp->uses_wildcard) {
         return udp_wildcard_index(udp);
     }
-    return udp_socket_index(out->carrier, out->port);
+    size_t index = udp_socket_index(out->carrier, out->port);
+    size_t connected = udp_connected_index(udp, index);
+    return udp->sockets[connected].fd >= 0 && inet_equal(out->destination, udp->server) ? connected
+                                                                                        : index;
 }
 
 /* Its source is the client's own address, or the carrier's where the socket does not say it. */
@@ -42,19 +45,20 @@ static void set_source(const struct udp *udp, const struct lane_out *out, struct
     memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
 
-static void fill(struct udp *udp, size_t index, const struct lane_out *out)
+static void fill(struct udp *udp, size_t index, const struct lane_out *out, bool is_connected)
 {
     struct udp_slot *slot = &udp->slots[index];
     struct msghdr *header = &udp->messages[index].msg_hdr;
-    slot->address = (struct sockaddr_in){.sin_family = AF_INET,
-                                         .sin_port = htons(udp->ports.server),
-                                         .sin_addr.s_addr = out->destination.be};
     /* sendmmsg() only reads, but struct iovec cannot say so. */
     slot->part = (struct iovec){.iov_base = (void *)(uintptr_t)out->bytes, .iov_len = out->size};
-    *header = (struct msghdr){.msg_name = &slot->address,
-                              .msg_namelen = sizeof(slot->address),
-                              .msg_iov = &slot->part,
-                              .msg_iovlen = 1};
+    *header = (struct msghdr){.msg_iov = &slot->part, .msg_iovlen = 1};
+    if (!is_connected) {
+        slot->address = (struct sockaddr_in){.sin_family = AF_INET,
+                                             .sin_port = htons(udp->ports.server),
+                                             .sin_addr.s_addr = out->destination.be};
+        header->msg_name = &slot->address;
+        header->msg_namelen = sizeof(slot->address);
+    }
     if (needs_source(udp, out)) {
         set_source(udp, out, slot, header);
     }
@@ -92,7 +96,7 @@ struct udp_sent udp_send(struct udp *udp, const struct lane_out *out, size_t cou
     unsigned run = 0;
     while (run < UDP_BATCH && run < count && leaves_from(udp, &out[run]) == from &&
            (udp->uses_wildcard || inet_is_zero(out[run].source))) {
-        fill(udp, run, &out[run]);
+        fill(udp, run, &out[run], from > udp_wildcard_index(udp));
         run++;
     }
     struct udp_sent sent = {.at_ns = clock_monotonic_ns()};
