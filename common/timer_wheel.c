@@ -240,21 +240,42 @@ static uint64_t next_tick(const struct timer_wheel *wheel)
     return next;
 }
 
+/* The entry leaves the list that is being taken from its front; returns the one behind it. */
+static uint32_t take_first(struct timer_wheel *wheel, uint32_t entry)
+{
+    struct timer_link *link = link_at(wheel, entry);
+    uint32_t next = link->next;
+    __builtin_prefetch(link_at(wheel, next)); /* another record, most likely in no cache */
+    *link = (struct timer_link){0, 0};
+    return next;
+}
+
+/* What is left of a list whose first entries were taken, from `entry` on. */
+static void begin_at(struct timer_wheel *wheel, unsigned slot, uint32_t entry)
+{
+    wheel->heads[slot].next = entry;
+    link_at(wheel, entry)->prev = HEADS_AT + slot; /* the head's own when nothing is left */
+    if (entry == HEADS_AT + slot) {
+        unmark(wheel, slot);
+    }
+}
+
 /* Files up to `count` entries of a slot again, by what their deadline is now; returns how many. */
 static uint32_t move_down(struct timer_wheel *wheel, unsigned slot, uint32_t count)
 {
     const struct timer_wheel_entries *all = &wheel->entries;
-    uint32_t moved = 0;
-    for (; moved < count && !is_empty(wheel, slot); moved++) {
-        uint32_t entry = wheel->heads[slot].next;
-        unlink_entry(wheel, link_at(wheel, entry));
+    uint32_t entry = wheel->heads[slot].next, moved = 0;
+    for (; moved < count && entry != HEADS_AT + slot; moved++) {
+        uint32_t next = take_first(wheel, entry);
         uint64_t deadline_ns = all->deadline_ns(all->context, entry);
         if (deadline_ns == UINT64_MAX) {
             wheel->set_count--;
         } else {
-            file_entry(wheel, entry, tick_of(wheel, deadline_ns));
+            file_entry(wheel, entry, tick_of(wheel, deadline_ns)); /* never in this slot */
         }
+        entry = next;
     }
+    begin_at(wheel, slot, entry);
     return moved;
 }
 
@@ -298,13 +319,12 @@ static void move_ahead(struct timer_wheel *wheel)
 
 static uint32_t collect_due(struct timer_wheel *wheel, uint32_t *out, uint32_t capacity)
 {
-    struct timer_link *head = &wheel->heads[DUE_SLOT];
-    uint32_t count = 0;
-    while (count < capacity && !is_empty(wheel, DUE_SLOT)) {
-        uint32_t entry = head->next;
-        unlink_entry(wheel, link_at(wheel, entry));
+    uint32_t entry = wheel->heads[DUE_SLOT].next, count = 0;
+    while (count < capacity && entry != HEADS_AT + DUE_SLOT) {
         out[count++] = entry;
+        entry = take_first(wheel, entry);
     }
+    begin_at(wheel, DUE_SLOT, entry);
     wheel->set_count -= count;
     return count;
 }

@@ -7,16 +7,11 @@
 
 #include "proto/control.h"
 
-enum { ARENA_ALIGN = alignof(max_align_t), FIRST_BYTES = 1024 * 1024 };
+enum { ARENA_ALIGN = alignof(max_align_t), FIRST_BYTES = 64 * 1024, KEPT_BYTES = 1024 * 1024 };
 
 struct control_arena_more {
     alignas(ARENA_ALIGN) struct control_arena_more *older;
 };
-
-static size_t first_bytes(const struct control_arena *arena)
-{
-    return arena->budget < FIRST_BYTES ? arena->budget : FIRST_BYTES;
-}
 
 /* As much again as was taken, so that a large message needs few pieces; never beyond the budget. */
 static bool add_memory(struct control_arena *arena, size_t least)
@@ -68,7 +63,8 @@ struct control_arena *control_arena_new(size_t budget_bytes)
         return NULL;
     }
     arena->budget = budget_bytes / ARENA_ALIGN * ARENA_ALIGN;
-    arena->first = malloc(arena->budget > 0 ? first_bytes(arena) : ARENA_ALIGN);
+    arena->first_bytes = arena->budget < FIRST_BYTES ? arena->budget : FIRST_BYTES;
+    arena->first = malloc(arena->budget > 0 ? arena->first_bytes : ARENA_ALIGN);
     if (arena->first == NULL) {
         free(arena);
         return NULL;
@@ -79,24 +75,45 @@ struct control_arena *control_arena_new(size_t budget_bytes)
     return arena;
 }
 
-void control_arena_free(struct control_arena *arena)
-{
-    if (arena != NULL) {
-        control_arena_reset(arena);
-        free(arena->first);
-        free(arena);
-    }
-}
-
-void control_arena_reset(struct control_arena *arena)
+static void free_more(struct control_arena *arena)
 {
     while (arena->more != NULL) {
         struct control_arena_more *older = arena->more->older;
         free(arena->more);
         arena->more = older;
     }
+}
+
+void control_arena_free(struct control_arena *arena)
+{
+    if (arena != NULL) {
+        free_more(arena);
+        free(arena->first);
+        free(arena);
+    }
+}
+
+/* The next message is probably like this one. */
+static void widen_first(struct control_arena *arena)
+{
+    size_t bytes = arena->used < KEPT_BYTES ? arena->used : KEPT_BYTES;
+    uint8_t *wider = bytes > arena->first_bytes ? malloc(bytes) : NULL;
+
+    if (wider != NULL) {
+        free(arena->first);
+        arena->first = wider;
+        arena->first_bytes = bytes;
+    }
+}
+
+void control_arena_reset(struct control_arena *arena)
+{
+    if (arena->more != NULL) {
+        free_more(arena);
+        widen_first(arena);
+    }
     arena->next = arena->first;
-    arena->left = first_bytes(arena);
+    arena->left = arena->first_bytes;
     arena->used = 0;
     arena->is_exhausted = false;
 }

@@ -5,8 +5,8 @@
  * message is refused. Nothing is freed singly: the next decode starts again at
  * the beginning.
  *
- * A budget is for the largest message, and most are small: the first megabyte is
- * allocated once, more of it when a message needs it and until the next reset.
+ * A budget is for the largest message, and most are small: memory is taken as a message needs it
+ * and kept for the next, up to a megabyte; what is more goes with the next reset.
  *
  * Internal to proto/. Pure but for that memory. Not thread-safe.
  */
@@ -17,12 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Memory beyond the first megabyte; what is taken follows it. */
+/* Memory beyond the first piece; what is taken follows it. */
 struct control_arena_more;
 
 struct control_arena {
     ProtobufCAllocator allocator; /* takes from this arena */
     uint8_t *first;
+    size_t first_bytes;
     struct control_arena_more *more; /* the newest first */
     uint8_t *next;                   /* what is taken next, and how much of it there is */
     size_t left;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/edge/lane_thread.h"
+#include "agent/edge/huge_pages.h"
 #include "agent/edge/lane_thread_internal.h"
 
 #include <errno.h>
@@ -91,6 +92,9 @@ int lane_thread_start(struct lane *lane_take, struct udp *udp_take, size_t relay
     t->wake_link_fd = -1;
     t->ready_ns = clock_monotonic_ns();
     t->cpu_at_ready_ns = lane_loop_cpu_ns();
+    size_t record_bytes;
+    void *records = lane_records(t->lane, &record_bytes);
+    huge_pages_ask(records, record_bytes);
     int rc = make_shared(t, relay_count);
     if (rc == 0) {
         rc = udp_watch(t->udp, t->wake_lane_fd);

@@ -291,11 +291,56 @@ int ring_file_find(int dir_fd, struct ring_file *out, struct replay_ring *out_ri
     return 1;
 }
 
+/*
+ * From the chunk that holds `from` to before the one that holds `to`: whole chunks leave this
+ * process's memory. What was stored in a file stays in it.
+ */
+static void give_back(const struct ring_file *file, size_t from, size_t to)
+{
+    size_t first = from - from % RING_FILE_CHUNK_BYTES;
+    size_t last = to < file->map_bytes ? to - to % RING_FILE_CHUNK_BYTES : file->map_bytes;
+    if (first < last) {
+        (void)madvise(file->map + first, last - first, MADV_DONTNEED); /* refused: they stay */
+    }
+}
+
+/* Empty: it begins anew in the first chunk, which is used again at once. */
+static void give_back_all(const struct ring_file *file, const struct replay_ring *before)
+{
+    bool is_wrapped = before->end <= before->oldest;
+    size_t from = is_wrapped ? 0 : before->oldest, to = is_wrapped ? before->bytes : before->end;
+    from = RING_FILE_HEAD_BYTES + from;
+    give_back(file, from > RING_FILE_CHUNK_BYTES ? from : RING_FILE_CHUNK_BYTES,
+              RING_FILE_HEAD_BYTES + to + RING_FILE_CHUNK_BYTES - 1);
+}
+
+static void give_back_acked(const struct ring_file *file, const struct replay_ring *before,
+                            const struct replay_ring *now)
+{
+    size_t from = RING_FILE_HEAD_BYTES + before->oldest, to = RING_FILE_HEAD_BYTES + now->oldest;
+    size_t newest = RING_FILE_HEAD_BYTES + now->end;
+    if (newest / RING_FILE_CHUNK_BYTES == from / RING_FILE_CHUNK_BYTES) {
+        from += RING_FILE_CHUNK_BYTES; /* nearly full: new ones lie before the old, in one chunk */
+    }
+    if (to >= from) {
+        give_back(file, from, to);
+    } else if (now->oldest < before->oldest) {
+        give_back(file, from, file->map_bytes);
+        give_back(file, 0, to);
+    }
+}
+
 void ring_file_ack(struct ring_file *file, struct replay_ring *ring, uint64_t committed_seq)
 {
+    struct replay_ring before = *ring;
     replay_ring_ack(ring, committed_seq);
     if (ring->oldest != file->noted_oldest || ring->acked_seq != file->noted_acked) {
         write_slot(file, ring->oldest, ring->acked_seq, true);
+        if (ring->used == 0) {
+            give_back_all(file, &before);
+        } else {
+            give_back_acked(file, &before, ring);
+        }
     }
 }
 

@@ -8,6 +8,8 @@
  * synced, for the ring takes every result and a disk would slow it down. What an earlier boot of
  * the host left is recognised and not delivered: the clock it is dated by is gone, too.
  *
+ * In the process's memory is what is not acknowledged, and about a chunk.
+ *
  * Page 0: who it belongs to (head), and two slots written in turn with the oldest record's place
  * and how far the coordinator has acknowledged; the newest slot that is whole counts. Then the
  * region of replay_ring.h. Host byte order: the file never leaves the host.
@@ -24,7 +26,7 @@
 #include "common/attrs.h"
 #include "proto/plan.h"
 
-enum { RING_FILE_HEAD_BYTES = 4096, RING_FILE_WHY_BYTES = 240 };
+enum { RING_FILE_HEAD_BYTES = 4096, RING_FILE_CHUNK_BYTES = 1 << 20, RING_FILE_WHY_BYTES = 240 };
 
 #define RING_FILE_NAME "results.ring"
 
@@ -62,7 +64,8 @@ NODISCARD int ring_file_make(int dir_fd, const struct ring_owner *owner, size_t 
 NODISCARD int ring_file_find(int dir_fd, struct ring_file *out, struct replay_ring *out_ring,
                              char why[RING_FILE_WHY_BYTES]);
 
-/* replay_ring_ack(), noted in the file before the freed room is used again. */
+/* replay_ring_ack(), noted in the file before the freed room is used again. Whole chunks of it
+ * leave the process's memory, not the file. */
 void ring_file_ack(struct ring_file *file, struct replay_ring *ring, uint64_t committed_seq);
 
 /*

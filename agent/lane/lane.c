@@ -145,6 +145,12 @@ size_t lane_memory_bytes(const struct lane *lane)
     return lane->memory_bytes;
 }
 
+void *lane_records(struct lane *lane, size_t *out_bytes)
+{
+    *out_bytes = lane->population.room * sizeof(struct client);
+    return lane->population.clients;
+}
+
 size_t lane_carrier_count(const struct lane *lane)
 {
     return lane->carrier_count;

@@ -51,6 +51,7 @@ struct lane_setup {
 NODISCARD struct lane *lane_new(const struct lane_setup *setup);
 void lane_free(struct lane *lane); /* NULL is fine */
 size_t lane_memory_bytes(const struct lane *lane);
+void *lane_records(struct lane *lane, size_t *out_bytes); /* its clients'; move in lane_take() */
 
 /* Carrying addresses: the distinct `via` of this lane's relays. The edge opens two sockets each. */
 size_t lane_carrier_count(const struct lane *lane);

@@ -23,12 +23,12 @@
 
 enum {
     /*
-     * Memory of an agent: a client's state (one cache line), its place in the
-     * tables of MACs and deadlines, and its share of the relay; and what every
-     * agent needs: buffers, histograms, the resident part of the result ring.
+     * Memory of an agent: a client with its timer (one cache line) and its place among those a
+     * load is put to; and what every agent needs: libraries, buffers, histograms, the part of the
+     * result ring that is not acknowledged as a rule.
      */
-    FORECAST_CLIENT_BYTES = 160,
-    FORECAST_AGENT_BYTES = 96 * 1024 * 1024,
+    FORECAST_CLIENT_BYTES = 64 + 9,
+    FORECAST_AGENT_BYTES = 32 * 1024 * 1024,
     FORECAST_WARNINGS_MAX = 16,
     FORECAST_WARNING_BYTES = 320
 };

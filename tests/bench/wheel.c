@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/edge/huge_pages.h"
 #include "common/attrs.h"
 #include "common/clock.h"
 #include "common/prng.h"
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
         return 6;
     }
     memset(b.records, 0, count * sizeof(*b.records));
+    huge_pages_ask(b.records, count * sizeof(*b.records));
     double set_ns = set_all(&b, 1);
     double move_ns = set_all(&b, 1);
     double scattered_ns = set_all(&b, STRIDE);

@@ -74,6 +74,13 @@ void lane_free(struct lane *lane)
     free(lane);
 }
 
+void *lane_records(struct lane *lane, size_t *out_bytes)
+{
+    (void)lane;
+    *out_bytes = 0;
+    return NULL;
+}
+
 size_t lane_memory_bytes(const struct lane *lane)
 {
     return sizeof(*lane);

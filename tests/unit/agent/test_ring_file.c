@@ -107,6 +107,106 @@ static void poke(const struct bench *b, off_t at, uint8_t change)
     close(fd);
 }
 
+/* --- what of it is in the process's memory --- */
+
+enum { BIG_REGION_BYTES = 8 * RING_FILE_CHUNK_BYTES, BIG_RECORD_BYTES = 60000 };
+
+/* Of the pages of this mapping. */
+static size_t resident_bytes(const struct ring_file *file)
+{
+    FILE *smaps = fopen("/proc/self/smaps", "r");
+    assert_non_null(smaps);
+    char line[512];
+    size_t kb = 0;
+    bool is_ours = false;
+    while (fgets(line, sizeof(line), smaps) != NULL) {
+        unsigned long long from = 0, to = 0;
+        if (sscanf(line, "%llx-%llx ", &from, &to) == 2) {
+            is_ours = from < (uintptr_t)file->map + file->map_bytes && to > (uintptr_t)file->map;
+        } else if (is_ours && strncmp(line, "Rss:", 4) == 0) {
+            kb += strtoul(line + 4, NULL, 10);
+        }
+    }
+    fclose(smaps);
+    return kb * 1024;
+}
+
+static bool append_big(struct bench *b)
+{
+    static uint8_t payload[BIG_RECORD_BYTES];
+    memset(payload, (int)(b->ring.next_seq & 0xff), sizeof(payload));
+    return replay_ring_append(&b->ring, payload, sizeof(payload));
+}
+
+static void expect_big_records(const struct bench *b)
+{
+    struct replay_cursor cursor = replay_ring_rewind(&b->ring);
+    for (uint64_t seq = b->ring.acked_seq + 1; seq < b->ring.next_seq; seq++) {
+        uint64_t read_seq = 0;
+        const uint8_t *payload = NULL;
+        size_t size = 0;
+        assert_int_equal(replay_ring_read(&b->ring, &cursor, &read_seq, &payload, &size),
+                         REPLAY_RECORD);
+        assert_int_equal(read_seq, seq);
+        assert_int_equal(size, BIG_RECORD_BYTES);
+        assert_int_equal(payload[0], seq & 0xff);
+        assert_int_equal(payload[size - 1], seq & 0xff);
+    }
+}
+
+static void make_big(struct bench *b, int dir_fd)
+{
+    char why[RING_FILE_WHY_BYTES] = "";
+    struct ring_owner owner = owner_of(1);
+    assert_int_equal(ring_file_make(dir_fd, &owner, BIG_REGION_BYTES, 0, &b->file, &b->ring, why),
+                     0);
+}
+
+static size_t unacked_bytes(const struct bench *b)
+{
+    return (size_t)(b->ring.next_seq - 1 - b->ring.acked_seq) * (BIG_RECORD_BYTES + 16);
+}
+
+/* Around it many times, as full as it gets and as empty; in a file and without one. */
+static void what_is_acknowledged_leaves_memory_and_what_is_not_stays_whole(void **state)
+{
+    struct bench *b = *state;
+    for (int is_file = 0; is_file < 2; is_file++) {
+        make_big(b, is_file != 0 ? b->dir_fd : -1);
+        size_t most = 0;
+        for (unsigned step = 0; step < 600; step++) {
+            while (step % 3 != 2 && append_big(b)) {
+                most = unacked_bytes(b) > most ? unacked_bytes(b) : most;
+            }
+            uint64_t held = b->ring.next_seq - 1 - b->ring.acked_seq;
+            ring_file_ack(&b->file, &b->ring,
+                          b->ring.acked_seq + (step % 7 == 6 ? held : held * (step % 5) / 6));
+            expect_big_records(b);
+            /* What is kept, its two ends, and where the first comes to lie again. */
+            assert_in_range(resident_bytes(&b->file), 0,
+                            unacked_bytes(b) + 3 * RING_FILE_CHUNK_BYTES);
+        }
+        assert_true(most > 7 * RING_FILE_CHUNK_BYTES);
+        ring_file_close(&b->file, true);
+    }
+}
+
+static void what_left_memory_is_in_the_file(void **state)
+{
+    struct bench *b = *state;
+    make_big(b, b->dir_fd);
+    while (append_big(b)) {
+    }
+    ring_file_ack(&b->file, &b->ring, 100);
+    while (append_big(b)) { /* around the end, into what was given back */
+    }
+    uint64_t next = b->ring.next_seq;
+    assert_int_equal(find(b), 1);
+    assert_int_equal(b->ring.acked_seq, 100);
+    assert_int_equal(b->ring.next_seq, next);
+    expect_big_records(b);
+}
+
 static void a_file_that_others_may_touch_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -296,6 +396,8 @@ int main(void)
         AT_A_BENCH(the_next_run_never_sees_the_records_of_the_one_before),
         AT_A_BENCH(a_changed_byte_in_the_first_page_is_noticed_or_does_not_matter),
         AT_A_BENCH(files_of_any_size_and_content_are_survived),
+        AT_A_BENCH(what_is_acknowledged_leaves_memory_and_what_is_not_stays_whole),
+        AT_A_BENCH(what_left_memory_is_in_the_file),
         AT_A_BENCH(anonymous_memory_serves_where_there_is_no_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

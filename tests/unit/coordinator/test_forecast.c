@@ -166,7 +166,7 @@ static void addresses_and_memory_are_counted_once(void **unused)
     assert_int_equal(f.addresses, 65534);
     assert_int_equal(f.memory_bytes, FORECAST_AGENT_BYTES + 20000 * FORECAST_CLIENT_BYTES);
     /* What an agent with a million clients may use. */
-    assert_true(forecast_memory_bytes(1000000) < 300000000);
+    assert_true(forecast_memory_bytes(1000000) < 120000000);
     scenario_free(&s);
 }
 
